@@ -1,0 +1,116 @@
+// Where the stream graph (client/) and the driver meet: the graph says what a batch's jobs are, the
+// driver says when, runs them and keeps the books.
+#ifndef MILLRACE_DRIVER_BATCH_STREAMING_HANDLE_H_
+#define MILLRACE_DRIVER_BATCH_STREAMING_HANDLE_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/record/storage_level.h"
+#include "common/time/time.h"
+#include "driver/event/streaming_listener.h"
+#include "driver/lineage/rdd_node.h"
+
+namespace millrace::internal {
+
+// A receiver that the driver places on a worker and keeps running there.
+struct ReceiverSpec {
+  int64_t stream_id = 0;
+  std::string operator_name;  // Of the registered receiver factory.
+  std::string params;         // Its encoded arguments.
+  StorageLevel storage_level = StorageLevel::kMemoryAndDisk2;
+  std::string preferred_host;
+  std::string name;           // "SocketTextReceiver-0"
+  std::string label;          // "SocketTextStream at wc.cc:12"
+};
+
+// A received block that a batch was given.
+struct ReceivedBlock {
+  BlockRef id;
+  int64_t record_count = -1;
+  int64_t size_bytes = 0;
+  int64_t worker_id = 0;
+  std::string metadata;
+};
+
+// The blocks of one batch by stream id; every receiver stream has an entry, maybe an empty one.
+using BatchBlocks = std::map<int64_t, std::vector<ReceivedBlock>>;
+
+// One output operation's work in one batch.
+struct BatchJob {
+  int output_op_id = 0;
+  std::string name;
+  std::string description;
+  // Runs on a job thread, may block in DriverHandle::RunJob. A thrown exception or an error fails
+  // the batch's output, not the application.
+  std::function<absl::Status()> run;
+};
+
+struct GeneratedBatch {
+  std::vector<BatchJob> jobs;                    // In declaration order.
+  std::map<int, StreamInputInfo> input_infos;    // Of streams without a receiver.
+};
+
+// The graph of streams. All calls come from job threads, one at a time.
+class BatchGraph {
+ public:
+  virtual ~BatchGraph() = default;
+  // Makes the batch's data sets. Batch times come in rising order; each is asked for once.
+  virtual absl::StatusOr<GeneratedBatch> GenerateJobs(Time batch_time, const BatchBlocks& blocks) = 0;
+  // The batch ended (whatever its outcome): drop what no later batch needs. Returns the time up to
+  // which (inclusive) received blocks may be dropped.
+  virtual Time ClearCompleted(Time batch_time) = 0;
+};
+
+struct StreamingSpec {
+  std::chrono::milliseconds batch_interval{1000};
+  std::vector<ReceiverSpec> receivers;
+  std::shared_ptr<BatchGraph> graph;
+  int concurrent_jobs = 1;
+  std::chrono::milliseconds block_interval{200};
+  std::chrono::milliseconds receiver_restart_delay{2000};
+  uint32_t max_line_bytes = 16u << 20;
+  std::chrono::milliseconds graceful_stop_timeout{0};  // 0: ten batch intervals.
+  // millrace.streaming.backpressure.* and receiver.maxRate; 0 where unset.
+  bool backpressure_enabled = false;
+  double pid_proportional = 1.0;
+  double pid_integral = 0.2;
+  double pid_derived = 0.0;
+  double pid_min_rate = 100;
+  double initial_rate = 0;
+  double max_rate = 0;
+};
+
+struct StreamingResult {
+  absl::Status status;      // The latest reported error (failed job or generation), else OK.
+  bool stopped = false;
+};
+
+// Thread-safe. One streaming run of an application.
+class StreamingHandle {
+ public:
+  virtual ~StreamingHandle() = default;
+
+  // Receivers are asked to start, then the batch ticker. Returns when both are under way.
+  virtual absl::Status Start(StreamingSpec spec) = 0;
+  // Graceful: stop receivers, process everything received, run the last batch. Callable from any
+  // thread, a job included (then it returns at once and the stop completes behind it).
+  virtual void Stop(bool graceful) = 0;
+  // Blocks until stopped, or until an error is reported, or for `timeout` (negative: for ever).
+  virtual StreamingResult Await(std::chrono::milliseconds timeout) = 0;
+  virtual void AddListener(std::shared_ptr<StreamingListener> listener) = 0;
+  // Blocks until the batch of that time has completed with all its bookkeeping; its first error.
+  // For the test harness, which moves the clock itself.
+  virtual absl::Status AwaitBatch(Time batch_time, std::chrono::milliseconds timeout) = 0;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_DRIVER_BATCH_STREAMING_HANDLE_H_

@@ -1,0 +1,80 @@
+// What an application can watch of its streaming run.
+#ifndef MILLRACE_DRIVER_EVENT_STREAMING_LISTENER_H_
+#define MILLRACE_DRIVER_EVENT_STREAMING_LISTENER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "common/time/time.h"
+
+namespace millrace {
+
+struct ReceiverInfo {
+  int stream_id = 0;
+  std::string name;           // "SocketTextReceiver-0"
+  bool active = false;
+  std::string location;       // Host.
+  std::string executor_id;
+  std::string last_error_message;
+  std::string last_error;
+  int64_t last_error_time_ms = -1;
+};
+
+struct StreamInputInfo {
+  int stream_id = 0;
+  int64_t num_records = 0;
+  std::map<std::string, std::string> metadata;  // "Description" -> files, offset ranges, ...
+};
+
+struct OutputOperationInfo {
+  Time batch_time{0};
+  int id = 0;
+  std::string name;
+  std::string description;    // The call's place in the program.
+  std::optional<Time> start_time;
+  std::optional<Time> end_time;
+  std::optional<std::string> failure_reason;
+
+  std::optional<std::chrono::milliseconds> duration() const;
+};
+
+struct BatchInfo {
+  Time batch_time{0};
+  std::map<int, StreamInputInfo> stream_id_to_input_info;
+  Time submission_time{0};
+  std::optional<Time> processing_start_time;
+  std::optional<Time> processing_end_time;
+  std::map<int, OutputOperationInfo> output_operation_infos;
+  // The two delays with the resolution that batches of a millisecond need.
+  std::chrono::microseconds precise_scheduling_delay{0};
+  std::chrono::microseconds precise_processing_delay{0};
+
+  int64_t num_records() const;
+  // Start minus submission, end minus start, and their sum; empty until both ends are known.
+  std::optional<std::chrono::milliseconds> scheduling_delay() const;
+  std::optional<std::chrono::milliseconds> processing_delay() const;
+  std::optional<std::chrono::milliseconds> total_delay() const;
+};
+
+// Callbacks come one at a time, in the order of the events, on a thread of the listener bus: a slow
+// or throwing listener delays other listeners but no batch. Events stop when the context stops.
+class StreamingListener {
+ public:
+  virtual ~StreamingListener() = default;
+  virtual void OnStreamingStarted(Time /*time*/) {}
+  virtual void OnReceiverStarted(const ReceiverInfo& /*receiver*/) {}
+  virtual void OnReceiverError(const ReceiverInfo& /*receiver*/) {}
+  virtual void OnReceiverStopped(const ReceiverInfo& /*receiver*/) {}
+  virtual void OnBatchSubmitted(const BatchInfo& /*batch*/) {}
+  virtual void OnBatchStarted(const BatchInfo& /*batch*/) {}
+  virtual void OnBatchCompleted(const BatchInfo& /*batch*/) {}
+  virtual void OnOutputOperationStarted(const OutputOperationInfo& /*operation*/) {}
+  virtual void OnOutputOperationCompleted(const OutputOperationInfo& /*operation*/) {}
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_DRIVER_EVENT_STREAMING_LISTENER_H_

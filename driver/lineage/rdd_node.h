@@ -1,0 +1,111 @@
+// The lineage of data sets: what each is computed from, and by which operator.
+//
+// Nodes are made by the typed API (client/) on any thread and are immutable from the moment a job
+// or a child refers to them, but for `storage_level`. They are shared by the handles that users
+// hold, by their children and by running jobs; when the last of these goes, so do the worker-side
+// leftovers of the node (its shuffle outputs and cached partitions), by way of the leases.
+#ifndef MILLRACE_DRIVER_LINEAGE_RDD_NODE_H_
+#define MILLRACE_DRIVER_LINEAGE_RDD_NODE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/plan/operator_spec.h"
+#include "common/record/storage_level.h"
+
+namespace millrace::internal {
+
+class RddNode;
+using RddRef = std::shared_ptr<RddNode>;
+
+// How records are spread over partitions. Two data sets whose partitioners are equal hold a key in
+// the same partition, so joining them needs no shuffle.
+struct PartitionerSpec {
+  // "hash", or the name of a registered partitioner with its parameters (range bounds, ...).
+  std::string kind = "hash";
+  std::string params;
+  int num_partitions = 0;
+
+  friend bool operator==(const PartitionerSpec&, const PartitionerSpec&) = default;
+};
+
+// Runs something once when the last reference goes, from whichever thread that is.
+using Lease = std::shared_ptr<void>;
+
+// A shuffle of `parent` into `num_reduce` partitions. Owned by the dependency of the node that
+// reads it; nodes derived from one shuffled node share it, so a stage that ran is not run again.
+struct ShuffleSpec {
+  int64_t shuffle_id = 0;
+  int num_reduce = 0;
+  OperatorSpec write;  // Root of the map stage; binding kOutput.
+  OperatorSpec read;   // Leaf of the reduce stage; binding kShuffle.
+  Lease lease;
+};
+
+enum class DependencyKind : uint8_t {
+  kOneToOne,  // Partition p reads the parent's partition p.
+  kShuffle,   // Partition p reads reduce partition p of `shuffle`.
+  kSelect,    // All parents are of this kind: partitions are those of the first parent, then of
+              // the second, ... (union).
+  kConcat,    // One parent: partition p reads the parent's partitions `groups[p]` in order.
+  kProduct,   // Two parents of n and m partitions: p reads p / m of the first, p % m of the second.
+};
+
+struct Dependency {
+  DependencyKind kind = DependencyKind::kOneToOne;
+  RddRef parent;
+  std::shared_ptr<const ShuffleSpec> shuffle;  // kShuffle
+  std::vector<std::vector<int>> groups;        // kConcat
+};
+
+struct BlockRef {
+  int64_t stream_id = 0;
+  int64_t sequence = 0;
+};
+
+// What a leaf's partition reads.
+struct SourcePartition {
+  std::vector<BlockRef> blocks;           // BindingKind::kBlocks
+  std::string split;                      // BindingKind::kSplit
+  std::vector<std::string> preferred_hosts;
+};
+
+// The registered operators that any data set of one record type needs. One static per type.
+struct RecordTypeOperators {
+  std::string cached_read;   // Leaf; binding kCached.
+  std::string cached_write;  // Tee; one input; binding kCached.
+};
+
+// Set on nodes whose operator updates keyed state: the node is a stage of its own, its tasks run
+// exactly once for a batch, and its output is kept as cached partitions.
+struct StateUpdate {
+  int64_t state_id = 0;
+  int64_t batch_time_ms = 0;
+  int64_t previous_time_ms = -1;  // Of the update whose result this one starts from; -1: the first.
+};
+
+class RddNode {
+ public:
+  int64_t rdd_id = 0;  // Unique in the application.
+  OperatorSpec op;
+  const RecordTypeOperators* type = nullptr;
+  std::vector<Dependency> dependencies;
+  int num_partitions = 0;
+  std::shared_ptr<const PartitionerSpec> partitioner;  // Null when not known.
+  std::vector<SourcePartition> sources;                // Leaves: one a partition.
+  std::shared_ptr<const StateUpdate> state;
+  int64_t batch_time_ms = -1;                          // Of the batch it belongs to.
+  std::vector<int64_t> broadcast_ids;                  // Values that `op` reads.
+
+  // Set by Persist; a job sees the level that stood when it was submitted.
+  std::atomic<StorageLevel> storage_level{StorageLevel::kNone};
+  // Drops the cached partitions on all workers. Set when the node is first persisted or by state.
+  Lease cache_lease;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_DRIVER_LINEAGE_RDD_NODE_H_
