@@ -20,6 +20,9 @@ namespace millrace::internal {
 
 class RddNode;
 using RddRef = std::shared_ptr<RddNode>;
+// Made once, when a stream's operation is declared, and shared by the nodes of all its batches: equal
+// pointers mean equal operators, which is how plans are recognised from batch to batch.
+using OperatorRef = std::shared_ptr<const OperatorSpec>;
 
 // How records are spread over partitions. Two data sets whose partitioners are equal hold a key in
 // the same partition, so joining them needs no shuffle.
@@ -40,8 +43,8 @@ using Lease = std::shared_ptr<void>;
 struct ShuffleSpec {
   int64_t shuffle_id = 0;
   int num_reduce = 0;
-  OperatorSpec write;  // Root of the map stage; binding kOutput.
-  OperatorSpec read;   // Leaf of the reduce stage; binding kShuffle.
+  OperatorRef write;  // Root of the map stage; binding kOutput.
+  OperatorRef read;   // Leaf of the reduce stage; binding kShuffle.
   Lease lease;
 };
 
@@ -75,8 +78,8 @@ struct SourcePartition {
 
 // The registered operators that any data set of one record type needs. One static per type.
 struct RecordTypeOperators {
-  std::string cached_read;   // Leaf; binding kCached.
-  std::string cached_write;  // Tee; one input; binding kCached.
+  OperatorRef cached_read;   // Leaf; binding kCached.
+  OperatorRef cached_write;  // Tee; one input; binding kCached.
 };
 
 // Set on nodes whose operator updates keyed state: the node is a stage of its own, its tasks run
@@ -90,7 +93,7 @@ struct StateUpdate {
 class RddNode {
  public:
   int64_t rdd_id = 0;  // Unique in the application.
-  OperatorSpec op;
+  OperatorRef op;
   const RecordTypeOperators* type = nullptr;
   std::vector<Dependency> dependencies;
   int num_partitions = 0;

@@ -19,7 +19,7 @@ namespace millrace::internal {
 // One action: `root` runs on the given partitions of `rdd`.
 struct JobSpec {
   RddRef rdd;
-  OperatorSpec root;            // Binding kNone (its result goes to the driver) or kOutput (files).
+  OperatorRef root;             // Binding kNone (its result goes to the driver) or kOutput (files).
   std::vector<int> partitions;  // In the order in which results are returned.
   std::string output_path;      // Root with binding kOutput.
   std::string description;      // "Print at network_word_count.cc:16"
