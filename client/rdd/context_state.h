@@ -1,0 +1,31 @@
+// What every data set and stream of one Context shares.
+#ifndef MILLRACE_CLIENT_RDD_CONTEXT_STATE_H_
+#define MILLRACE_CLIENT_RDD_CONTEXT_STATE_H_
+
+#include <memory>
+
+#include "common/config/conf.h"
+
+namespace millrace {
+class FileSystem;
+}
+
+namespace millrace::internal {
+
+class DriverHandle;
+
+// Made by Context; lives as long as any handle of the context does. Constant after construction.
+struct ContextState {
+  Conf conf;
+  // Refuses every job once the context has stopped, but never dangles.
+  std::shared_ptr<DriverHandle> driver;
+  FileSystem* fs = nullptr;
+  // millrace.default.parallelism, else the number of task slots.
+  int default_parallelism = 1;
+};
+
+using ContextRef = std::shared_ptr<ContextState>;
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_RDD_CONTEXT_STATE_H_
