@@ -1,0 +1,169 @@
+// The one encoding of records: in received blocks, shuffles, cached partitions, results, state.
+//
+//   arithmetic, enum   its bytes, little-endian          bool  one byte
+//   string, view       varint length, bytes              pair, tuple, array  the parts in order
+//   optional           byte 0, or 1 and the value        variant  varint index, the value
+//   container          varint count, the elements        message  varint length, its wire form
+//   struct             what its `serialize` names, in order
+//
+// A block of records is their encodings one after the other.
+#ifndef MILLRACE_COMMON_RECORD_CODEC_H_
+#define MILLRACE_COMMON_RECORD_CODEC_H_
+
+#include <string>
+
+#include "common/record/encoder.h"
+#include "common/record/owned.h"
+#include "common/record/record_traits.h"
+
+namespace millrace::internal {
+
+template <class T>
+inline constexpr bool kIsRecord =
+    Scalar<T> || StringLike<T> || kIsPair<T> || kIsTuple<T> || kIsArray<T> || kIsOptional<T> ||
+    kIsVariant<T> || Container<T> || ProtoMessage<T> || Serializable<T>;
+
+template <class T>
+void Encode(Encoder& encoder, const T& value);
+template <class T>
+void Decode(Decoder& decoder, T& value);
+
+struct EncodeArchive {
+  Encoder& encoder;
+  template <class... Ts>
+  void operator()(const Ts&... values) {
+    (Encode(encoder, values), ...);
+  }
+};
+
+struct DecodeArchive {
+  Decoder& decoder;
+  template <class... Ts>
+  void operator()(Ts&... values) {
+    (Decode(decoder, values), ...);
+  }
+};
+
+template <class T>
+void Encode(Encoder& encoder, const T& value) {
+  static_assert(kIsRecord<T>,
+                "this type cannot be a record: give it `template <class Archive> void "
+                "serialize(Archive& archive) { archive(member, ...); }`");
+  if constexpr (Scalar<T>) {
+    encoder.PutFixed(value);
+  } else if constexpr (StringLike<T>) {
+    encoder.PutVarint(value.size());
+    encoder.PutBytes(value);
+  } else if constexpr (kIsPair<T>) {
+    Encode(encoder, value.first);
+    Encode(encoder, value.second);
+  } else if constexpr (kIsTuple<T>) {
+    std::apply([&](const auto&... parts) { (Encode(encoder, parts), ...); }, value);
+  } else if constexpr (kIsArray<T>) {
+    for (const auto& element : value) Encode(encoder, element);
+  } else if constexpr (kIsOptional<T>) {
+    encoder.PutFixed(static_cast<char>(value.has_value()));
+    if (value.has_value()) Encode(encoder, *value);
+  } else if constexpr (kIsVariant<T>) {
+    encoder.PutVarint(value.index());
+    std::visit([&](const auto& held) { Encode(encoder, held); }, value);
+  } else if constexpr (Serializable<T>) {
+    EncodeArchive archive{encoder};
+    // `serialize` names the members for both directions; this one only reads them.
+    const_cast<T&>(value).serialize(archive);
+  } else if constexpr (ProtoMessage<T>) {
+    const size_t size = value.ByteSizeLong();
+    encoder.PutVarint(size);
+    value.SerializeToArray(encoder.Reserve(size), static_cast<int>(size));
+    encoder.Advance(size);
+  } else {
+    encoder.PutVarint(static_cast<uint64_t>(std::distance(value.begin(), value.end())));
+    // By value type: vector<bool> hands out proxies.
+    for (const typename T::value_type& element : value) Encode(encoder, element);
+  }
+}
+
+template <class T>
+void DecodeContainer(Decoder& decoder, T& value) {
+  value.clear();
+  const uint64_t count = decoder.GetVarint();
+  // No reserve from an unchecked count: elements of at least a byte bound it by the bytes there
+  // are; elements without bytes (empty structs) are bounded here.
+  if (count > decoder.remaining() && count > 1u << 20) return decoder.Fail();
+  for (uint64_t i = 0; i < count && !decoder.failed(); ++i) {
+    if constexpr (MapContainer<T>) {
+      typename T::key_type key{};
+      typename T::mapped_type mapped{};
+      Decode(decoder, key);
+      Decode(decoder, mapped);
+      value.emplace_hint(value.end(), std::move(key), std::move(mapped));
+    } else {
+      typename T::value_type element{};
+      Decode(decoder, element);
+      value.insert(value.end(), std::move(element));
+    }
+  }
+}
+
+template <class T, size_t index = 0>
+void DecodeVariant(Decoder& decoder, uint64_t held, T& value) {
+  if constexpr (index == std::variant_size_v<T>) {
+    decoder.Fail();
+  } else if (held == index) {
+    Decode(decoder, value.template emplace<index>());
+  } else {
+    DecodeVariant<T, index + 1>(decoder, held, value);
+  }
+}
+
+template <class T>
+void Decode(Decoder& decoder, T& value) {
+  if constexpr (Scalar<T>) {
+    if constexpr (std::is_same_v<T, bool>) {
+      value = decoder.GetFixed<char>() != 0;  // Any other byte in a bool is undefined behaviour.
+    } else {
+      value = decoder.GetFixed<T>();
+    }
+  } else if constexpr (StringLike<T>) {
+    value = decoder.GetBytes(decoder.GetVarint());
+  } else if constexpr (kIsPair<T>) {
+    Decode(decoder, value.first);
+    Decode(decoder, value.second);
+  } else if constexpr (kIsTuple<T>) {
+    std::apply([&](auto&... parts) { (Decode(decoder, parts), ...); }, value);
+  } else if constexpr (kIsArray<T>) {
+    for (auto& element : value) Decode(decoder, element);
+  } else if constexpr (kIsOptional<T>) {
+    value.reset();
+    if (decoder.GetFixed<char>() != 0) Decode(decoder, value.emplace());
+  } else if constexpr (kIsVariant<T>) {
+    DecodeVariant(decoder, decoder.GetVarint(), value);
+  } else if constexpr (Serializable<T>) {
+    DecodeArchive archive{decoder};
+    value.serialize(archive);
+  } else if constexpr (ProtoMessage<T>) {
+    const std::string_view bytes = decoder.GetBytes(decoder.GetVarint());
+    if (!value.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) decoder.Fail();
+  } else {
+    DecodeContainer(decoder, value);
+  }
+}
+
+template <class T>
+std::string EncodeToString(const T& value) {
+  Encoder encoder;
+  Encode(encoder, value);
+  return encoder.ToString();
+}
+
+// The value must fill `bytes`; false when it does not.
+template <class T>
+bool DecodeFromBytes(std::string_view bytes, T& value) {
+  Decoder decoder(bytes);
+  Decode(decoder, value);
+  return !decoder.failed() && decoder.done();
+}
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_COMMON_RECORD_CODEC_H_

@@ -1,0 +1,87 @@
+// What a record type is made of, told by its shape, so that no container header is needed here.
+#ifndef MILLRACE_COMMON_RECORD_RECORD_TRAITS_H_
+#define MILLRACE_COMMON_RECORD_RECORD_TRAITS_H_
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace millrace::internal {
+
+template <class T>
+concept Scalar = std::is_arithmetic_v<T> || std::is_enum_v<T>;
+
+template <class T>
+concept StringLike = std::same_as<T, std::string> || std::same_as<T, std::string_view>;
+
+template <class T>
+inline constexpr bool kIsPair = false;
+template <class A, class B>
+inline constexpr bool kIsPair<std::pair<A, B>> = true;
+
+template <class T>
+inline constexpr bool kIsTuple = false;
+template <class... Ts>
+inline constexpr bool kIsTuple<std::tuple<Ts...>> = true;
+
+template <class T>
+inline constexpr bool kIsOptional = false;
+template <class T>
+inline constexpr bool kIsOptional<std::optional<T>> = true;
+
+template <class T>
+inline constexpr bool kIsVariant = false;
+template <class... Ts>
+inline constexpr bool kIsVariant<std::variant<Ts...>> = true;
+
+template <class T>
+inline constexpr bool kIsArray = false;
+template <class T, size_t n>
+inline constexpr bool kIsArray<std::array<T, n>> = true;
+
+// A generated Protocol Buffers message, told by its methods.
+template <class T>
+concept ProtoMessage = requires(T& t, const T& c, void* to, const void* from, int size) {
+  { c.ByteSizeLong() } -> std::convertible_to<size_t>;
+  { c.SerializeToArray(to, size) } -> std::same_as<bool>;
+  { t.ParseFromArray(from, size) } -> std::same_as<bool>;
+};
+
+// The standard sequences, sets and maps (and what looks like them).
+template <class T>
+concept Container = !StringLike<T> && !kIsArray<T> && requires(T& t, const T& c) {
+  typename T::value_type;
+  typename T::size_type;
+  c.begin();
+  c.end();
+  t.clear();
+};
+
+template <class T>
+concept MapContainer = Container<T> && requires { typename T::mapped_type; };
+
+template <class T>
+concept SetContainer =
+    Container<T> && !MapContainer<T> && requires { typename T::key_type; };
+
+template <class T>
+concept SequenceContainer = Container<T> && !MapContainer<T> && !SetContainer<T>;
+
+// A struct with `template <class Archive> void serialize(Archive& archive) { archive(a, b); }`.
+struct AnyArchive {
+  template <class... Ts>
+  void operator()(Ts&&...) {}
+};
+template <class T>
+concept Serializable = requires(T& t, AnyArchive& archive) { t.serialize(archive); };
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_COMMON_RECORD_RECORD_TRAITS_H_

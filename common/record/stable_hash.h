@@ -1,0 +1,73 @@
+// Hashes of keys that are the same in every process and release: they decide partitions, travel in
+// shuffles and stand in checkpoints. (absl::Hash is salted for each process and can do none of it.)
+#ifndef MILLRACE_COMMON_RECORD_STABLE_HASH_H_
+#define MILLRACE_COMMON_RECORD_STABLE_HASH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "common/record/codec.h"
+
+namespace millrace {
+
+// XXH3 of the bytes.
+uint64_t StableHashBytes(std::string_view bytes);
+
+namespace internal {
+
+// Hashes `count` keys that stand `stride` bytes apart, as part of larger records.
+void StableHashStrings(const std::string_view* first, size_t stride, size_t count, uint64_t* hashes);
+// The same for keys of `size` bytes that are hashed as they lie in memory.
+void StableHashFixed(const void* first, size_t size, size_t stride, size_t count, uint64_t* hashes);
+
+template <class T>
+concept HasStableHash = requires(const T& key) {
+  { key.StableHash() } -> std::convertible_to<uint64_t>;
+};
+
+}  // namespace internal
+
+// A string is hashed by its bytes, anything else by its encoding; a struct that has
+// `uint64_t StableHash() const` is asked. Equal keys must have equal encodings (true of all record
+// types but unordered containers and floating-point zeros, of which -0.0 is hashed as 0.0).
+template <class K>
+uint64_t StableHash(const K& key) {
+  if constexpr (internal::HasStableHash<K>) {
+    return key.StableHash();
+  } else if constexpr (internal::StringLike<K>) {
+    return StableHashBytes(key);
+  } else if constexpr (std::is_floating_point_v<K>) {
+    const K positive_zero = key + K{0};
+    return StableHashBytes({reinterpret_cast<const char*>(&positive_zero), sizeof positive_zero});
+  } else if constexpr (internal::Scalar<K>) {
+    return StableHashBytes({reinterpret_cast<const char*>(&key), sizeof key});
+  } else {
+    static thread_local internal::Encoder encoder;
+    encoder.Clear();
+    internal::Encode(encoder, key);
+    return StableHashBytes(encoder.view());
+  }
+}
+
+namespace internal {
+
+// Hashes the keys of `count` records that stand `stride` bytes apart.
+template <class K>
+void StableHashKeys(const K* first, size_t stride, size_t count, uint64_t* hashes) {
+  if constexpr (std::is_same_v<K, std::string_view>) {
+    StableHashStrings(first, stride, count, hashes);
+  } else if constexpr (Scalar<K> && !std::is_floating_point_v<K>) {
+    StableHashFixed(first, sizeof(K), stride, count, hashes);
+  } else {
+    const char* p = reinterpret_cast<const char*>(first);
+    for (size_t i = 0; i < count; ++i, p += stride) {
+      hashes[i] = StableHash(*reinterpret_cast<const K*>(p));
+    }
+  }
+}
+
+}  // namespace internal
+}  // namespace millrace
+
+#endif  // MILLRACE_COMMON_RECORD_STABLE_HASH_H_
