@@ -19,7 +19,7 @@ endfunction()
 # What every target of ours is compiled with.
 function(millrace_compile_options target)
   target_compile_features(${target} PUBLIC cxx_std_20)
-  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE -Wall -Wextra
     $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
     # GCC 12 reports overlapping copies inside std::string where there are none (GCC bug 105329).
@@ -35,6 +35,8 @@ function(millrace_add_layer layer)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
   add_library(millrace_${layer} STATIC ${arg_SOURCES})
   millrace_compile_options(millrace_${layer})
+  # A user may link it into a shared library.
+  set_target_properties(millrace_${layer} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_include_directories(millrace_${layer} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/millrace/impl>)

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""The `check-public-headers` test: <millrace/...> pulls in nothing that a user did not ask for.
+
+Runs the preprocessor over every header of client/millrace and looks at what it opens. A header that is refused is
+reported with the chain of includes that led to it.
+
+usage: check_public_headers.py HEADER_FOLDER COMPILER [FLAGS...]
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+REFUSED = {
+    r"/google/protobuf/|\.pb\.h$": "Protocol Buffers",
+    r"/grpc(pp)?/": "gRPC",
+    r"/glog/": "glog (its macros would be the user's)",
+    r"/gflags/": "gflags",
+    r"/(gtest|gmock)/": "a test framework",
+    r"/c\+\+/[^/]*/iostream$": "<iostream> (a static constructor in every file)",
+    r"/c\+\+/[^/]*/regex$": "<regex> (slow to compile)",
+}
+OPENED = re.compile(r"^(\.+) (.+)$", re.MULTILINE)
+
+
+def refused_chains(tree):
+  """tree: what -H prints, one line per opened file, as many dots as it is deep."""
+  chain = []
+  for dots, path in OPENED.findall(tree):
+    chain = chain[:len(dots) - 1] + [path]
+    for pattern, what in REFUSED.items():
+      if re.search(pattern, path):
+        yield what, list(chain)
+
+
+def main():
+  folder, command = pathlib.Path(sys.argv[1]), sys.argv[2:]
+  failed = False
+  for header in sorted(folder.rglob("*.h")):
+    name = header.relative_to(folder.parent)
+    result = subprocess.run([*command, "-x", "c++", "-E", "-H", "-o", "/dev/null", "-"],
+                            input=f"#include <{name}>\n", capture_output=True, text=True, timeout=120)
+    if result.returncode != 0:
+      print(f"<{name}> cannot be included:\n{result.stderr}")
+      failed = True
+    first = {}  # one chain for each refused thing
+    for what, chain in refused_chains(result.stderr):
+      first.setdefault(what, chain)
+    for what, chain in first.items():
+      print(f"<{name}> pulls in {what}:\n  " + "\n  ".join(chain))
+      failed = True
+  return 1 if failed else 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())
