@@ -1,0 +1,79 @@
+// Streams that come from outside the graph.
+#ifndef MILLRACE_CLIENT_DSTREAM_INPUT_NODE_H_
+#define MILLRACE_CLIENT_DSTREAM_INPUT_NODE_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/dstream/dstream_node.h"
+#include "driver/batch/streaming_handle.h"
+
+namespace millrace::internal {
+
+class InputNode : public DStreamNode {
+ public:
+  // `kind` as in "Socket stream [0]".
+  InputNode(StreamGraph& graph, const Operation& operation, std::string kind);
+
+  int input_id() const { return input_id_; }
+  std::string display_name() const;
+  // Set by the graph when it takes the input.
+  void set_input_id(int input_id) { input_id_ = input_id; }
+
+  // What the driver must run to feed this input.
+  virtual std::optional<ReceiverSpec> receiver() const { return std::nullopt; }
+  // The batch is about to be made and was given these blocks.
+  virtual void BeginBatch(Time /*batch_time*/, const std::vector<ReceivedBlock>& /*blocks*/) {}
+
+ private:
+  const std::string kind_;
+  int input_id_ = -1;
+};
+
+// A stream whose batches are blocks that a receiver stored.
+class ReceiverInputNode final : public InputNode {
+ public:
+  // Makes the data set of one batch: a partition for each block.
+  using MakeDataSet = std::function<RddRef(const std::vector<ReceivedBlock>&)>;
+
+  // `spec` lacks what only the graph knows: the stream's id, name and label.
+  ReceiverInputNode(StreamGraph& graph, const Operation& operation, std::string kind,
+                    std::string receiver_class, ReceiverSpec spec, MakeDataSet make_data_set);
+
+  std::optional<ReceiverSpec> receiver() const override;
+  void BeginBatch(Time batch_time, const std::vector<ReceivedBlock>& blocks) override;
+  // The blocks are there for as long as they are remembered; a second copy would gain nothing.
+  void PersistForReuse() override {}
+  void ForgetBefore(Time batch_time) override;
+  void ForgetAll() override;
+
+ private:
+  absl::StatusOr<RddRef> Compute(Time time) override;
+
+  const std::string receiver_class_;
+  const ReceiverSpec spec_;
+  const MakeDataSet make_data_set_;
+  std::map<Time, std::vector<ReceivedBlock>> blocks_;
+};
+
+// A stream whose data set a function makes when the batch asks for it.
+class GeneratedInputNode final : public InputNode {
+ public:
+  using Generate = std::function<absl::StatusOr<RddRef>(Time)>;
+
+  GeneratedInputNode(StreamGraph& graph, const Operation& operation, std::string kind,
+                     Generate generate);
+
+ private:
+  absl::StatusOr<RddRef> Compute(Time time) override;
+
+  const Generate generate_;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_DSTREAM_INPUT_NODE_H_

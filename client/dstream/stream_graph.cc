@@ -1,0 +1,280 @@
+#include "client/dstream/stream_graph.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/dstream/input_node.h"
+#include "client/rdd/job_scope.h"
+#include "common/base/annotate_status.h"
+#include "glog/logging.h"
+
+namespace millrace::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string Ms(milliseconds duration) { return absl::StrCat(duration.count(), " ms"); }
+
+}  // namespace
+
+StreamGraph::StreamGraph(ContextRef context, milliseconds batch_interval)
+    : context_(std::move(context)), batch_interval_(batch_interval) {}
+
+StreamGraph::~StreamGraph() = default;
+
+void StreamGraph::Take(std::unique_ptr<DStreamNode> node) {
+  const std::lock_guard lock(lock_);
+  CheckOpen(node->operation());
+  nodes_.push_back(std::move(node));
+}
+
+int StreamGraph::AddInput(std::unique_ptr<InputNode> input) {
+  const std::lock_guard lock(lock_);
+  const int input_id = static_cast<int>(inputs_.size());
+  input->set_input_id(input_id);
+  inputs_.push_back(input.get());
+  Take(std::move(input));
+  return input_id;
+}
+
+void StreamGraph::AddOutput(OutputOperation output) {
+  const std::lock_guard lock(lock_);
+  if (CheckOpen(output.operation)) {
+    outputs_.push_back(std::make_shared<const OutputOperation>(std::move(output)));
+  }
+}
+
+void StreamGraph::AddError(const Operation& operation, std::string message) {
+  const std::lock_guard lock(lock_);
+  errors_.push_back(absl::StrCat(ToString(operation), ": ", message));
+}
+
+bool StreamGraph::CheckOpen(const Operation& operation) {
+  const std::lock_guard lock(lock_);
+  if (phase_ == Phase::kDeclaring) return true;
+  const absl::Status error = absl::FailedPreconditionError(absl::StrCat(
+      ToString(operation), ": adding streams and outputs ",
+      phase_ == Phase::kStarted ? "after starting a context" : "after stopping a context",
+      " has no effect; declare everything before Start()"));
+  LOG(ERROR) << error.message();
+  if (late_error_.ok()) late_error_ = error;
+  return false;
+}
+
+void StreamGraph::SetName(const Operation& operation, DStreamNode& node, const std::string& name) {
+  const std::lock_guard lock(lock_);
+  if (name.empty()) {
+    AddError(operation, "a stream's name must not be empty");
+    return;
+  }
+  for (const auto& other : nodes_) {
+    if (other.get() == &node || other->name() != name) continue;
+    AddError(operation, absl::StrCat("the name \"", name, "\" belongs to another stream already: ",
+                                     other->label()));
+    return;
+  }
+  node.set_name(name);
+}
+
+void StreamGraph::Remember(const Operation& operation, milliseconds duration) {
+  const std::lock_guard lock(lock_);
+  if (!CheckOpen(operation)) return;
+  if (remember_) {
+    AddError(operation, absl::StrCat("the duration is ", Ms(*remember_),
+                                     " already; it can be set only once"));
+  } else if (duration <= milliseconds(0)) {
+    AddError(operation, absl::StrCat("the duration must be positive, got ", Ms(duration)));
+  } else {
+    remember_ = duration;
+  }
+}
+
+std::vector<bool> StreamGraph::ReachableFromOutputs() const {
+  std::vector<bool> reachable(nodes_.size(), false);
+  std::map<const DStreamNode*, size_t> index;
+  for (size_t i = 0; i < nodes_.size(); ++i) index[nodes_[i].get()] = i;
+  for (const auto& output : outputs_) reachable[index.at(output->stream)] = true;
+  for (size_t i = nodes_.size(); i-- > 0;) {
+    if (!reachable[i]) continue;
+    for (const DStreamNode* parent : nodes_[i]->parents()) reachable[index.at(parent)] = true;
+  }
+  return reachable;
+}
+
+// Children stand after their parents, so each node's wishes are complete when its turn comes.
+void StreamGraph::PlanRemember(const std::vector<bool>& reachable) {
+  for (size_t i = nodes_.size(); i-- > 0;) {
+    DStreamNode& node = *nodes_[i];
+    if (!reachable[i]) continue;
+    node.RaiseRemember(node.slide());
+    if (const auto interval = node.checkpoint_interval()) node.RaiseRemember(2 * *interval);
+    if (remember_) node.RaiseRemember(*remember_);
+    for (DStreamNode* parent : node.parents()) {
+      parent->RaiseRemember(node.remember() + node.look_back());
+    }
+  }
+}
+
+void StreamGraph::CheckCheckpoints(const std::vector<bool>& reachable) {
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    const DStreamNode& node = *nodes_[i];
+    const auto interval = node.checkpoint_interval();
+    if (!reachable[i] || !interval) continue;
+    const std::string label = node.label();
+    if (checkpoint_directory_.empty()) {
+      errors_.push_back(absl::StrCat(
+          label, ": the checkpoint directory has not been set, and this stream must be ",
+          "checkpointed; call StreamingContext::Checkpoint(directory) before Start()"));
+    }
+    if (*interval < node.slide() || (*interval % node.slide()).count() != 0) {
+      errors_.push_back(absl::StrCat(label, ": the checkpoint interval ", Ms(*interval),
+                                     " must be a positive multiple of the stream's slide, ",
+                                     Ms(node.slide())));
+    }
+  }
+}
+
+absl::Status StreamGraph::Start() {
+  const std::lock_guard lock(lock_);
+  if (outputs_.empty()) {
+    errors_.push_back("No output operations registered, so nothing to execute: add Print(), "
+                      "ForeachRDD(...), SaveAsTextFiles(...), ... to a stream");
+  }
+  const std::vector<bool> reachable = ReachableFromOutputs();
+  CheckCheckpoints(reachable);
+  if (errors_.size() == 1) return absl::InvalidArgumentError(errors_[0]);
+  if (!errors_.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(errors_.size(), " errors in the stream graph:\n  ",
+                                                   absl::StrJoin(errors_, "\n  ")));
+  }
+  PlanRemember(reachable);
+  phase_ = Phase::kStarted;
+  return absl::OkStatus();
+}
+
+void StreamGraph::Stop() {
+  const std::lock_guard lock(lock_);
+  phase_ = Phase::kStopped;
+  outputs_.clear();
+  for (const auto& node : nodes_) node->ForgetAll();
+}
+
+absl::Status StreamGraph::late_error() {
+  const std::lock_guard lock(lock_);
+  return late_error_;
+}
+
+std::vector<ReceiverSpec> StreamGraph::Receivers() {
+  const std::lock_guard lock(lock_);
+  std::vector<ReceiverSpec> receivers;
+  for (const InputNode* input : inputs_) {
+    if (auto receiver = input->receiver()) receivers.push_back(*std::move(receiver));
+  }
+  return receivers;
+}
+
+bool StreamGraph::HasDataSetAt(Time time, milliseconds slide) const {
+  return zero_time_ && time > *zero_time_ && ((time - *zero_time_) % slide).count() == 0;
+}
+
+absl::StatusOr<std::vector<RddRef>> StreamGraph::Slice(DStreamNode& node, Time from, Time to) {
+  const std::lock_guard lock(lock_);
+  if (phase_ != Phase::kStarted) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "Slice of ", node.label(), ": the stream has not been initialized; its data sets can be ",
+        "asked for between Start() and Stop()"));
+  }
+  std::vector<RddRef> slice;
+  if (!zero_time_) return slice;
+  const Time first = from.Floor(node.slide(), *zero_time_);
+  for (const Time time : first.To(to, node.slide())) {
+    absl::StatusOr<RddRef> rdd = node.GetOrCompute(time);
+    if (!rdd.ok()) return rdd.status();
+    if (*rdd != nullptr) slice.push_back(*std::move(rdd));
+  }
+  return slice;
+}
+
+void StreamGraph::BeginBatch(Time batch_time, const BatchBlocks& blocks) {
+  if (!zero_time_) zero_time_ = batch_time - batch_interval_;
+  last_batch_time_ = batch_time;
+  ++generation_;
+  input_infos_.clear();
+  for (InputNode* input : inputs_) {
+    const auto it = blocks.find(input->input_id());
+    input->BeginBatch(batch_time, it == blocks.end() ? std::vector<ReceivedBlock>() : it->second);
+  }
+}
+
+absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
+                                                         const BatchBlocks& blocks) {
+  const std::lock_guard lock(lock_);
+  BeginBatch(batch_time, blocks);
+  const JobScope scope(batch_time.ms(), -1, absl::StrCat("batch ", ToString(batch_time)));
+  GeneratedBatch batch;
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    auto job = MakeJob(static_cast<int>(i), batch_time);
+    if (job) batch.jobs.push_back(*std::move(job));
+  }
+  batch.input_infos = std::move(input_infos_);
+  input_infos_.clear();
+  return batch;
+}
+
+namespace {
+
+absl::Status RunOutput(const OutputOperation& output, int output_op_id, const RddRef& rdd,
+                       Time batch_time) {
+  const std::string label = ToString(output.operation);
+  const JobScope scope(batch_time.ms(), output_op_id, label);
+  absl::Status status;
+  try {
+    status = output.run(rdd, batch_time);
+  } catch (const std::exception& error) {
+    status = absl::UnknownError(absl::StrCat("exception: ", error.what()));
+  } catch (...) {
+    status = absl::UnknownError("exception that is no std::exception");
+  }
+  return AnnotateStatus(status, absl::StrCat(label, ", batch ", ToString(batch_time)));
+}
+
+}  // namespace
+
+// A stream that cannot say its data set fails the outputs that need it and no others, so its error
+// becomes a job like any other.
+std::optional<BatchJob> StreamGraph::MakeJob(int output_op_id, Time batch_time) {
+  const std::shared_ptr<const OutputOperation> output = outputs_[output_op_id];
+  absl::StatusOr<RddRef> rdd = output->stream->GetOrCompute(batch_time);
+  if (rdd.ok() && *rdd == nullptr) return std::nullopt;
+  BatchJob job;
+  job.output_op_id = output_op_id;
+  job.name = output->operation.name;
+  job.description = ToString(output->operation);
+  if (rdd.ok()) {
+    job.run = [output, output_op_id, rdd = *std::move(rdd), batch_time] {
+      return RunOutput(*output, output_op_id, rdd, batch_time);
+    };
+  } else {
+    job.run = [status = AnnotateStatus(rdd.status(), absl::StrCat("batch ", ToString(batch_time)))] {
+      return status;
+    };
+  }
+  return job;
+}
+
+Time StreamGraph::ClearCompleted(Time batch_time) {
+  const std::lock_guard lock(lock_);
+  milliseconds remember = batch_interval_;
+  for (const auto& node : nodes_) node->ForgetBefore(batch_time);
+  for (const InputNode* input : inputs_) remember = std::max(remember, input->remember());
+  return batch_time - remember;
+}
+
+void StreamGraph::ReportInput(Time time, StreamInputInfo info) {
+  if (last_batch_time_ && time == *last_batch_time_) input_infos_[info.stream_id] = std::move(info);
+}
+
+}  // namespace millrace::internal

@@ -1,0 +1,65 @@
+// What a typed stream is made of, and what can be declared on it: the part of DStream<T> that does
+// not depend on T, so that it is compiled once. Light, for user programs include it.
+#ifndef MILLRACE_CLIENT_DSTREAM_STREAM_REF_H_
+#define MILLRACE_CLIENT_DSTREAM_STREAM_REF_H_
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/dstream/operation.h"
+#include "client/rdd/context_state.h"
+#include "common/record/storage_level.h"
+#include "common/time/time.h"
+#include "driver/lineage/rdd_node.h"
+
+namespace millrace::internal {
+
+class DStreamNode;
+class StreamGraph;
+enum class MissingParent : uint8_t;
+
+// Valid for as long as it is held; the graph owns the node.
+struct StreamRef {
+  std::shared_ptr<StreamGraph> graph;
+  DStreamNode* node = nullptr;
+};
+
+const ContextRef& ContextOf(const StreamRef& stream);
+std::chrono::milliseconds SlideOf(const StreamRef& stream);
+
+// Gets each parent's data set of the batch and returns the operation's. May throw.
+using ApplyToDataSets =
+    std::function<absl::StatusOr<RddRef>(Time, std::span<const RddRef> data_sets)>;
+
+// A stream without a data set of its parent has none either.
+StreamRef AddTransformed(const Operation& operation, const StreamRef& parent,
+                         ApplyToDataSets apply);
+// A batch in which a parent has no data set fails.
+StreamRef AddCombined(const Operation& operation, const std::vector<StreamRef>& parents,
+                      ApplyToDataSets apply);
+
+using UniteDataSets = std::function<RddRef(std::vector<RddRef>)>;
+StreamRef AddWindow(const Operation& operation, const StreamRef& parent,
+                    std::chrono::milliseconds length, std::chrono::milliseconds slide,
+                    UniteDataSets unite);
+
+using OutputFunction = std::function<absl::Status(const RddRef&, Time)>;
+void AddOutput(const Operation& operation, const StreamRef& stream, OutputFunction run);
+
+void SetName(const Operation& operation, const StreamRef& stream, std::string name);
+void SetPersist(const Operation& operation, const StreamRef& stream, StorageLevel level);
+void SetCheckpoint(const Operation& operation, const StreamRef& stream,
+                   std::chrono::milliseconds interval);
+
+// Oldest first; see StreamGraph::Slice.
+absl::StatusOr<std::vector<RddRef>> SliceOf(const StreamRef& stream, Time from, Time to);
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_DSTREAM_STREAM_REF_H_
