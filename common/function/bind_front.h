@@ -65,18 +65,28 @@ auto BindFront(F /*f*/, Values&&... values) {
   return Bound(typename internal::BoundValue<Values>::type(std::forward<Values>(values))...);
 }
 
-// A named function as a function object: `words.Map(millrace::Fn<&Normalize>())` or, where a value
-// is wanted, `words.Map(millrace::fn<&Normalize>)`.
+namespace internal {
+
 template <auto function>
-struct Fn {
+struct NamedFunction {
   template <class... Args>
     requires std::is_invocable_v<decltype(function), Args...>
   decltype(auto) operator()(Args&&... args) const {
     return function(std::forward<Args>(args)...);
   }
+  // `Fn<&MyFunction>()` is the object too, for those who take Fn for a type.
+  NamedFunction operator()() const
+    requires(!std::is_invocable_v<decltype(function)>)
+  {
+    return {};
+  }
 };
+
+}  // namespace internal
+
+// A named function as a function object: `words.Map(millrace::Fn<&Normalize>)`.
 template <auto function>
-inline constexpr Fn<function> fn{};
+inline constexpr internal::NamedFunction<function> Fn{};
 
 }  // namespace millrace
 

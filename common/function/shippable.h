@@ -27,7 +27,7 @@ template <class F>
 constexpr void CheckShippable() {
   static_assert(!kIsFunctionPointer<F>,
                 "Millrace: a bare function pointer cannot travel to workers: write "
-                "millrace::Fn<&MyFunction>() instead of &MyFunction");
+                "millrace::Fn<&MyFunction> instead of &MyFunction");
   static_assert(kIsFunctionPointer<F> || ShippableFunction<F>,
                 "Millrace: this function carries data that cannot travel to workers (a lambda with "
                 "captures, a std::function, a struct without serialize). Write a lambda without "

@@ -38,6 +38,10 @@ class AnySink {
 
   const std::type_info& record_type() const { return record_type_; }
 
+  // Whether views in pushed records may be looked at after Push has returned. Where they are not
+  // (the sink encodes, counts, or copies what it keeps), a source may reuse the bytes they view.
+  virtual bool keeps_views() const { return true; }
+
  protected:
   explicit AnySink(const std::type_info& record_type) : record_type_(record_type) {}
 

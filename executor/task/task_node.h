@@ -72,6 +72,8 @@ class TaskContext {
   Arena& arena() { return arena_; }
   // Keeps bytes alive until the task ends, so that views of them may be pushed.
   void Pin(Buffer buffer) { pinned_.push_back(std::move(buffer)); }
+  // The same for an operator's table that pushed records view.
+  void Keep(std::shared_ptr<void> owner) { kept_.push_back(std::move(owner)); }
 
   int64_t task_id() const { return task_id_; }
   int partition() const { return partition_; }
@@ -99,6 +101,11 @@ class TaskContext {
   virtual FileSystem& fs() = 0;
 
  protected:
+  // The context that Current() gives on this thread, from here on.
+  static void SetCurrent(TaskContext* context);
+  // The label of the operator that ran last when an exception left it; empty before the first.
+  std::string_view running_label() const;
+
   int64_t task_id_ = 0;
   int partition_ = 0;
   int attempt_ = 0;
@@ -110,9 +117,11 @@ class TaskContext {
   absl::Status status_;
   Arena arena_;
   std::vector<Buffer> pinned_;
+  std::vector<std::shared_ptr<void>> kept_;
   std::string result_;
   std::vector<std::pair<int64_t, AccumulatorSlot>> accumulators_;
-  TaskNode* running_ = nullptr;  // The operator to blame and to charge.
+  // The operator to blame and to charge. An exception leaves it at the operator that threw.
+  TaskNode* running_ = nullptr;
   int64_t ticks_at_switch_ = 0;  // When `running_` was set.
 };
 

@@ -1,0 +1,66 @@
+// What typed operators share: finding their sink, decoding their functions, reporting errors.
+#ifndef MILLRACE_EXECUTOR_OPERATOR_OPERATOR_BASE_H_
+#define MILLRACE_EXECUTOR_OPERATOR_OPERATOR_BASE_H_
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/function/shippable.h"
+#include "common/plan/operator_registry.h"
+#include "common/plan/operator_spec.h"
+#include "executor/operator/chunk_buffer.h"
+#include "executor/operator/chunk_sink.h"
+#include "executor/task/task_node.h"
+
+namespace millrace::internal {
+
+template <class T>
+inline constexpr bool kIsStatusOr = false;
+template <class T>
+inline constexpr bool kIsStatusOr<absl::StatusOr<T>> = true;
+
+template <class T>
+struct WithoutStatusOr {
+  using type = T;
+};
+template <class T>
+struct WithoutStatusOr<absl::StatusOr<T>> {
+  using type = T;
+};
+
+// The record type that a function's result stands for: U for U and absl::StatusOr<U>.
+template <class F, class T>
+using RecordResultOf = typename WithoutStatusOr<ResultOf<F, T>>::type;
+
+// Fail with errors that mean that the plan was not made by this program. Always false.
+bool FailWrongSink(TaskNode& node);
+bool FailWrongParams(TaskNode& node);
+bool FailCorruptRecords(TaskNode& node);
+
+// The registered name of an operator, as specs carry it.
+template <class Op>
+std::shared_ptr<const OperatorSpec> MakeSpec(std::string params, std::string label,
+                                             BindingKind binding = BindingKind::kNone) {
+  return std::make_shared<const OperatorSpec>(
+      OperatorSpec{Registration<Op>::entry().name(), std::move(params), binding, std::move(label)});
+}
+
+// Sinks that keep no view beyond a Push let a source reuse its memory; the operators between pass
+// the question on.
+template <class T, class Out>
+class Kernel : public ChunkSink<T> {
+ public:
+  Kernel(TaskNode& node, ChunkSink<Out>& out) : ChunkSink<T>(node), node_(node), out_(out) {}
+  bool keeps_views() const override { return out_.keeps_views(); }
+
+ protected:
+  TaskNode& node_;
+  ChunkSink<Out>& out_;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_EXECUTOR_OPERATOR_OPERATOR_BASE_H_
