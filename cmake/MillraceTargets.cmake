@@ -24,9 +24,11 @@ function(millrace_compile_options target)
     $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
     # GCC 12 reports overlapping copies inside std::string where there are none (GCC bug 105329).
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
-    # Sanitizers add paths on which GCC sees variables that are not set; the plain builds keep the warning.
-    $<$<BOOL:${MILLRACE_SANITIZE}>:-Wno-maybe-uninitialized>
     $<$<BOOL:${MILLRACE_WERROR}>:-Werror>)
+  if(MILLRACE_SANITIZE)
+    # Sanitizers add paths on which GCC sees variables that are not set; the plain builds keep the warning.
+    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+  endif()
 endfunction()
 
 # millrace_add_layer(<folder> SOURCES ... LINK ...)
