@@ -70,13 +70,16 @@ TEST_F(EventLoopTest, KeepsEachPostersOrder) {
 }
 
 TEST_F(EventLoopTest, ItsOwnPostsRunAfterThoseMadeBeforeThem) {
-  absl::Notification first_runs, other_posted;
+  absl::Notification first_runs, other_posted, last_ran;
   loop_.Post([&] {
     first_runs.Notify();
     other_posted.WaitForNotification();
-    loop_.Post([this] {
+    loop_.Post([&] {
       log_.push_back(2);
-      loop_.Post([this] { log_.push_back(4); });
+      loop_.Post([&] {
+        log_.push_back(4);
+        last_ran.Notify();
+      });
     });
     loop_.Post([this] { log_.push_back(3); });
     log_.push_back(0);
@@ -84,8 +87,7 @@ TEST_F(EventLoopTest, ItsOwnPostsRunAfterThoseMadeBeforeThem) {
   first_runs.WaitForNotification();
   loop_.Post([this] { log_.push_back(1); });
   other_posted.Notify();
-  Drain();
-  Drain();
+  last_ran.WaitForNotification();
   EXPECT_THAT(log_, ElementsAre(0, 1, 2, 3, 4));
 }
 
