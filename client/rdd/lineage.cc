@@ -1,0 +1,238 @@
+#include "client/rdd/lineage.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/rdd/job_scope.h"
+#include "driver/service/driver_handle.h"
+#include "executor/operator/partition_ops.h"
+
+namespace millrace::internal {
+namespace {
+
+// Built into the worker: they pass on what the task's bindings choose.
+OperatorRef BuiltIn(const char* name, BindingKind binding, const char* label) {
+  return std::make_shared<const OperatorSpec>(OperatorSpec{name, "", binding, label});
+}
+
+OperatorRef SelectSpec() {
+  static const OperatorRef& spec =
+      *new OperatorRef(BuiltIn("millrace.Select", BindingKind::kSelect, "Union"));
+  return spec;
+}
+
+OperatorRef ConcatSpec() {
+  static const OperatorRef& spec =
+      *new OperatorRef(BuiltIn("millrace.Concat", BindingKind::kConcat, "Coalesce"));
+  return spec;
+}
+
+bool SamePartitioner(const std::shared_ptr<const PartitionerSpec>& a,
+                     const std::shared_ptr<const PartitionerSpec>& b) {
+  return a != nullptr && b != nullptr && (a == b || *a == *b);
+}
+
+Dependency OneToOne(RddRef parent) {
+  Dependency dependency;
+  dependency.kind = DependencyKind::kOneToOne;
+  dependency.parent = std::move(parent);
+  return dependency;
+}
+
+Dependency Shuffle(const ContextRef& context, RddRef parent, OperatorRef write, OperatorRef read,
+                   int num_reduce) {
+  auto shuffle = std::make_shared<ShuffleSpec>();
+  shuffle->shuffle_id = context->driver->NewId();
+  shuffle->num_reduce = num_reduce;
+  shuffle->write = std::move(write);
+  shuffle->read = std::move(read);
+  shuffle->lease = context->driver->ShuffleLease(shuffle->shuffle_id);
+  Dependency dependency;
+  dependency.kind = DependencyKind::kShuffle;
+  dependency.parent = std::move(parent);
+  dependency.shuffle = std::move(shuffle);
+  return dependency;
+}
+
+bool AllPartitionedAlike(const std::vector<RddRef>& parents) {
+  return !parents.empty() &&
+         std::all_of(parents.begin(), parents.end(), [&parents](const RddRef& parent) {
+           return SamePartitioner(parent->partitioner, parents[0]->partitioner);
+         });
+}
+
+// Partition p holds partition p of every parent: the keys stay where they are.
+RddRef MakeAlignedUnion(const ContextRef& context, const RecordTypeOperators& type,
+                        const std::vector<RddRef>& parents) {
+  static const OperatorRef& spec = *new OperatorRef(MakeSpec<AlignedUnionOperator>("", "Union"));
+  RddRef node = MakeNode(context, spec, type, parents[0]->num_partitions);
+  for (const RddRef& parent : parents) node->dependencies.push_back(OneToOne(parent));
+  node->partitioner = parents[0]->partitioner;
+  return node;
+}
+
+}  // namespace
+
+std::string OperatorLabel(const char* operation, const Location& where) {
+  return absl::StrCat(operation, " at ", ToString(where));
+}
+
+RddRef MakeNode(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
+                int num_partitions) {
+  auto node = std::make_shared<RddNode>();
+  node->rdd_id = context->driver->NewId();
+  node->op = std::move(op);
+  node->type = &type;
+  node->num_partitions = num_partitions;
+  const JobScope* const scope = JobScope::Current();
+  if (scope != nullptr) node->batch_time_ms = scope->batch_time_ms();
+  return node;
+}
+
+RddRef MakeNarrow(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
+                  const RddRef& parent, bool keeps_partitioner) {
+  RddRef node = MakeNode(context, std::move(op), type, parent->num_partitions);
+  node->dependencies.push_back(OneToOne(parent));
+  if (keeps_partitioner) node->partitioner = parent->partitioner;
+  return node;
+}
+
+RddRef MakeUnion(const ContextRef& context, const RecordTypeOperators& type,
+                 std::vector<RddRef> parents) {
+  if (parents.size() == 1) return parents[0];
+  if (AllPartitionedAlike(parents)) return MakeAlignedUnion(context, type, parents);
+  int partitions = 0;
+  for (const RddRef& parent : parents) partitions += parent->num_partitions;
+  RddRef node = MakeNode(context, SelectSpec(), type, partitions);
+  for (RddRef& parent : parents) {
+    Dependency dependency;
+    dependency.kind = DependencyKind::kSelect;
+    dependency.parent = std::move(parent);
+    node->dependencies.push_back(std::move(dependency));
+  }
+  return node;
+}
+
+RddRef MakeConcat(const ContextRef& context, const RecordTypeOperators& type, const RddRef& parent,
+                  std::vector<std::vector<int>> groups) {
+  RddRef node = MakeNode(context, ConcatSpec(), type, static_cast<int>(groups.size()));
+  Dependency dependency;
+  dependency.kind = DependencyKind::kConcat;
+  dependency.parent = parent;
+  dependency.groups = std::move(groups);
+  node->dependencies.push_back(std::move(dependency));
+  return node;
+}
+
+RddRef MakeValues(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
+                  std::vector<std::string> encoded_partitions) {
+  RddRef node =
+      MakeNode(context, std::move(op), type, static_cast<int>(encoded_partitions.size()));
+  node->sources.resize(encoded_partitions.size());
+  for (size_t i = 0; i < encoded_partitions.size(); ++i) {
+    node->sources[i].split = std::move(encoded_partitions[i]);
+  }
+  return node;
+}
+
+RddRef MakeKeyed(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
+                 const std::vector<KeyedInput>& inputs,
+                 const std::shared_ptr<const PartitionerSpec>& partitioner, bool keeps_keys) {
+  const int partitions = partitioner->num_partitions;
+  RddRef node = MakeNode(context, std::move(op), type, partitions);
+  for (const KeyedInput& input : inputs) {
+    if (SamePartitioner(input.parent->partitioner, partitioner)) {
+      // Never persisted, so it needs no record type of its own.
+      node->dependencies.push_back(
+          OneToOne(MakeNarrow(context, input.add_hash, type, input.parent, true)));
+    } else {
+      node->dependencies.push_back(
+          Shuffle(context, input.parent, input.write, input.read, partitions));
+    }
+  }
+  if (keeps_keys) node->partitioner = partitioner;
+  return node;
+}
+
+RddRef MakeRedistributed(const ContextRef& context, OperatorRef op, OperatorRef write,
+                         OperatorRef read, const RecordTypeOperators& type, const RddRef& parent,
+                         int num_partitions) {
+  RddRef node = MakeNode(context, std::move(op), type, num_partitions);
+  node->dependencies.push_back(
+      Shuffle(context, parent, std::move(write), std::move(read), num_partitions));
+  return node;
+}
+
+std::shared_ptr<const PartitionerSpec> HashPartitionerSpec(int num_partitions) {
+  auto spec = std::make_shared<PartitionerSpec>();
+  spec->num_partitions = std::max(1, num_partitions);
+  return spec;
+}
+
+std::shared_ptr<const PartitionerSpec> DefaultPartitioner(const ContextRef& context,
+                                                          const std::vector<RddRef>& parents) {
+  int largest = 0;
+  std::shared_ptr<const PartitionerSpec> existing;
+  for (const RddRef& parent : parents) {
+    largest = std::max(largest, parent->num_partitions);
+    if (existing == nullptr && parent->partitioner != nullptr) existing = parent->partitioner;
+  }
+  if (existing != nullptr) return existing;
+  const bool is_set = context->conf.Contains("millrace.default.parallelism");
+  return HashPartitionerSpec(is_set ? context->default_parallelism : largest);
+}
+
+void PersistNode(const ContextRef& context, const RddRef& node, StorageLevel level) {
+  if (level == StorageLevel::kNone) return UnpersistNode(node);
+  if (node->cache_lease == nullptr) node->cache_lease = context->driver->CacheLease(node->rdd_id);
+  node->storage_level = level;
+}
+
+void UnpersistNode(const RddRef& node) {
+  node->storage_level = StorageLevel::kNone;
+  node->cache_lease.reset();
+}
+
+absl::StatusOr<std::vector<std::string>> RunAction(const ContextRef& context, const RddRef& node,
+                                                   OperatorRef root,
+                                                   const std::string& description) {
+  std::vector<int> partitions(static_cast<size_t>(node->num_partitions));
+  std::iota(partitions.begin(), partitions.end(), 0);
+  return RunAction(context, node, std::move(root), description, std::move(partitions));
+}
+
+absl::StatusOr<std::vector<std::string>> RunAction(const ContextRef& context, const RddRef& node,
+                                                   OperatorRef root, const std::string& description,
+                                                   std::vector<int> partitions) {
+  JobSpec job;
+  job.rdd = node;
+  job.root = std::move(root);
+  job.partitions = std::move(partitions);
+  job.description = description;
+  const JobScope* const scope = JobScope::Current();
+  if (scope != nullptr) {
+    job.batch_time_ms = scope->batch_time_ms();
+    job.output_op_id = scope->output_op_id();
+  }
+  absl::StatusOr<JobResult> result = context->driver->RunJob(std::move(job));
+  if (!result.ok()) return result.status();
+  return std::move(result->results);
+}
+
+std::vector<std::vector<int>> CoalesceGroups(int partitions, int count) {
+  std::vector<std::vector<int>> groups(
+      static_cast<size_t>(std::max(0, std::min(count, partitions))));
+  const auto group_count = static_cast<int64_t>(groups.size());
+  for (int64_t group = 0; group < group_count; ++group) {
+    const int64_t first = group * partitions / group_count;
+    const int64_t end = (group + 1) * partitions / group_count;
+    for (int64_t p = first; p < end; ++p) {
+      groups[static_cast<size_t>(group)].push_back(static_cast<int>(p));
+    }
+  }
+  return groups;
+}
+
+}  // namespace millrace::internal
