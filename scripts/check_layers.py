@@ -116,14 +116,17 @@ def named_by(file, entries):
 
 def check_maps(root):
   files_of = collections.defaultdict(list)  # folder of a README -> what its map must name
+  bare = collections.defaultdict(list)  # folder that no README speaks of -> its files
   for name in sources(root, MAPPED_FOLDERS):
     folder = pathlib.PurePosixPath(name).parent
     while folder.name and not (root / folder / "README.md").is_file():
       folder = folder.parent
     if not folder.name:
-      yield f"{name}: no README.md in its folder or above it"
+      bare[pathlib.PurePosixPath(name).parent.as_posix()].append(pathlib.PurePosixPath(name).name)
       continue
     files_of[folder.as_posix()].append(pathlib.PurePosixPath(name).relative_to(folder).as_posix())
+  for folder, files in bare.items():
+    yield f"{folder}: no README.md here or above it, so nothing lists {', '.join(files)}"
   for top in MAPPED_FOLDERS:
     if not (root / top / "README.md").is_file():
       yield f"{top}: has no README.md"
