@@ -1,0 +1,105 @@
+#include "common/config/keys.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr RetiredKey kRetiredKeys[] = {
+    {"millrace.serializer", "records have one compact encoding"},
+    {"millrace.kryo.registrationRequired", "records have one compact encoding"},
+    {"millrace.cleaner.ttl", "data goes with the last handle of its data set"},
+    {"millrace.cleaner.referenceTracking", "data goes with the last handle of its data set"},
+    {"millrace.shuffle.service.enabled", "workers outlive their driver and keep shuffle data"},
+    {"millrace.streaming.receiver.writeAheadLog.class", "there is one log format"},
+    {"millrace.streaming.driver.writeAheadLog.class", "there is one log format"},
+    {"millrace.streaming.kafka.consumer.cache.initialCapacity", "the cache grows by itself"},
+    {"millrace.streaming.kafka.consumer.cache.loadFactor", "the cache grows by itself"},
+    {"millrace.streaming.dynamicAllocation.testing", "tests use the simulated cluster"},
+    {"millrace.metrics.conf", "metrics are scraped from /metrics"},
+};
+
+using KeyMap = absl::flat_hash_map<std::string_view, const ConfKeyInfo*>;
+
+KeyMap MakeKeyMap() {
+  KeyMap map;
+  for (const ConfKeyInfo* key : AllConfKeys()) {
+    map.emplace(key->name, key);
+    if (!key->older_name.empty()) map.emplace(key->older_name, key);
+  }
+  return map;
+}
+
+std::string_view LastComponent(std::string_view name) { return name.substr(name.rfind('.') + 1); }
+
+bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+  return absl::EqualsIgnoreCase(absl::string_view(a.data(), a.size()),
+                                absl::string_view(b.data(), b.size()));
+}
+
+// Insertions, deletions and replacements that turn `a` into `b`.
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);  // Distances of a's beginning to all beginnings of b.
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+// A right last word in the wrong place is a smaller mistake than its distance says.
+size_t MistakeSize(std::string_view written, std::string_view key) {
+  constexpr size_t kMisplacedWord = 3;
+  const size_t distance = EditDistance(written, key);
+  return EqualsIgnoreCase(LastComponent(written), LastComponent(key))
+             ? std::min(distance, kMisplacedWord)
+             : distance;
+}
+
+}  // namespace
+
+const std::vector<const ConfKeyInfo*>& AllConfKeys() {
+  static const auto& all = *[] {
+    auto* keys = new std::vector<const ConfKeyInfo*>;
+    for (const ConfKeyInfo* key : keys::kApplicationKeys) keys->push_back(key);
+    for (const ConfKeyInfo* key : keys::kStreamingKeys) keys->push_back(key);
+    for (const ConfKeyInfo* key : keys::kEngineKeys) keys->push_back(key);
+    return keys;
+  }();
+  return all;
+}
+
+const ConfKeyInfo* FindConfKey(std::string_view name) {
+  static const auto& map = *new KeyMap(MakeKeyMap());
+  const auto found = map.find(name);
+  return found == map.end() ? nullptr : found->second;
+}
+
+const RetiredKey* FindRetiredKey(std::string_view name) {
+  for (const RetiredKey& key : kRetiredKeys) {
+    if (key.name == name) return &key;
+  }
+  return nullptr;
+}
+
+const ConfKeyInfo& NearestConfKey(std::string_view name) {
+  const auto& keys = AllConfKeys();
+  return **std::min_element(keys.begin(), keys.end(),
+                            [name](const ConfKeyInfo* a, const ConfKeyInfo* b) {
+                              return MistakeSize(name, a->name) < MistakeSize(name, b->name);
+                            });
+}
+
+}  // namespace millrace
