@@ -1,0 +1,187 @@
+// UpdateStateByKey, MapWithState and windows with an inverse: data sets made from a batch's records
+// and the state that the batch before left on the workers.
+#ifndef MILLRACE_CLIENT_RDD_STATE_H_
+#define MILLRACE_CLIENT_RDD_STATE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "client/rdd/by_key.h"
+#include "client/rdd/partitioner.h"
+#include "client/rdd/rdd_base.h"
+#include "executor/operator/state_ops.h"
+
+namespace millrace::internal {
+
+using StateUpdateRef = std::shared_ptr<const StateUpdate>;
+
+// A stage that updates state: computed once, on all partitions, its output kept by the workers.
+RddRef MakeStateful(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
+                    const std::vector<KeyedInput>& inputs,
+                    const std::shared_ptr<const PartitionerSpec>& partitioner, bool keeps_keys,
+                    StateUpdateRef update);
+
+// UpdateStateByKey. `in` is null in a batch without a data set, `initial` in all but the first
+// batch that has one.
+template <class K, class V, class S, class Partitioner>
+struct UpdateStateTransform {
+  OperatorRef op;
+  KeyedInput records;
+  KeyedInput initial_state;
+  ResolvedPartitioner<Partitioner> partitioner;
+
+  RddRef operator()(const ContextRef& context, const StateUpdateRef& update, const RddRef& in,
+                    const RddRef& initial) const {
+    std::vector<KeyedInput> inputs;
+    if (in != nullptr) {
+      inputs.push_back(records);
+      inputs.back().parent = in;
+      if (initial != nullptr) {
+        inputs.push_back(initial_state);
+        inputs.back().parent = initial;
+      }
+    }
+    return MakeStateful(context, op, RecordOperators<std::pair<K, S>>(), inputs,
+                        StatePartitioner(context, partitioner.spec), /*keeps_keys=*/true, update);
+  }
+
+  static std::shared_ptr<const PartitionerSpec> StatePartitioner(
+      const ContextRef& context, const std::shared_ptr<const PartitionerSpec>& chosen) {
+    return chosen != nullptr ? chosen : HashPartitionerSpec(context->default_parallelism);
+  }
+};
+
+template <class K, class V, class S, class F, class N>
+auto MakeUpdateState(F f, const N& n, Location where) {
+  CheckShippable<F>();
+  auto partitioner = Resolve(n);
+  using Partitioner = decltype(partitioner.function);
+  const std::string label = OperatorLabel("UpdateStateByKey", where);
+  return UpdateStateTransform<K, V, S, Partitioner>{
+      MakeSpec<UpdateStateOperator<K, V, S, F>>(EncodeFunctions(f), label, BindingKind::kState),
+      PlainInput<K, V>(nullptr, partitioner.function, label),
+      PlainInput<K, S>(nullptr, partitioner.function, label), std::move(partitioner)};
+}
+
+// MapWithState. The records of the result are Mapped, or variants of Mapped and (key, state) when
+// snapshots are wanted.
+template <class K, class V, class S, class F, class Partitioner>
+struct MapWithStateTransform {
+  using Plain = MapWithStateOperator<K, V, S, F, false>;
+  using WithSnapshots = MapWithStateOperator<K, V, S, F, true>;
+  using Mapped = typename Plain::Mapped;
+
+  OperatorRef plain;
+  OperatorRef with_snapshots;
+  KeyedInput records;
+  KeyedInput initial_state;
+  ResolvedPartitioner<Partitioner> partitioner;
+
+  RddRef operator()(const ContextRef& context, const StateUpdateRef& update, const RddRef& in,
+                    const RddRef& initial, bool wants_snapshots) const {
+    std::vector<KeyedInput> inputs{records};
+    inputs.back().parent = in;
+    if (initial != nullptr) {
+      inputs.push_back(initial_state);
+      inputs.back().parent = initial;
+    }
+    const auto spec = partitioner.spec != nullptr
+                          ? partitioner.spec
+                          : HashPartitionerSpec(context->default_parallelism);
+    if (wants_snapshots) {
+      return MakeStateful(context, with_snapshots,
+                          RecordOperators<typename WithSnapshots::Out>(), inputs, spec,
+                          /*keeps_keys=*/false, update);
+    }
+    return MakeStateful(context, plain, RecordOperators<Mapped>(), inputs, spec,
+                        /*keeps_keys=*/false, update);
+  }
+};
+
+// `timeout_ms` -1: keys never time out.
+template <class K, class V, class S, class F, class N>
+auto MakeMapWithState(F f, int64_t timeout_ms, const N& n, Location where) {
+  CheckShippable<F>();
+  auto partitioner = Resolve(n);
+  using Transform = MapWithStateTransform<K, V, S, F, decltype(partitioner.function)>;
+  const std::string label = OperatorLabel("MapWithState", where);
+  Encoder timeout;
+  timeout.PutFixed(timeout_ms);
+  const std::string params = EncodeFunctions(f) + timeout.ToString();
+  return Transform{
+      MakeSpec<typename Transform::Plain>(params, label, BindingKind::kState),
+      MakeSpec<typename Transform::WithSnapshots>(params, label, BindingKind::kState),
+      PlainInput<K, V>(nullptr, partitioner.function, label),
+      PlainInput<K, S>(nullptr, partitioner.function, label), std::move(partitioner)};
+}
+
+// The two streams that the variants of MapWithStateTransform are taken apart into.
+template <class Mapped, class Snapshot>
+struct PickMapped {
+  void operator()(std::variant<Mapped, Snapshot> record, Emitter<Mapped>& emit) const {
+    if (record.index() == 0) emit(std::get<0>(std::move(record)));
+  }
+};
+template <class Mapped, class Snapshot>
+struct PickSnapshot {
+  void operator()(std::variant<Mapped, Snapshot> record, Emitter<Snapshot>& emit) const {
+    if (record.index() == 1) emit(std::get<1>(std::move(record)));
+  }
+};
+
+// ReduceByKeyAndWindow with an inverse. `leaving` and `coming` are combined by key already, by the
+// same partitioner.
+template <class K, class V, class F, class Inverse, class Filter>
+struct WindowStateTransform {
+  using Op = WindowStateOperator<K, V, F, Inverse, Filter>;
+  std::string functions;
+  std::string label;
+  OperatorRef add_hash;
+  // Windows lose nothing while they fill, and the same number of data sets a slide afterwards.
+  OperatorRef filling;
+  std::shared_ptr<std::pair<size_t, OperatorRef>> full =
+      std::make_shared<std::pair<size_t, OperatorRef>>();
+
+  RddRef operator()(const ContextRef& context, const StateUpdateRef& update,
+                    const std::vector<RddRef>& leaving, const std::vector<RddRef>& coming,
+                    const std::shared_ptr<const PartitionerSpec>& partitioner) const {
+    std::vector<KeyedInput> inputs;
+    for (const auto* parents : {&leaving, &coming}) {
+      for (const RddRef& parent : *parents) inputs.push_back({parent, nullptr, nullptr, add_hash});
+    }
+    return MakeStateful(context, OpFor(leaving.size()), RecordOperators<std::pair<K, Owned<V>>>(),
+                        inputs, partitioner, /*keeps_keys=*/true, update);
+  }
+
+  OperatorRef OpFor(size_t leaving) const {
+    if (leaving == 0) return filling;
+    if (full->first != leaving) *full = {leaving, MakeOp(leaving)};
+    return full->second;
+  }
+  OperatorRef MakeOp(size_t leaving) const {
+    Encoder encoder;
+    encoder.PutFixed(static_cast<uint32_t>(leaving));
+    return MakeSpec<Op>(functions + encoder.ToString(), label, BindingKind::kState);
+  }
+};
+
+template <class K, class V, class F, class Inverse, class Filter>
+auto MakeWindowState(F f, Inverse inverse, Filter filter, const char* name, Location where) {
+  CheckShippable<F>();
+  CheckShippable<Inverse>();
+  CheckShippable<Filter>();
+  const std::string label = OperatorLabel(name, where);
+  WindowStateTransform<K, V, F, Inverse, Filter> transform{
+      EncodeFunctions(f, inverse, filter), label, MakeSpec<AddHashOperator<K, V>>("", label), {}};
+  transform.filling = transform.MakeOp(0);
+  return transform;
+}
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_RDD_STATE_H_

@@ -1,0 +1,209 @@
+// CoGroup and joins: two or more keyed inputs, brought together by key.
+#ifndef MILLRACE_EXECUTOR_OPERATOR_JOIN_H_
+#define MILLRACE_EXECUTOR_OPERATOR_JOIN_H_
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "executor/operator/keyed.h"
+#include "executor/operator/operator_base.h"
+
+namespace millrace::internal {
+
+// The value lists of one key: a pair for two inputs, a tuple for more.
+template <class... Vs>
+struct CoGrouped {
+  using type = std::tuple<std::vector<Vs>...>;
+};
+template <class V, class W>
+struct CoGrouped<V, W> {
+  using type = std::pair<std::vector<V>, std::vector<W>>;
+};
+
+// Output: (key, the values of each input) for every key of any input.
+// Input i: HashedRecord<K, Vi>.
+template <class K, class... Vs>
+class CoGroupOperator : public Operator {
+ public:
+  using Groups = typename CoGrouped<Vs...>::type;
+  using Out = std::pair<K, Groups>;
+  using Table = CombineTable<K, Groups>;
+
+  bool Compute(TaskNode& node, AnySink* out) const override {
+    ChunkSink<Out>* const sink = SinkOf<Out>(out);
+    if (sink == nullptr) return FailWrongSink(node);
+    auto table = std::make_shared<Table>();
+    if (!Gather(node, *table, std::index_sequence_for<Vs...>())) return false;
+    node.task().Keep(table);  // The records pushed view its keys.
+    ChunkBuffer<Out> buffer(*sink);
+    for (auto& entry : table->entries()) {
+      if (!buffer.Emplace(entry.key, std::move(entry.group))) return false;
+    }
+    return buffer.Flush();
+  }
+
+ private:
+  template <size_t input>
+  struct Gatherer : ChunkSink<HashedRecord<K, std::tuple_element_t<input, std::tuple<Vs...>>>> {
+    using Record = HashedRecord<K, std::tuple_element_t<input, std::tuple<Vs...>>>;
+    Gatherer(TaskNode& node, Table& table) : ChunkSink<Record>(node), table(table) {}
+    bool Consume(Record* records, size_t count) override {
+      for (size_t i = 0; i < count; ++i) {
+        bool is_new = false;
+        Groups& groups = table.FindOrAdd(records[i].hash, records[i].key, is_new,
+                                         [] { return Groups(); });
+        std::get<input>(groups).push_back(std::move(records[i].value));
+      }
+      return true;
+    }
+    Table& table;
+  };
+
+  template <size_t... inputs>
+  static bool Gather(TaskNode& node, Table& table, std::index_sequence<inputs...>) {
+    return (GatherOne<inputs>(node, table) && ...);
+  }
+  template <size_t input>
+  static bool GatherOne(TaskNode& node, Table& table) {
+    Gatherer<input> gatherer(node, table);
+    return node.RunInput(input, gatherer);
+  }
+};
+
+enum class JoinKind { kInner, kLeftOuter, kRightOuter, kFullOuter };
+
+template <class V, class W, JoinKind kind>
+struct JoinedValues {
+  static constexpr bool kLeftMayMiss =
+      kind == JoinKind::kRightOuter || kind == JoinKind::kFullOuter;
+  static constexpr bool kRightMayMiss =
+      kind == JoinKind::kLeftOuter || kind == JoinKind::kFullOuter;
+  using Left = std::conditional_t<kLeftMayMiss, std::optional<V>, V>;
+  using Right = std::conditional_t<kRightMayMiss, std::optional<W>, W>;
+  using type = std::pair<Left, Right>;
+};
+
+// Output: (key, (left, right)) for each pair of values of a key; where an outer join misses one
+// side, an empty optional. The left input is kept in a table, the right one passes by it.
+// Input 0: HashedRecord<K, V>; input 1: HashedRecord<K, W>.
+template <class K, class V, class W, JoinKind kind>
+class JoinOperator : public Operator {
+ public:
+  using Values = JoinedValues<V, W, kind>;
+  using Out = std::pair<K, typename Values::type>;
+
+  bool Compute(TaskNode& node, AnySink* out) const override {
+    ChunkSink<Out>* const sink = SinkOf<Out>(out);
+    if (sink == nullptr) return FailWrongSink(node);
+    auto left = std::make_shared<LeftSide>();
+    Builder builder(node, *left);
+    if (!node.RunInput(0, builder)) return false;
+    node.task().Keep(left);  // The records pushed view its keys.
+    Prober prober(node, *left, *sink);
+    if (!node.RunInput(1, prober)) return false;
+    return (!Values::kRightMayMiss || prober.EmitUnmatched()) && prober.buffer.Flush();
+  }
+
+ private:
+  static constexpr uint32_t kEnd = std::numeric_limits<uint32_t>::max();
+
+  // The values of one key form a list, in order of arrival.
+  struct Chain {
+    uint32_t first = kEnd;
+    uint32_t last = kEnd;
+    bool matched = false;
+  };
+  struct Link {
+    V value;
+    uint32_t next = kEnd;
+  };
+  struct LeftSide {
+    CombineTable<K, Chain> table;
+    std::vector<Link> links;
+  };
+
+  struct Builder : ChunkSink<HashedRecord<K, V>> {
+    Builder(TaskNode& node, LeftSide& left) : ChunkSink<HashedRecord<K, V>>(node), left(left) {}
+    bool Consume(HashedRecord<K, V>* records, size_t count) override {
+      uint64_t hashes[kChunkRecords];
+      for (size_t start = 0; start < count; start += kChunkRecords) {
+        const size_t part = std::min(count - start, kChunkRecords);
+        auto* const first = records + start;
+        for (size_t i = 0; i < part; ++i) hashes[i] = first[i].hash;
+        ProbeAhead(left.table, hashes, part, [&](size_t i) {
+          Append(hashes[i], first[i].key, std::move(first[i].value));
+          return true;
+        });
+      }
+      return true;
+    }
+    void Append(uint64_t hash, const K& key, V&& value) {
+      bool is_new = false;
+      Chain& chain = left.table.FindOrAdd(hash, key, is_new, [] { return Chain(); });
+      const auto index = static_cast<uint32_t>(left.links.size());
+      left.links.push_back(Link{std::move(value)});
+      (chain.first == kEnd ? chain.first : left.links[chain.last].next) = index;
+      chain.last = index;
+    }
+    LeftSide& left;
+  };
+
+  struct Prober : ChunkSink<HashedRecord<K, W>> {
+    Prober(TaskNode& node, LeftSide& left, ChunkSink<Out>& out)
+        : ChunkSink<HashedRecord<K, W>>(node), left(left), buffer(out) {}
+    bool Consume(HashedRecord<K, W>* records, size_t count) override {
+      uint64_t hashes[kChunkRecords];
+      for (size_t start = 0; start < count; start += kChunkRecords) {
+        const size_t part = std::min(count - start, kChunkRecords);
+        auto* const first = records + start;
+        for (size_t i = 0; i < part; ++i) hashes[i] = first[i].hash;
+        if (!ProbeAhead(left.table, hashes, part, [&](size_t i) { return Probe(first[i]); })) {
+          return false;
+        }
+      }
+      return true;
+    }
+    bool Probe(HashedRecord<K, W>& record) {
+      Chain* const chain = left.table.Find(record.hash, record.key);
+      if (chain == nullptr) {
+        if constexpr (Values::kLeftMayMiss) {
+          return buffer.Emplace(record.key, typename Values::type(std::nullopt, record.value));
+        }
+        return true;
+      }
+      chain->matched = true;
+      for (uint32_t link = chain->first; link != kEnd; link = left.links[link].next) {
+        if (!buffer.Emplace(record.key,
+                            typename Values::type(left.links[link].value, record.value))) {
+          return false;
+        }
+      }
+      return true;
+    }
+    bool EmitUnmatched() {
+      if constexpr (Values::kRightMayMiss) {
+        for (auto& entry : left.table.entries()) {
+          if (entry.group.matched) continue;
+          for (uint32_t link = entry.group.first; link != kEnd; link = left.links[link].next) {
+            if (!buffer.Emplace(entry.key,
+                                typename Values::type(left.links[link].value, std::nullopt))) {
+              return false;
+            }
+          }
+        }
+      }
+      return true;
+    }
+    LeftSide& left;
+    ChunkBuffer<Out> buffer;
+  };
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_EXECUTOR_OPERATOR_JOIN_H_
