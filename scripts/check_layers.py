@@ -65,9 +65,10 @@ def check_includes(root):
 
 def check_include(root, name, owner, allowed, bracket, target):
   top = target.split("/")[0]
-  if target.startswith("client/millrace/"):
-    yield f"{name}: include <{target[len('client/'):]}>, not \"{target}\""
-  elif bracket == "<" and top == "millrace":
+  public = target.removeprefix("client/")
+  if public.startswith("millrace/"):
+    if (bracket, target) != ("<", public):
+      yield f"{name}: include <{public}>, not \"{target}\""
     if owner != "millrace" and "millrace" not in allowed:
       yield f"{name}: {owner} may not include <{target}>"
   elif bracket == '"' and top in TOP_FOLDERS:

@@ -46,7 +46,8 @@ def main():
     result = subprocess.run([*command, "-x", "c++", "-E", "-H", "-o", "/dev/null", "-"],
                             input=f"#include <{name}>\n", capture_output=True, text=True, timeout=120)
     if result.returncode != 0:
-      print(f"<{name}> cannot be included:\n{result.stderr}")
+      complaints = [line for line in result.stderr.splitlines() if not OPENED.match(line)]
+      print(f"<{name}> cannot be included:\n" + "\n".join(complaints))
       failed = True
     first = {}  # one chain for each refused thing
     for what, chain in refused_chains(root, result.stderr):
