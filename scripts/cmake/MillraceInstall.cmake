@@ -15,11 +15,11 @@ install(DIRECTORY common executor driver client
         FILES_MATCHING PATTERN "*.h"
         PATTERN client/millrace EXCLUDE PATTERN client/examples EXCLUDE)
 
-configure_package_config_file(cmake/millrace-config.cmake.in
+configure_package_config_file(scripts/cmake/millrace-config.cmake.in
   ${PROJECT_BINARY_DIR}/millrace-config.cmake INSTALL_DESTINATION ${MILLRACE_CMAKE_DIR})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/millrace-config-version.cmake
   COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/millrace-config.cmake
               ${PROJECT_BINARY_DIR}/millrace-config-version.cmake
-              cmake/millrace-dependencies.cmake
+              scripts/cmake/millrace-dependencies.cmake
         DESTINATION ${MILLRACE_CMAKE_DIR})
