@@ -49,6 +49,10 @@ StreamRef AddWindow(const Operation& operation, const StreamRef& parent,
                     std::chrono::milliseconds length, std::chrono::milliseconds slide,
                     UniteDataSets unite);
 
+// A window's data set. Keys stay where they are when all of `data_sets` are partitioned alike.
+RddRef UniteWindow(const ContextRef& context, const RecordTypeOperators& type,
+                   std::vector<RddRef> data_sets);
+
 using OutputFunction = std::function<absl::Status(const RddRef&, Time)>;
 void AddOutput(const Operation& operation, const StreamRef& stream, OutputFunction run);
 

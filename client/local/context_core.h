@@ -1,0 +1,48 @@
+// What stands behind a Context: its runtime and what handles share.
+#ifndef MILLRACE_CLIENT_LOCAL_CONTEXT_CORE_H_
+#define MILLRACE_CLIENT_LOCAL_CONTEXT_CORE_H_
+
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "client/local/driver_gate.h"
+#include "client/local/runtime.h"
+#include "client/rdd/context_state.h"
+
+namespace millrace::internal {
+
+// A context that cannot run (unknown master, wrong value, ...) can still be built upon: what is
+// wrong comes back from Start() and from every action.
+//
+// Threads: any; Stop and the destructor not from the runtime's own, for they wait for them.
+class ContextCore {
+ public:
+  // `conf` is the program's; flags and defaults come below it.
+  ContextCore(const Conf& conf, const RuntimeOptions& options);
+  ~ContextCore();
+  ContextCore(const ContextCore&) = delete;
+  ContextCore& operator=(const ContextCore&) = delete;
+
+  // Why nothing can run.
+  const absl::Status& status() const { return status_; }
+  const ContextRef& state() const { return state_; }
+  // Null when the context cannot run or has stopped.
+  std::shared_ptr<Runtime> runtime() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  // Constant after construction.
+  absl::Status status_;
+  std::shared_ptr<DriverGate> gate_;
+  ContextRef state_;
+
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<Runtime> runtime_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_LOCAL_CONTEXT_CORE_H_

@@ -1,0 +1,52 @@
+// What runs an application: what Context and StreamingContext need of it and no more, so that a
+// cluster can stand behind it as well as one process.
+#ifndef MILLRACE_CLIENT_LOCAL_RUNTIME_H_
+#define MILLRACE_CLIENT_LOCAL_RUNTIME_H_
+
+#include <chrono>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "common/config/conf.h"
+#include "common/time/time.h"
+#include "driver/batch/streaming_handle.h"
+#include "driver/service/driver_handle.h"
+
+namespace millrace {
+class FileSystem;
+}
+
+namespace millrace::internal {
+
+// Threads: all methods from any thread but the runtime's own; Stop not from a job either, for it
+// waits for them.
+class Runtime {
+ public:
+  virtual ~Runtime() = default;
+
+  virtual DriverHandle& driver() = 0;
+  virtual FileSystem& fs() = 0;
+  // A new streaming run; one at a time. Null once stopped.
+  virtual std::shared_ptr<StreamingHandle> NewStreaming() = 0;
+
+  virtual Time Now() = 0;
+  // Moves the manual clock on; whatever falls due runs in order.
+  virtual void AdvanceClock(std::chrono::milliseconds step) = 0;
+
+  // Cancels what runs and waits for the threads. More calls do nothing more.
+  virtual void Stop() = 0;
+};
+
+struct RuntimeOptions {
+  // Time stands at 0 until AdvanceClock.
+  bool manual_clock = false;
+};
+
+// As the configuration's master says. Whatever is wrong with the configuration is said before any
+// thread starts: InvalidArgument.
+absl::StatusOr<std::shared_ptr<Runtime>> StartRuntime(const Conf& conf,
+                                                      const RuntimeOptions& options);
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_LOCAL_RUNTIME_H_

@@ -1,0 +1,227 @@
+#include "client/local/streaming_core.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "client/local/console_progress.h"
+#include "client/local/engine_thread.h"
+#include "client/local/streaming_settings.h"
+#include "common/base/status_macros.h"
+#include "common/concurrent/named_thread.h"
+#include "glog/logging.h"
+
+namespace millrace::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kForever(-1);
+
+// Which run of this process is active, and where it was started.
+struct ActiveRun {
+  absl::Mutex mutex;
+  const StreamingCore* run ABSL_GUARDED_BY(mutex) = nullptr;
+  Location where ABSL_GUARDED_BY(mutex);
+};
+
+ActiveRun& Active() {
+  static ActiveRun& active = *new ActiveRun;
+  return active;
+}
+
+absl::Status BecomeActive(const StreamingCore* run, Location where) {
+  const absl::MutexLock lock(&Active().mutex);
+  if (Active().run != nullptr && Active().run != run) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("another StreamingContext of this process is active: it was started at ",
+                     ToString(Active().where), "; stop it first"));
+  }
+  Active().run = run;
+  Active().where = where;
+  return absl::OkStatus();
+}
+
+void BecomeInactive(const StreamingCore* run) {
+  const absl::MutexLock lock(&Active().mutex);
+  if (Active().run == run) Active().run = nullptr;
+}
+
+}  // namespace
+
+StreamingCore::StreamingCore(std::shared_ptr<ContextCore> context, milliseconds batch_interval)
+    : context_(std::move(context)),
+      batch_interval_(batch_interval),
+      graph_(std::make_shared<StreamGraph>(context_->state(), batch_interval)) {}
+
+StreamingCore::~StreamingCore() {
+  if (state() == RunState::kActive) Stop(/*graceful=*/false, /*stop_context=*/false);
+  std::vector<std::thread> stoppers;
+  std::unique_ptr<StopSignals> signals;
+  {
+    const absl::MutexLock lock(&mutex_);
+    signals = std::move(signals_);
+  }
+  signals.reset();  // From here on nobody adds stoppers.
+  {
+    const absl::MutexLock lock(&mutex_);
+    stoppers = std::move(stoppers_);
+  }
+  for (std::thread& stopper : stoppers) stopper.join();
+  graph_->Stop();
+}
+
+RunState StreamingCore::state() const {
+  const absl::MutexLock lock(&mutex_);
+  return state_;
+}
+
+std::shared_ptr<StreamingHandle> StreamingCore::run() const {
+  const absl::MutexLock lock(&mutex_);
+  return run_;
+}
+
+void StreamingCore::AddListener(std::shared_ptr<StreamingListener> listener) {
+  auto guarded = GuardListener(std::move(listener));
+  const absl::MutexLock lock(&mutex_);
+  if (run_ != nullptr) {
+    run_->AddListener(std::move(guarded));
+  } else {
+    listeners_.push_back(std::move(guarded));
+  }
+}
+
+absl::Status StreamingCore::Start(Location where, bool catch_signals) {
+  const absl::MutexLock lock(&mutex_);
+  if (state_ == RunState::kActive) {
+    LOG(WARNING) << "StreamingContext::Start: the context has been started already";
+    return absl::OkStatus();
+  }
+  if (state_ == RunState::kStopped) {
+    return absl::FailedPreconditionError(
+        "a stopped StreamingContext cannot be started again; make a new one");
+  }
+  // The only failure that leaves the context as it was.
+  RETURN_IF_ERROR(BecomeActive(this, where));
+  start_status_ = StartLocked(catch_signals);
+  state_ = start_status_.ok() ? RunState::kActive : RunState::kStopped;
+  if (!start_status_.ok()) {
+    finished_ = true;
+    run_ = nullptr;
+    if (signals_ != nullptr) signals_->Disarm();
+    BecomeInactive(this);
+  }
+  return start_status_;
+}
+
+absl::Status StreamingCore::StartLocked(bool catch_signals) {
+  RETURN_IF_ERROR(context_->status());
+  RETURN_IF_ERROR(graph_->Start());
+  const std::shared_ptr<Runtime> runtime = context_->runtime();
+  if (runtime == nullptr) return absl::FailedPreconditionError("the Context has been stopped");
+  ASSIGN_OR_RETURN(StreamingSpec spec, ReadStreamingSettings(context_->state()->conf));
+  spec.batch_interval = batch_interval_;
+  spec.graph = graph_;
+  spec.receivers = graph_->Receivers();
+  run_ = runtime->NewStreaming();
+  if (run_ == nullptr) return absl::FailedPreconditionError("the Context has been stopped");
+  AddProgressLine();
+  for (auto& listener : listeners_) run_->AddListener(std::move(listener));
+  listeners_.clear();
+  if (catch_signals) {
+    signals_ = std::make_unique<StopSignals>([this](int count) { OnSignal(count); });
+  }
+  return run_->Start(std::move(spec));
+}
+
+void StreamingCore::AddProgressLine() {
+  if (isatty(STDERR_FILENO) == 0 || !ShowsConsoleProgress(context_->state()->conf)) return;
+  run_->AddListener(std::make_shared<ConsoleProgress>());
+}
+
+void StreamingCore::OnSignal(int count) {
+  if (count == 1) {
+    std::fputs("\nStopping: what was received is still processed. Once more to stop at once.\n",
+               stderr);
+    StopBehind(/*graceful=*/true, /*stop_context=*/true);
+    return;
+  }
+  {
+    // If user code hangs, a third signal must be able to end the process.
+    const absl::MutexLock lock(&mutex_);
+    if (signals_ != nullptr) signals_->Disarm();
+  }
+  StopBehind(/*graceful=*/false, /*stop_context=*/true);
+}
+
+void StreamingCore::StopBehind(bool graceful, bool stop_context) {
+  const absl::MutexLock lock(&mutex_);
+  if (state_ != RunState::kActive) return;
+  stoppers_.push_back(StartThread("stop", [this, run = run_, graceful, stop_context] {
+    StopRun(*run, graceful, stop_context);
+  }));
+}
+
+void StreamingCore::Stop(bool graceful, bool stop_context) {
+  if (state() == RunState::kActive) {
+    if (OnEngineThread()) return StopBehind(graceful, stop_context);
+    return StopRun(*run(), graceful, stop_context);
+  }
+  {
+    const absl::MutexLock lock(&mutex_);
+    LOG(WARNING) << "StreamingContext::Stop: the context "
+                 << (state_ == RunState::kStopped ? "has been stopped already"
+                                                  : "has not been started");
+    state_ = RunState::kStopped;
+    finished_ = true;
+  }
+  graph_->Stop();
+  if (stop_context && !OnEngineThread()) context_->Stop();
+}
+
+void StreamingCore::StopRun(StreamingHandle& run, bool graceful, bool stop_context) {
+  run.Stop(graceful);
+  {
+    const absl::MutexLock lock(&mutex_);
+    state_ = RunState::kStopped;
+    if (signals_ != nullptr) signals_->Disarm();
+  }
+  BecomeInactive(this);
+  graph_->Stop();
+  if (stop_context) context_->Stop();
+  const absl::MutexLock lock(&mutex_);
+  finished_ = true;
+}
+
+absl::StatusOr<bool> StreamingCore::Await(milliseconds timeout) {
+  const std::shared_ptr<StreamingHandle> run = this->run();
+  if (run != nullptr) {
+    const StreamingResult result = run->Await(timeout);
+    if (!result.status.ok()) return result.status;
+    if (!result.stopped) return false;
+  }
+  RETURN_IF_ERROR(graph_->late_error());
+  const absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(start_status_);
+  if (state_ == RunState::kInitialized) {
+    return absl::FailedPreconditionError("the StreamingContext has not been started");
+  }
+  const auto finished = absl::Condition(this, &StreamingCore::IsFinished);
+  if (!OnEngineThread()) mutex_.Await(finished);
+  return true;
+}
+
+absl::Status StreamingCore::RunBatch(Time batch_time, milliseconds timeout) {
+  const std::shared_ptr<StreamingHandle> run = this->run();
+  const std::shared_ptr<Runtime> runtime = context_->runtime();
+  if (run == nullptr || runtime == nullptr) {
+    return absl::FailedPreconditionError("the StreamingContext is not active");
+  }
+  runtime->AdvanceClock(batch_interval_);
+  return run->AwaitBatch(batch_time, timeout);
+}
+
+}  // namespace millrace::internal

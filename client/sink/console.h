@@ -1,0 +1,38 @@
+// The terminal, which printed batches and the progress line share.
+#ifndef MILLRACE_CLIENT_SINK_CONSOLE_H_
+#define MILLRACE_CLIENT_SINK_CONSOLE_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+
+namespace millrace::internal {
+
+// Standard output for what is printed, standard error for one line that is written over and over.
+// On a terminal both are the same screen, so the line is wiped before anything is printed.
+// Thread-safe.
+class Console {
+ public:
+  static Console& Get();
+
+  // Writes `text` in one piece and flushes it. The error is that of standard output.
+  absl::Status Print(std::string_view text) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Shows `line` in place of the line before.
+  void ShowProgress(std::string_view line) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ClearProgress() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  void Wipe() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  absl::Mutex mutex_;
+  bool progress_shown_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_SINK_CONSOLE_H_

@@ -1,0 +1,58 @@
+// A user's receiver by name, with its constructor's arguments as data.
+#ifndef MILLRACE_CLIENT_SOURCE_RECEIVER_FACTORY_H_
+#define MILLRACE_CLIENT_SOURCE_RECEIVER_FACTORY_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/function/bind_front.h"
+#include "common/plan/operator_registry.h"
+#include "common/record/codec.h"
+#include "driver/batch/streaming_handle.h"
+#include "executor/receiver/receiver_base.h"
+
+namespace millrace::internal {
+
+// Makes an R of arguments that were encoded as `Values`.
+template <class R, class... Values>
+class TypedReceiverFactory final : public ReceiverFactory {
+ public:
+  absl::StatusOr<std::unique_ptr<ReceiverBase>> Make(std::string_view params) const override {
+    Decoder decoder(params);
+    std::tuple<Values...> values;
+    std::apply([&decoder](auto&... value) { (Decode(decoder, value), ...); }, values);
+    if (decoder.failed() || !decoder.done()) {
+      return absl::InvalidArgumentError("the receiver's arguments are not those of this program");
+    }
+    return std::apply(
+        [](auto&... value) -> std::unique_ptr<ReceiverBase> {
+          return std::make_unique<R>(std::move(value)...);
+        },
+        values);
+  }
+};
+
+// Names the receiver and encodes its arguments; they are kept as BindFront keeps bound values.
+template <class R, class... Args>
+ReceiverSpec MakeReceiverSpec(StorageLevel level, Args&&... args) {
+  using Factory = TypedReceiverFactory<R, typename BoundValue<Args>::type...>;
+  static_assert(std::is_constructible_v<R, typename BoundValue<Args>::type...>,
+                "Millrace: ReceiverStream<R>(args...) makes an R(args...) on a worker, of copies of "
+                "the arguments; they must be of record types");
+  Encoder encoder;
+  (Encode(encoder, typename BoundValue<Args>::type(std::forward<Args>(args))), ...);
+  ReceiverSpec spec;
+  spec.operator_name = Registration<Factory>::entry().name();
+  spec.params = encoder.ToString();
+  spec.storage_level = level;
+  return spec;
+}
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_SOURCE_RECEIVER_FACTORY_H_
