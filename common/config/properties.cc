@@ -3,10 +3,14 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/base/status_macros.h"
+#include "common/fs/file_util.h"
 
 namespace millrace {
 
 namespace {
+
+constexpr uint64_t kFileBytesMax = 1 << 20;
 
 absl::string_view Absl(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view Std(absl::string_view text) { return {text.data(), text.size()}; }
@@ -36,6 +40,11 @@ absl::StatusOr<Conf> ParseProperties(std::string_view text, std::string_view ori
     conf.Set(line.substr(0, key_end), value);
   }
   return conf;
+}
+
+absl::StatusOr<Conf> ReadPropertiesFile(FileSystem& fs, const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(fs, path, kFileBytesMax));
+  return ParseProperties(text, path);
 }
 
 absl::Status SetFromAssignment(std::string_view assignment, Conf& conf) {

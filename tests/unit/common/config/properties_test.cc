@@ -1,6 +1,12 @@
 #include "common/config/properties.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <string>
+
+#include "common/fs/file_util.h"
+#include "tests/support/memory_file_system.h"
 
 namespace millrace {
 namespace {
@@ -31,6 +37,19 @@ TEST(ParsePropertiesTest, NamesFileAndLineOfAMistake) {
                                        "'key value' or 'key = value'"));
   EXPECT_FALSE(ParseProperties("= value", "f").ok());
   EXPECT_FALSE(ParseProperties("key =", "f").ok());
+}
+
+TEST(ReadPropertiesFileTest, ReadsOneAndNamesItInErrors) {
+  MemoryFileSystem fs;
+  ASSERT_TRUE(WriteFileAtomically(fs, "/good.conf", "a 1\n").ok());
+  EXPECT_EQ(*ReadPropertiesFile(fs, "/good.conf"), Conf().Set("a", "1"));
+  ASSERT_TRUE(WriteFileAtomically(fs, "/bad.conf", "a 1\nb\n").ok());
+  EXPECT_THAT(std::string(ReadPropertiesFile(fs, "/bad.conf").status().message()),
+              ::testing::StartsWith("/bad.conf:2: 'b' is no setting"));
+  EXPECT_EQ(ReadPropertiesFile(fs, "/none.conf").status().code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(WriteFileAtomically(fs, "/huge.conf", std::string((1 << 20) + 1, '\n')).ok());
+  EXPECT_EQ(ReadPropertiesFile(fs, "/huge.conf").status().code(),
+            absl::StatusCode::kResourceExhausted);
 }
 
 TEST(SetFromAssignmentTest, TakesWhatStandsBehindTheFirstEqualsSign) {
