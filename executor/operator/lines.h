@@ -1,12 +1,11 @@
-// Leaves that read text: each line is a record, a view into the block or the file's bytes.
+// Text as records: each line is one, a view into the block's bytes.
 //
-// A line ends at \n, \r or \r\n, which are not part of it; what stands behind the last line end is a
-// line too, unless it is empty. Everything else passes through, NUL bytes and broken UTF-8 included.
+// A line ends at \n, \r or \r\n, which are not part of it; what stands behind the last line end is
+// a line too, unless it is empty. Everything else passes through, NUL bytes and broken UTF-8
+// included.
 #ifndef MILLRACE_EXECUTOR_OPERATOR_LINES_H_
 #define MILLRACE_EXECUTOR_OPERATOR_LINES_H_
 
-#include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "executor/operator/operator_base.h"
@@ -30,24 +29,6 @@ class LineCutter {
 
 // Received blocks of text. Binding: blocks.
 class BlockLinesOperator : public Operator {
- public:
-  bool Compute(TaskNode& node, AnySink* out) const override;
-};
-
-// One piece of a text file. A line belongs to the piece in which it begins.
-struct TextFileSplit {
-  std::string path;
-  int64_t offset = 0;
-  int64_t length = 0;
-
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(path, offset, length);
-  }
-};
-
-// Binding: split, an encoded TextFileSplit.
-class TextFileOperator : public Operator {
  public:
   bool Compute(TaskNode& node, AnySink* out) const override;
 };
