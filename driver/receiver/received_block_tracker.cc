@@ -1,0 +1,67 @@
+#include "driver/receiver/received_block_tracker.h"
+
+#include <utility>
+
+#include "glog/logging.h"
+
+namespace millrace::internal {
+namespace {
+
+BatchBlocks EmptyLists(const std::vector<int64_t>& stream_ids) {
+  BatchBlocks lists;
+  for (const int64_t stream_id : stream_ids) lists[stream_id];
+  return lists;
+}
+
+}  // namespace
+
+ReceivedBlockTracker::ReceivedBlockTracker(std::vector<int64_t> stream_ids)
+    : no_blocks_(EmptyLists(stream_ids)), unallocated_(no_blocks_) {}
+
+bool ReceivedBlockTracker::AddBlock(ReceivedBlock block) {
+  const auto stream = unallocated_.find(block.id.stream_id);
+  if (stream == unallocated_.end()) return false;
+  if (!known_.insert(Key(block.id.stream_id, block.id.sequence)).second) return false;
+  stream->second.push_back(std::move(block));
+  ++unallocated_count_;
+  return true;
+}
+
+const BatchBlocks& ReceivedBlockTracker::AllocateBlocksToBatch(Time batch_time) {
+  const auto found = allocated_.find(batch_time);
+  if (found != allocated_.end()) return found->second;
+  CHECK(allocated_.empty() || allocated_.rbegin()->first < batch_time)
+      << "batches are allocated in time order";
+  unallocated_count_ = 0;
+  return allocated_.emplace(batch_time, std::exchange(unallocated_, no_blocks_)).first->second;
+}
+
+std::vector<BlockRef> ReceivedBlockTracker::ForgetBatches(Time batch_time) {
+  std::vector<BlockRef> forgotten;
+  while (!allocated_.empty() && allocated_.begin()->first <= batch_time) {
+    Forget(allocated_.begin()->second, forgotten);
+    allocated_.erase(allocated_.begin());
+  }
+  return forgotten;
+}
+
+std::vector<BlockRef> ReceivedBlockTracker::ForgetAll() {
+  std::vector<BlockRef> forgotten;
+  for (const auto& [batch_time, blocks] : allocated_) Forget(blocks, forgotten);
+  allocated_.clear();
+  Forget(unallocated_, forgotten);
+  unallocated_ = no_blocks_;
+  unallocated_count_ = 0;
+  return forgotten;
+}
+
+void ReceivedBlockTracker::Forget(const BatchBlocks& blocks, std::vector<BlockRef>& forgotten) {
+  for (const auto& [stream_id, stream_blocks] : blocks) {
+    for (const ReceivedBlock& block : stream_blocks) {
+      known_.erase(Key(block.id.stream_id, block.id.sequence));
+      forgotten.push_back(block.id);
+    }
+  }
+}
+
+}  // namespace millrace::internal
