@@ -54,6 +54,7 @@ class DStreamNode {
     checkpoint_interval_ = interval;
   }
   std::optional<std::chrono::milliseconds> checkpoint_interval() const;
+  bool user_set_checkpoint_interval() const { return checkpoint_interval_.has_value(); }
   // Streams that carry state from batch to batch cannot do without; they name their own interval.
   virtual std::optional<std::chrono::milliseconds> default_checkpoint_interval() const {
     return std::nullopt;

@@ -2,14 +2,18 @@
 #ifndef MILLRACE_CLIENT_DSTREAM_LIFT_H_
 #define MILLRACE_CLIENT_DSTREAM_LIFT_H_
 
+#include <chrono>
 #include <concepts>
+#include <iterator>
 #include <memory>
 #include <span>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "client/dstream/stream_ref.h"
+#include "client/rdd/join.h"
 #include "client/rdd/partitioner.h"
 #include "client/rdd/rdd_base.h"
 #include "common/record/record_traits.h"
@@ -136,6 +140,28 @@ DStream<T> LiftWindow(const char* name, Location where, const DStream<T>& in,
                                 return UniteWindow(context, RecordOperators<T>(),
                                                    std::move(data_sets));
                               }));
+}
+
+template <class T>
+DStream<T> UnionStreams(const char* name, Location where, const std::vector<DStream<T>>& streams) {
+  std::vector<StreamRef> parents;
+  for (const DStream<T>& stream : streams) parents.push_back(stream.ref());
+  auto apply = [context = ContextOf(parents.front())](
+                   Time, std::span<const RddRef> data_sets) -> absl::StatusOr<RddRef> {
+    return MakeUnion(context, RecordOperators<T>(), {data_sets.begin(), data_sets.end()});
+  };
+  return DStream<T>(AddCombined({name, where}, parents, std::move(apply)));
+}
+
+template <class K, PartitionerOrCount N, class... Vs>
+auto CoGroupStreams(const char* name, Location where, const N& n,
+                    const DStream<std::pair<K, Vs>>&... streams) {
+  return TransformStreams(
+      name, where,
+      [transform = MakeCoGroup<K, Vs...>(n, where)](const RDD<std::pair<K, Vs>>&... data_sets) {
+        return transform(data_sets...);
+      },
+      streams...);
 }
 
 // Values of one key that were grouped apart, put into one list.

@@ -110,7 +110,8 @@ void StreamGraph::PlanRemember(const std::vector<bool>& reachable) {
     DStreamNode& node = *nodes_[i];
     if (!reachable[i]) continue;
     node.RaiseRemember(node.slide());
-    if (const auto interval = node.checkpoint_interval()) node.RaiseRemember(2 * *interval);
+    // State is not recomputed from old data sets, so its own interval keeps none.
+    if (node.user_set_checkpoint_interval()) node.RaiseRemember(2 * *node.checkpoint_interval());
     if (remember_) node.RaiseRemember(*remember_);
     for (DStreamNode* parent : node.parents()) {
       parent->RaiseRemember(node.remember() + node.look_back());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/dstream/state_node.h"
 #include "client/dstream/stream_graph.h"
 #include "client/dstream/transformed_node.h"
 #include "client/dstream/windowed_node.h"
@@ -68,6 +69,22 @@ StreamRef AddWindow(const Operation& operation, const StreamRef& parent, millise
     length = slide = parent.node->slide();
   }
   return Add<WindowedNode>(parent.graph, operation, *parent.node, length, slide, std::move(unite));
+}
+
+StreamRef AddState(const Operation& operation, const StreamRef& parent,
+                   StateWithoutRecords without_records, RddRef initial, UpdateState update) {
+  return Add<RecordStateNode>(parent.graph, operation, *parent.node, without_records,
+                              std::move(initial), std::move(update));
+}
+
+StreamRef AddWindowState(const Operation& operation, const StreamRef& parent, milliseconds length,
+                         milliseconds slide, UpdateWindow update) {
+  const std::lock_guard lock(parent.graph->lock());
+  if (!CheckWindow(*parent.graph, operation, *parent.node, length, slide)) {
+    length = slide = parent.node->slide();
+  }
+  return Add<WindowStateNode>(parent.graph, operation, *parent.node, length, slide,
+                              std::move(update));
 }
 
 void AddOutput(const Operation& operation, const StreamRef& stream, OutputFunction run) {

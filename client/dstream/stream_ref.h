@@ -53,6 +53,25 @@ StreamRef AddWindow(const Operation& operation, const StreamRef& parent,
 RddRef UniteWindow(const ContextRef& context, const RecordTypeOperators& type,
                    std::vector<RddRef> data_sets);
 
+// Keyed state. Each update names the state, its batch and the batch that it builds on.
+using StateUpdateRef = std::shared_ptr<const StateUpdate>;
+
+// A batch in which the parent has no data set: keys are updated all the same, or the state stays as
+// it is and there is no result.
+enum class StateWithoutRecords : uint8_t { kIsUpdated, kStays };
+// `records` is null in a batch without, `initial` in all but the first one with records.
+using UpdateState = std::function<absl::StatusOr<RddRef>(
+    const StateUpdateRef&, const RddRef& records, const RddRef& initial)>;
+StreamRef AddState(const Operation& operation, const StreamRef& parent,
+                   StateWithoutRecords without_records, RddRef initial, UpdateState update);
+
+using UpdateWindow =
+    std::function<absl::StatusOr<RddRef>(const StateUpdateRef&, const std::vector<RddRef>& leaving,
+                                         const std::vector<RddRef>& coming)>;
+StreamRef AddWindowState(const Operation& operation, const StreamRef& parent,
+                         std::chrono::milliseconds length, std::chrono::milliseconds slide,
+                         UpdateWindow update);
+
 using OutputFunction = std::function<absl::Status(const RddRef&, Time)>;
 void AddOutput(const Operation& operation, const StreamRef& stream, OutputFunction run);
 

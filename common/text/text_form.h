@@ -29,6 +29,8 @@
 #include <utility>
 #include <variant>
 
+#include "common/record/record_traits.h"
+
 namespace millrace::internal {
 
 void AppendInteger(std::string& out, int64_t value);
@@ -68,23 +70,6 @@ class TextSink {
  private:
   std::string& out_;
 };
-
-template <class T>
-inline constexpr bool kIsOptional = false;
-template <class T>
-inline constexpr bool kIsOptional<std::optional<T>> = true;
-
-template <class T>
-inline constexpr bool kIsVariant = false;
-template <class... Ts>
-inline constexpr bool kIsVariant<std::variant<Ts...>> = true;
-
-template <class T>
-inline constexpr bool kIsTuple = false;
-template <class A, class B>
-inline constexpr bool kIsTuple<std::pair<A, B>> = true;
-template <class... Ts>
-inline constexpr bool kIsTuple<std::tuple<Ts...>> = true;
 
 template <class T>
 concept ProtobufMessage = requires(const T& message) {
@@ -185,7 +170,7 @@ void AppendText(std::string& out, const T& value) {
   } else if constexpr (std::is_enum_v<T>) {
     // +: an enum over char is a number too.
     AppendText(out, +static_cast<std::underlying_type_t<T>>(value));
-  } else if constexpr (kIsTuple<T>) {
+  } else if constexpr (kIsPair<T> || kIsTuple<T>) {
     AppendTuple(out, value);
   } else if constexpr (kIsOptional<T>) {
     if (value.has_value()) {

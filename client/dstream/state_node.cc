@@ -1,0 +1,136 @@
+#include "client/dstream/state_node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/dstream/stream_graph.h"
+#include "client/dstream/windowed_node.h"
+#include "driver/service/driver_handle.h"
+
+namespace millrace::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kCheckpointEvery(10'000);
+
+}  // namespace
+
+StateNode::StateNode(StreamGraph& graph, const Operation& operation, DStreamNode& parent,
+                     milliseconds slide)
+    : DStreamNode(graph, operation, {&parent}, slide) {}
+
+std::optional<milliseconds> StateNode::default_checkpoint_interval() const {
+  return slide() * ((kCheckpointEvery + slide() - milliseconds(1)) / slide());
+}
+
+absl::StatusOr<RddRef> StateNode::Compute(Time time) {
+  if (reached_ && *reached_ >= time) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(label(), ": the data set at ", ToString(time), " is not remembered any more, ",
+                     "and the state has moved on; StreamingContext::Remember keeps it for longer"));
+  }
+  // The chain must have no hole, whoever asks for whichever batch first. A batch that failed has
+  // said so; its records are not in the state.
+  const Time first = reached_.value_or(graph().zero_time()) + slide();
+  for (const Time missed : first.Until(time, slide())) GetOrCompute(missed).IgnoreError();
+  reached_ = time;
+  return Update(time, NextUpdate(time));
+}
+
+StateUpdateRef StateNode::NextUpdate(Time time) {
+  if (state_id_ < 0) {
+    DriverHandle& driver = *graph().context()->driver;
+    state_id_ = driver.NewId();
+    lease_ = driver.StateLease(state_id_);
+  }
+  auto update = std::make_shared<StateUpdate>();
+  update->state_id = state_id_;
+  update->batch_time_ms = time.ms();
+  if (last_time_) update->previous_time_ms = last_time_->ms();
+  return update;
+}
+
+RecordStateNode::RecordStateNode(StreamGraph& graph, const Operation& operation,
+                                 DStreamNode& parent, StateWithoutRecords without_records,
+                                 RddRef initial, UpdateState update)
+    : StateNode(graph, operation, parent, parent.slide()),
+      without_records_(without_records),
+      update_(std::move(update)),
+      initial_(std::move(initial)) {}
+
+void RecordStateNode::ForgetAll() {
+  DStreamNode::ForgetAll();
+  initial_ = nullptr;
+}
+
+absl::StatusOr<RddRef> RecordStateNode::Update(Time time, const StateUpdateRef& update) {
+  const absl::StatusOr<RddRef> records = parents().front()->GetOrCompute(time);
+  if (!records.ok()) return records.status();
+  if (*records == nullptr &&
+      (without_records_ == StateWithoutRecords::kStays || !has_state())) {
+    return RddRef();
+  }
+  absl::StatusOr<RddRef> updated = update_(update, *records, *records ? initial_ : nullptr);
+  if (updated.ok() && *records != nullptr) initial_ = nullptr;
+  if (updated.ok()) MarkUpdated(time);
+  return updated;
+}
+
+WindowStateNode::WindowStateNode(StreamGraph& graph, const Operation& operation,
+                                 DStreamNode& parent, milliseconds length, milliseconds slide,
+                                 UpdateWindow update)
+    : StateNode(graph, operation, parent, slide), length_(length), update_(std::move(update)) {
+  parent.PersistForReuse();
+}
+
+//   before - length      time - length     before          time
+//      |------ leaving ------|----- stays -----|--- coming ---|
+// A slide longer than the window leaves gaps: what stands in one neither comes nor leaves.
+absl::StatusOr<RddRef> WindowStateNode::Update(Time time, const StateUpdateRef& update) {
+  const Time window_start = time - length_;
+  const Time before = has_state() ? last_time() : window_start;
+  std::vector<RddRef> leaving;
+  if (has_state()) {
+    auto left = Leaving(before - length_, std::min(before, window_start));
+    if (!left.ok()) return left.status();
+    leaving = *std::move(left);
+  }
+  auto coming = Coming(std::max(before, window_start), time);
+  if (!coming.ok()) return coming.status();
+  absl::StatusOr<RddRef> updated = update_(update, leaving, *coming);
+  if (updated.ok()) MarkUpdated(time);
+  return updated;
+}
+
+absl::StatusOr<std::vector<RddRef>> WindowStateNode::Leaving(Time after, Time until) {
+  std::vector<RddRef> leaving;
+  DStreamNode& parent = *parents().front();
+  for (const Time time : (after + parent.slide()).To(until, parent.slide())) {
+    if (never_came_.erase(time) > 0) continue;
+    const absl::StatusOr<RddRef> data_set = parent.GetOrCompute(time);
+    if (!data_set.ok()) return data_set.status();
+    if (*data_set != nullptr) leaving.push_back(*data_set);
+  }
+  return leaving;
+}
+
+absl::StatusOr<std::vector<RddRef>> WindowStateNode::Coming(Time after, Time until) {
+  std::vector<RddRef> coming;
+  DStreamNode& parent = *parents().front();
+  for (const Time time : (after + parent.slide()).To(until, parent.slide())) {
+    const absl::StatusOr<RddRef> data_set = parent.GetOrCompute(time);
+    if (data_set.ok()) {
+      if (*data_set != nullptr) coming.push_back(*data_set);
+    } else if (time > until - slide()) {
+      return data_set.status();
+    } else {
+      // Its own batch has failed for that already; the window goes on without it.
+      never_came_.insert(time);
+    }
+  }
+  return coming;
+}
+
+}  // namespace millrace::internal
