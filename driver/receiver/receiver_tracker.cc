@@ -1,0 +1,235 @@
+#include "driver/receiver/receiver_tracker.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "driver/receiver/receiver_placement.h"
+
+namespace millrace::internal {
+namespace {
+
+constexpr int64_t kMicrosPerMilli = 1000;
+
+std::vector<int64_t> StreamIds(const std::vector<ReceiverSpec>& receivers) {
+  std::vector<int64_t> ids;
+  for (const ReceiverSpec& receiver : receivers) ids.push_back(receiver.stream_id);
+  return ids;
+}
+
+proto::ToWorker StartMessage(const ReceiverSpec& receiver, const StreamingSpec& streaming,
+                             double rate, int64_t first_sequence) {
+  proto::ToWorker message;
+  proto::StartReceiver& start = *message.mutable_start_receiver();
+  start.set_stream_id(receiver.stream_id);
+  start.set_operator_name(receiver.operator_name);
+  start.set_params(receiver.params);
+  start.set_storage_level(static_cast<uint32_t>(receiver.storage_level));
+  start.set_block_interval_ms(streaming.block_interval.count());
+  start.set_batch_interval_ms(streaming.batch_interval.count());
+  start.set_restart_delay_ms(streaming.receiver_restart_delay.count());
+  start.set_max_line_bytes(streaming.max_line_bytes);
+  start.set_rate_limit(rate);
+  start.set_first_sequence(first_sequence);
+  start.set_label(receiver.label);
+  return message;
+}
+
+}  // namespace
+
+ReceiverTracker::ReceiverTracker(Env& env, WorkerRegistry& workers, BlockLocations& locations,
+                                 ListenerBus& bus, const StreamingSpec& spec, double initial_rate)
+    : env_(env),
+      workers_(workers),
+      locations_(locations),
+      bus_(bus),
+      spec_(spec),
+      blocks_(StreamIds(spec.receivers)) {
+  for (const ReceiverSpec& receiver_spec : spec.receivers) {
+    Receiver& receiver = receivers_[receiver_spec.stream_id];
+    receiver.spec = receiver_spec;
+    receiver.info.stream_id = static_cast<int>(receiver_spec.stream_id);
+    receiver.info.name = receiver_spec.name;
+    receiver.rate = initial_rate;
+  }
+}
+
+ReceiverTracker::~ReceiverTracker() {
+  env_.Cancel(cut_timer_);
+  for (auto& [stream_id, receiver] : receivers_) env_.Cancel(receiver.restart_timer);
+}
+
+void ReceiverTracker::Start() {
+  for (auto& [stream_id, receiver] : receivers_) Place(receiver);
+}
+
+void ReceiverTracker::Place(Receiver& receiver) {
+  receiver.restart_timer = kNoTimer;
+  if (is_stopping_ || receiver.worker_id.has_value()) return;
+  PlacementFacts facts;
+  for (const auto& worker : workers_.all()) {
+    const auto receivers = std::count_if(
+        receivers_.begin(), receivers_.end(),
+        [&worker](const auto& other) { return other.second.worker_id == worker->id; });
+    facts.workers.push_back({worker->id, worker->host, static_cast<int>(receivers)});
+  }
+  facts.preferred_host = receiver.spec.preferred_host;
+  facts.failed_worker = receiver.failed_worker;
+  receiver.worker_id = PlaceReceiver(facts);
+  if (!receiver.worker_id.has_value()) return;  // WorkerAdded tries again.
+  workers_.Send(*receiver.worker_id,
+                StartMessage(receiver.spec, spec_, receiver.rate, receiver.next_sequence));
+  receiver.next_sequence += kSequencesPerPlacement;
+}
+
+void ReceiverTracker::PlaceLater(Receiver& receiver) {
+  if (is_stopping_ || receiver.restart_timer != kNoTimer) return;
+  receiver.restart_timer =
+      env_.After(spec_.receiver_restart_delay.count() * kMicrosPerMilli,
+                 [this, &receiver] { Place(receiver); });
+}
+
+void ReceiverTracker::Stop(Closure done) {
+  is_stopping_ = true;
+  when_stopped_ = std::move(done);
+  for (auto& [stream_id, receiver] : receivers_) {
+    env_.Cancel(std::exchange(receiver.restart_timer, kNoTimer));
+    if (!receiver.worker_id.has_value()) continue;
+    proto::ToWorker message;
+    message.mutable_stop_receiver()->set_stream_id(stream_id);
+    message.mutable_stop_receiver()->set_reason("the streaming context stops");
+    workers_.Send(*receiver.worker_id, std::move(message));
+  }
+  FinishStopWhenDone();
+}
+
+bool ReceiverTracker::all_stopped() const {
+  return is_stopping_ &&
+         std::none_of(receivers_.begin(), receivers_.end(),
+                      [](const auto& entry) { return entry.second.worker_id.has_value(); });
+}
+
+void ReceiverTracker::FinishStopWhenDone() {
+  if (all_stopped() && when_stopped_) std::exchange(when_stopped_, nullptr)();
+}
+
+void ReceiverTracker::CutForBatch(Time batch_time, int64_t deadline_micros, Closure done) {
+  cut_time_ms_ = batch_time.ms();
+  cut_waits_for_.clear();
+  when_cut_ = std::move(done);
+  std::vector<int64_t> asked;
+  for (const auto& [stream_id, receiver] : receivers_) {
+    if (!receiver.worker_id.has_value() || !receiver.info.active) continue;
+    cut_waits_for_.push_back(stream_id);
+    const bool is_asked = std::find(asked.begin(), asked.end(), *receiver.worker_id) != asked.end();
+    if (!is_asked) asked.push_back(*receiver.worker_id);
+  }
+  if (cut_waits_for_.empty()) return FinishCut();
+  cut_timer_ = env_.After(deadline_micros, [this] {
+    cut_timer_ = kNoTimer;
+    FinishCut();
+  });
+  for (const int64_t worker_id : asked) {
+    proto::ToWorker message;
+    message.mutable_cut_blocks()->set_batch_time_ms(cut_time_ms_);
+    workers_.Send(worker_id, std::move(message));
+  }
+}
+
+void ReceiverTracker::FinishCut() {
+  if (!when_cut_) return;
+  env_.Cancel(std::exchange(cut_timer_, kNoTimer));
+  cut_waits_for_.clear();
+  std::exchange(when_cut_, nullptr)();
+}
+
+void ReceiverTracker::SetRate(int64_t stream_id, double rate) {
+  Receiver* const receiver = Find(stream_id);
+  if (receiver == nullptr || receiver->rate == rate) return;
+  receiver->rate = rate;
+  if (!receiver->worker_id.has_value()) return;
+  proto::ToWorker message;
+  message.mutable_update_rate()->set_stream_id(stream_id);
+  message.mutable_update_rate()->set_rate_limit(rate);
+  workers_.Send(*receiver->worker_id, std::move(message));
+}
+
+void ReceiverTracker::HandleBlockReport(int64_t worker_id, const proto::BlockReport& report) {
+  for (const proto::StoredBlock& stored : report.blocks()) {
+    ReceivedBlock block;
+    block.id = {report.stream_id(), stored.id().sequence()};
+    block.record_count = stored.record_count();
+    block.size_bytes = stored.size_bytes();
+    block.worker_id = worker_id;
+    block.metadata = stored.metadata();
+    if (blocks_.AddBlock(block)) locations_.Add(block.id, worker_id);
+  }
+  if (!when_cut_ || report.batch_time_ms() < cut_time_ms_) return;
+  std::erase(cut_waits_for_, report.stream_id());
+  if (cut_waits_for_.empty()) FinishCut();
+}
+
+void ReceiverTracker::HandleReceiverEvent(int64_t worker_id, const proto::ReceiverEvent& event) {
+  Receiver* const receiver = Find(event.stream_id());
+  // Of a receiver that was given up: another one runs in its place.
+  if (receiver == nullptr || receiver->worker_id != worker_id) return;
+  ReceiverInfo& info = receiver->info;
+  const Worker* const worker = workers_.Find(worker_id);
+  if (worker != nullptr) info.location = worker->host;
+  info.executor_id = absl::StrCat(worker_id);
+  if (!event.message().empty() && event.kind() != proto::ReceiverEvent::STARTED) {
+    info.last_error_message = event.message();
+    info.last_error = event.error();
+    info.last_error_time_ms = env_.NowMicros() / kMicrosPerMilli;
+  }
+  switch (event.kind()) {
+    case proto::ReceiverEvent::STARTED:
+      info.active = true;
+      bus_.Post([info](StreamingListener& listener) { listener.OnReceiverStarted(info); });
+      break;
+    case proto::ReceiverEvent::STOPPED:
+      info.active = false;
+      receiver->worker_id.reset();
+      receiver->failed_worker = worker_id;
+      bus_.Post([info](StreamingListener& listener) { listener.OnReceiverStopped(info); });
+      std::erase(cut_waits_for_, event.stream_id());
+      if (cut_waits_for_.empty()) FinishCut();
+      PlaceLater(*receiver);
+      FinishStopWhenDone();
+      break;
+    default:
+      bus_.Post([info](StreamingListener& listener) { listener.OnReceiverError(info); });
+  }
+}
+
+void ReceiverTracker::WorkerAdded() {
+  for (auto& [stream_id, receiver] : receivers_) {
+    if (receiver.restart_timer == kNoTimer) Place(receiver);
+  }
+}
+
+void ReceiverTracker::WorkerLost(int64_t worker_id) {
+  for (auto& [stream_id, receiver] : receivers_) {
+    if (receiver.worker_id != worker_id) continue;
+    receiver.worker_id.reset();
+    receiver.failed_worker = worker_id;
+    receiver.info.active = false;
+    receiver.info.last_error_message = absl::StrCat("worker ", worker_id, " was lost");
+    receiver.info.last_error_time_ms = env_.NowMicros() / kMicrosPerMilli;
+    bus_.Post([info = receiver.info](StreamingListener& listener) {
+      listener.OnReceiverStopped(info);
+    });
+    std::erase(cut_waits_for_, stream_id);
+    Place(receiver);
+  }
+  if (cut_waits_for_.empty()) FinishCut();
+  FinishStopWhenDone();
+}
+
+ReceiverTracker::Receiver* ReceiverTracker::Find(int64_t stream_id) {
+  const auto found = receivers_.find(stream_id);
+  return found == receivers_.end() ? nullptr : &found->second;
+}
+
+}  // namespace millrace::internal

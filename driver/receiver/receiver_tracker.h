@@ -1,0 +1,96 @@
+// Keeps an application's receivers running somewhere.
+#ifndef MILLRACE_DRIVER_RECEIVER_RECEIVER_TRACKER_H_
+#define MILLRACE_DRIVER_RECEIVER_RECEIVER_TRACKER_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "common/env/env.h"
+#include "driver/batch/streaming_handle.h"
+#include "driver/block/block_locations.h"
+#include "driver/cluster/worker_registry.h"
+#include "driver/event/listener_bus.h"
+#include "driver/receiver/received_block_tracker.h"
+#include "proto/worker.pb.h"
+
+namespace millrace::internal {
+
+// Places receivers, starts them again elsewhere when their worker is lost or they end by
+// themselves, takes their blocks, and asks them to cut at batch boundaries.
+//
+// Threads: the driver core's event loop.
+// Invariants: a stream's blocks are numbered without a number ever being given twice, also by a
+// receiver that was thought lost; no receiver starts after Stop.
+class ReceiverTracker {
+ public:
+  // `initial_rate` 0: no limit. The references outlive the tracker.
+  ReceiverTracker(Env& env, WorkerRegistry& workers, BlockLocations& locations, ListenerBus& bus,
+                  const StreamingSpec& spec, double initial_rate);
+  ~ReceiverTracker();
+  ReceiverTracker(const ReceiverTracker&) = delete;
+  ReceiverTracker& operator=(const ReceiverTracker&) = delete;
+
+  void Start();
+  // Receivers store what they have and end; `done` runs when all have, or their workers are lost.
+  void Stop(Closure done);
+
+  // All running receivers cut; `done` runs when what they received before this is reported, or at
+  // the deadline, after which it goes to the next batch.
+  void CutForBatch(Time batch_time, int64_t deadline_micros, Closure done);
+
+  // Records a second for the receiver of one stream.
+  void SetRate(int64_t stream_id, double rate);
+
+  void HandleBlockReport(int64_t worker_id, const proto::BlockReport& report);
+  void HandleReceiverEvent(int64_t worker_id, const proto::ReceiverEvent& event);
+  void WorkerAdded();
+  // After the worker has left the registry.
+  void WorkerLost(int64_t worker_id);
+
+  ReceivedBlockTracker& blocks() { return blocks_; }
+  // Nothing runs and nothing will.
+  bool all_stopped() const;
+
+ private:
+  struct Receiver {
+    ReceiverSpec spec;
+    ReceiverInfo info;
+    std::optional<int64_t> worker_id;       // Where it runs or was told to.
+    std::optional<int64_t> failed_worker;
+    int64_t next_sequence = 0;
+    double rate = 0;
+    TimerId restart_timer = kNoTimer;
+  };
+  // The worker numbers blocks from here when a receiver is placed again: what a lost one may still
+  // have cut stays below.
+  static constexpr int64_t kSequencesPerPlacement = int64_t{1} << 32;
+
+  void Place(Receiver& receiver);
+  void PlaceLater(Receiver& receiver);
+  void FinishCut();
+  void FinishStopWhenDone();
+  Receiver* Find(int64_t stream_id);
+
+  Env& env_;
+  WorkerRegistry& workers_;
+  BlockLocations& locations_;
+  ListenerBus& bus_;
+  const StreamingSpec& spec_;
+  ReceivedBlockTracker blocks_;
+  std::map<int64_t, Receiver> receivers_;  // By stream.
+
+  // The cut under way.
+  int64_t cut_time_ms_ = 0;
+  std::vector<int64_t> cut_waits_for_;     // Streams that have not answered.
+  TimerId cut_timer_ = kNoTimer;
+  Closure when_cut_;
+
+  bool is_stopping_ = false;
+  Closure when_stopped_;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_DRIVER_RECEIVER_RECEIVER_TRACKER_H_
