@@ -1,0 +1,313 @@
+#include "executor/receiver/block_generator.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/base/annotate_status.h"
+#include "common/time/system_clock.h"
+
+namespace millrace::internal {
+
+namespace {
+
+constexpr int64_t kNanosPerSecond = 1'000'000'000;
+// How long a reliable store waits for room before its caller is told.
+constexpr int64_t kStoreCallNanosMax = 30 * kNanosPerSecond;
+// A store that is full slows receivers, which is in order; for so long it is worth a message.
+constexpr int64_t kFullStoreNanosMax = 5 * kNanosPerSecond;
+constexpr int64_t kErrorPeriodNanos = 10 * kNanosPerSecond;
+// Waits look around at least this often.
+constexpr absl::Duration kRecheck = absl::Milliseconds(100);
+constexpr std::chrono::milliseconds kRoomRecheck{100};
+
+}  // namespace
+
+struct BlockGenerator::StoreCall {
+  bool done = false;
+  absl::Status status;
+};
+
+// ---------------------------------------------------------------------------------------------
+// Writers.
+
+void BlockGenerator::AddRecord(std::string_view encoded) {
+  absl::MutexLock lock(&writer_mutex_);
+  if (!encoded.empty()) {
+    std::memcpy(open_.Room(encoded.size()).data(), encoded.data(), encoded.size());
+  }
+  open_.Fill(encoded.size());
+  PublishRecords(encoded.size(), 1);
+}
+
+int64_t BlockGenerator::records_at_once() const {
+  if (!limited_.load(std::memory_order_relaxed)) return std::numeric_limits<int64_t>::max();
+  absl::MutexLock lock(&mutex_);
+  return limiter_.records_max();
+}
+
+void BlockGenerator::PublishRecords(size_t bytes, int64_t records) {
+  if (limited_.load(std::memory_order_relaxed)) Admit(records);
+  if (open_.Publish(bytes, records) > kBlockBytesMax) {
+    {
+      absl::MutexLock lock(&mutex_);
+      CutLocked(/*now_ms=*/0);
+    }
+    StorePending();
+  }
+  if (pending_count_.load(std::memory_order_relaxed) > kPendingBlocksMax) {
+    WaitWhileTooMuchIsPending();
+  }
+}
+
+void BlockGenerator::Admit(int64_t records) {
+  absl::MutexLock lock(&mutex_);
+  while (!released_) {
+    const int64_t wait_nanos = limiter_.TakeOrWaitNanos(records, MonotonicNanos());
+    if (wait_nanos == 0) return;
+    changed_.WaitWithTimeout(&mutex_, absl::Nanoseconds(wait_nanos));
+  }
+}
+
+void BlockGenerator::WaitWhileTooMuchIsPending() {
+  while (true) {
+    StorePending();
+    absl::MutexLock lock(&mutex_);
+    if (released_ || pending_.size() <= kPendingBlocksMax) return;
+    changed_.WaitWithTimeout(&mutex_, kRecheck);
+  }
+}
+
+absl::Status BlockGenerator::StoreBlock(Buffer encoded, int64_t record_count,
+                                        std::string_view metadata) {
+  StoreCall call;
+  const int64_t deadline_nanos = MonotonicNanos() + kStoreCallNanosMax;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (released_) return absl::CancelledError("the receiver was stopped");
+    Pending pending;
+    pending.sequence = next_sequence_++;
+    pending.size_bytes = encoded.size();
+    if (!encoded.empty()) pending.data.buffers.push_back(std::move(encoded));
+    pending.record_count = record_count;
+    pending.metadata = std::string(metadata);
+    pending.call = &call;
+    Append(std::move(pending));
+  }
+  while (true) {
+    StorePending();
+    absl::MutexLock lock(&mutex_);
+    if (call.done) return call.status;
+    const bool being_stored = storing_ && pending_.front().call == &call;
+    if (!being_stored && (released_ || MonotonicNanos() >= deadline_nanos)) {
+      pending_.remove_if([&call](const Pending& pending) { return pending.call == &call; });
+      pending_count_.store(pending_.size(), std::memory_order_relaxed);
+      return released_ ? absl::CancelledError("the receiver was stopped")
+                       : absl::DeadlineExceededError("blocks before it could not be stored yet");
+    }
+    changed_.WaitWithTimeout(&mutex_, kRecheck);
+  }
+}
+
+void BlockGenerator::ReleaseWriters(bool released) {
+  absl::MutexLock lock(&mutex_);
+  released_ = released;
+  changed_.SignalAll();
+}
+
+// ---------------------------------------------------------------------------------------------
+// Event loop.
+
+void BlockGenerator::SetRate(double records_per_second) {
+  absl::MutexLock lock(&mutex_);
+  limiter_.SetRate(records_per_second, MonotonicNanos());
+  limited_.store(limiter_.limited(), std::memory_order_relaxed);
+  changed_.SignalAll();
+}
+
+void BlockGenerator::Cut(int64_t now_ms) {
+  absl::MutexLock lock(&mutex_);
+  CutLocked(now_ms);
+}
+
+void BlockGenerator::CutBatch(int64_t now_ms, int64_t batch_time_ms) {
+  absl::MutexLock lock(&mutex_);
+  CutLocked(now_ms);
+  Pending batch_end;
+  batch_end.batch_time_ms = batch_time_ms;
+  Append(std::move(batch_end));
+}
+
+void BlockGenerator::CutLocked(int64_t now_ms) {
+  BlockContent content = open_.Cut();
+  if (content.record_count == 0 && content.size_bytes == 0) return;
+  Pending pending;
+  pending.sequence = next_sequence_++;
+  pending.size_bytes = content.size_bytes;
+  pending.data.buffers = std::move(content.pieces);
+  pending.record_count = content.record_count;
+  pending.cut_time_ms = now_ms;
+  Append(std::move(pending));
+}
+
+void BlockGenerator::Append(Pending pending) {
+  pending.data.level = options_.storage_level;
+  pending.data.record_count = pending.record_count;
+  pending_.push_back(std::move(pending));
+  pending_count_.store(pending_.size(), std::memory_order_relaxed);
+}
+
+void BlockGenerator::TryStorePending() {
+  while (StoreNext(/*may_wait=*/false)) {
+  }
+  if (pending_count_.load(std::memory_order_relaxed) > 0) callbacks_.on_store_needed();
+}
+
+std::vector<proto::BlockReport> BlockGenerator::TakeReports(int64_t now_ms) {
+  std::vector<proto::BlockReport> reports;
+  {
+    absl::MutexLock lock(&mutex_);
+    reports = std::exchange(reports_, {});
+    if (report_.blocks_size() > 0) reports.push_back(std::exchange(report_, {}));
+    told_ = false;
+  }
+  for (proto::BlockReport& report : reports) {
+    report.set_stream_id(options_.stream_id);
+    for (proto::StoredBlock& block : *report.mutable_blocks()) {
+      if (block.cut_time_ms() == 0) block.set_cut_time_ms(now_ms);
+    }
+  }
+  return reports;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Storing.
+
+void BlockGenerator::StorePending() {
+  while (StoreNext(/*may_wait=*/true)) {
+  }
+}
+
+bool BlockGenerator::StoreNext(bool may_wait) {
+  Pending* next = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    PassBatchEnds();
+    // Whoever stores goes on until nothing is pending, so it will find what was just added.
+    if (storing_ || pending_.empty()) return false;
+    storing_ = true;
+    next = &pending_.front();
+  }
+  std::optional<absl::Status> stored;
+  if (may_wait) {
+    stored = StoreWaiting(*next);
+  } else if (store_.TryPut(StoreKey::Block(options_.stream_id, next->sequence), next->data)) {
+    stored = absl::OkStatus();
+  }
+  absl::MutexLock lock(&mutex_);
+  storing_ = false;
+  if (stored.has_value()) {
+    FinishNext(*stored);
+    PassBatchEnds();
+  }
+  // Under the lock: who waits for this block finds it reported when it wakes.
+  if (may_wait && HasReports() && !std::exchange(told_, true)) callbacks_.on_reports();
+  changed_.SignalAll();
+  return stored.has_value();
+}
+
+std::optional<absl::Status> BlockGenerator::StoreWaiting(Pending& pending) {
+  const StoreKey key = StoreKey::Block(options_.stream_id, pending.sequence);
+  const int64_t begin_nanos = MonotonicNanos();
+  int64_t next_message_nanos = begin_nanos + kFullStoreNanosMax;
+  while (true) {
+    const absl::Status stored = store_.Put(key, pending.data);
+    if (stored.ok()) return stored;
+    const int64_t now_nanos = MonotonicNanos();
+    if (GivesUp(pending, now_nanos - begin_nanos)) return stored;
+    if (MustStay(pending)) return std::nullopt;
+    const bool is_full = absl::IsResourceExhausted(stored);
+    if (pending.call != nullptr && !is_full) return stored;
+    if (!is_full && next_message_nanos == begin_nanos + kFullStoreNanosMax) {
+      next_message_nanos = now_nanos;
+    }
+    if (now_nanos >= next_message_nanos) {
+      callbacks_.on_error(
+          absl::StrCat("nothing is received until there is room: ", stored.message()));
+      next_message_nanos = now_nanos + kErrorPeriodNanos;
+    }
+    store_.AwaitRoom(kRoomRecheck);
+  }
+}
+
+bool BlockGenerator::GivesUp(const Pending& pending, int64_t waited_nanos) const {
+  absl::MutexLock lock(&mutex_);
+  if (pending.call != nullptr) return released_ || waited_nanos >= kStoreCallNanosMax;
+  return finish_deadline_nanos_ > 0 && MonotonicNanos() >= finish_deadline_nanos_;
+}
+
+bool BlockGenerator::MustStay(const Pending& pending) const {
+  absl::MutexLock lock(&mutex_);
+  // The writer that stores it is wanted elsewhere; Finish will come back to it.
+  return pending.call == nullptr && released_ && finish_deadline_nanos_ == 0;
+}
+
+void BlockGenerator::FinishNext(const absl::Status& stored) {
+  Pending& next = pending_.front();
+  if (stored.ok()) {
+    proto::StoredBlock& block = *report_.add_blocks();
+    block.mutable_id()->set_stream_id(options_.stream_id);
+    block.mutable_id()->set_sequence(next.sequence);
+    block.set_record_count(next.record_count);
+    block.set_size_bytes(static_cast<int64_t>(next.size_bytes));
+    block.set_cut_time_ms(next.cut_time_ms);
+    block.set_metadata(std::move(next.metadata));
+  } else if (next.call == nullptr) {
+    ++lost_blocks_;
+    lost_records_ += std::max<int64_t>(0, next.record_count);
+  }
+  if (next.call != nullptr) {
+    next.call->done = true;
+    next.call->status = stored;
+  }
+  pending_.pop_front();
+  pending_count_.store(pending_.size(), std::memory_order_relaxed);
+}
+
+void BlockGenerator::PassBatchEnds() {
+  while (!storing_ && !pending_.empty() && pending_.front().batch_time_ms > 0) {
+    report_.set_batch_time_ms(pending_.front().batch_time_ms);
+    reports_.push_back(std::exchange(report_, {}));
+    pending_.pop_front();
+    pending_count_.store(pending_.size(), std::memory_order_relaxed);
+  }
+}
+
+bool BlockGenerator::HasReports() const { return !reports_.empty() || report_.blocks_size() > 0; }
+
+void BlockGenerator::Finish(int64_t timeout_nanos) {
+  {
+    absl::MutexLock lock(&mutex_);
+    finish_deadline_nanos_ = MonotonicNanos() + std::max<int64_t>(1, timeout_nanos);
+    CutLocked(/*now_ms=*/0);
+  }
+  while (true) {
+    StorePending();
+    absl::MutexLock lock(&mutex_);
+    PassBatchEnds();
+    if (pending_.empty()) {
+      if (HasReports() && !std::exchange(told_, true)) callbacks_.on_reports();
+      break;
+    }
+    changed_.WaitWithTimeout(&mutex_, kRecheck);
+  }
+  absl::MutexLock lock(&mutex_);
+  if (lost_blocks_ == 0) return;
+  callbacks_.on_error(absl::StrCat(std::exchange(lost_records_, 0), " records in ",
+                                   std::exchange(lost_blocks_, 0),
+                                   " blocks were lost: the block store had no room for them"));
+}
+
+}  // namespace millrace::internal

@@ -1,0 +1,170 @@
+// From what a receiver takes in to blocks in the store.
+#ifndef MILLRACE_EXECUTOR_RECEIVER_BLOCK_GENERATOR_H_
+#define MILLRACE_EXECUTOR_RECEIVER_BLOCK_GENERATOR_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "common/memory/buffer.h"
+#include "common/record/storage_level.h"
+#include "executor/block/block_store.h"
+#include "executor/receiver/open_block.h"
+#include "executor/receiver/rate_limiter.h"
+#include "proto/worker.pb.h"
+
+namespace millrace::internal {
+
+// One stream's blocks on this worker: the open one, those that wait to be stored, and the reports
+// of those that are.
+//
+//   writer --publish--> open block --cut--> pending --store--> reports --take--> driver
+//
+// A cut gives the block its sequence number; blocks are stored and reported in that order. Storing
+// is done by whoever comes along: the event loop where it need not wait, else the supervisor's
+// thread, or a writer that finds too much pending. So a full store slows the receiver, and nothing
+// else.
+//
+// Threads: as each method says. "Writers" are the receiver's own threads.
+// Invariants: what is published is in exactly one block; sequence numbers rise by one; a report
+// names only what is stored, and one with a batch time comes after all that was cut before it.
+class BlockGenerator {
+ public:
+  // An open block that is larger is cut by its writer.
+  static constexpr size_t kBlockBytesMax = size_t{32} << 20;
+  // With more pending, writers store before they go on.
+  static constexpr size_t kPendingBlocksMax = 10;
+
+  struct Options {
+    int64_t stream_id = 0;
+    int64_t first_sequence = 0;
+    StorageLevel storage_level = StorageLevel::kMemoryAndDisk;
+    size_t slab_bytes = OpenBlock::kSlabBytes;
+  };
+  // Called from any thread; must not wait.
+  struct Callbacks {
+    std::function<void()> on_reports;       // TakeReports has something.
+    std::function<void()> on_store_needed;  // Some thread that may wait should call StorePending.
+    std::function<void(const std::string& message)> on_error;
+  };
+
+  BlockGenerator(const Options& options, BlockStore& store, Callbacks callbacks)
+      : options_(options),
+        store_(store),
+        callbacks_(std::move(callbacks)),
+        open_(options.slab_bytes),
+        next_sequence_(options.first_sequence) {}
+  BlockGenerator(const BlockGenerator&) = delete;
+  BlockGenerator& operator=(const BlockGenerator&) = delete;
+
+  // -------------------------------------------------------------------------------------------
+  // Writers.
+
+  // Appends one encoded record; waits for the rate limit and for a full store. Any number of
+  // threads.
+  void AddRecord(std::string_view encoded);
+  // Makes a block of its own and returns once it is stored. Any number of threads.
+  //   DeadlineExceeded, or the disk's error: it was not stored. Cancelled: ReleaseWriters.
+  absl::Status StoreBlock(Buffer encoded, int64_t record_count, std::string_view metadata);
+
+  // For the only writer of a stream of bytes: it fills `open_block` itself, and publishes through
+  // PublishRecords, at most `records_at_once` at a time.
+  OpenBlock& open_block() { return open_; }
+  int64_t records_at_once() const;
+  void PublishRecords(size_t bytes, int64_t records);
+
+  // While released, writers wait for nothing. Any thread.
+  void ReleaseWriters(bool released);
+
+  // -------------------------------------------------------------------------------------------
+  // Event loop.
+
+  void SetRate(double records_per_second);
+  // Ends the open block. Never waits.
+  void Cut(int64_t now_ms);
+  // The same at the end of a batch: a report with its time will follow.
+  void CutBatch(int64_t now_ms, int64_t batch_time_ms);
+  // Stores what it can without waiting, and asks for a thread that may wait for the rest.
+  void TryStorePending();
+  std::vector<proto::BlockReport> TakeReports(int64_t now_ms);
+
+  // -------------------------------------------------------------------------------------------
+  // Supervisor's thread.
+
+  // Stores until nothing is pending. A block that cannot be stored is tried again and again, and
+  // told about.
+  void StorePending();
+  // No writer is left. Stores the rest for at most `timeout_nanos`, gives up what remains and tells
+  // how much that was. Batch reports are still given.
+  void Finish(int64_t timeout_nanos);
+
+ private:
+  struct StoreCall;  // A waiting StoreBlock.
+  struct Pending {
+    int64_t batch_time_ms = 0;  // > 0: a batch ends here; the rest is not set.
+    int64_t sequence = 0;
+    StoreData data;  // Taken by the store.
+    int64_t record_count = 0;
+    size_t size_bytes = 0;
+    int64_t cut_time_ms = 0;  // 0: not known yet.
+    std::string metadata;
+    StoreCall* call = nullptr;
+  };
+
+  void Admit(int64_t records);
+  void WaitWhileTooMuchIsPending();
+  void CutLocked(int64_t now_ms) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Append(Pending pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Stores the first pending block. False: there is none, or someone else is at it, or it must stay
+  // pending.
+  bool StoreNext(bool may_wait);
+  // nullopt: it must stay pending. An error: it is given up.
+  std::optional<absl::Status> StoreWaiting(Pending& pending);
+  bool GivesUp(const Pending& pending, int64_t waited_nanos) const;
+  bool MustStay(const Pending& pending) const;
+  // Moves what is done from the front of `pending_` into the reports.
+  void FinishNext(const absl::Status& stored) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PassBatchEnds() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasReports() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Options options_;
+  BlockStore& store_;
+  const Callbacks callbacks_;
+
+  OpenBlock open_;            // Has its own lock.
+  absl::Mutex writer_mutex_;  // Makes writers of records one; taken before `mutex_`.
+
+  // Copies for those who need no exact answer.
+  std::atomic<bool> limited_{false};
+  std::atomic<size_t> pending_count_{0};
+
+  mutable absl::Mutex mutex_;
+  absl::CondVar changed_;
+  RateLimiter limiter_ ABSL_GUARDED_BY(mutex_);
+  bool released_ ABSL_GUARDED_BY(mutex_) = false;
+  int64_t finish_deadline_nanos_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: not finishing.
+  int64_t next_sequence_ ABSL_GUARDED_BY(mutex_);
+  // While `storing_`, the first belongs to the thread that stores it.
+  std::list<Pending> pending_ ABSL_GUARDED_BY(mutex_);
+  bool storing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<proto::BlockReport> reports_ ABSL_GUARDED_BY(mutex_);  // With a batch time.
+  proto::BlockReport report_ ABSL_GUARDED_BY(mutex_);                // Without, so far.
+  bool told_ ABSL_GUARDED_BY(mutex_) = false;  // on_reports was called since the last TakeReports.
+  int64_t lost_blocks_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t lost_records_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_EXECUTOR_RECEIVER_BLOCK_GENERATOR_H_

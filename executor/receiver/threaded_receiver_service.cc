@@ -1,0 +1,158 @@
+#include "executor/receiver/threaded_receiver_service.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "executor/receiver/find_receiver.h"
+
+namespace millrace::internal {
+
+namespace {
+
+constexpr int64_t kMicrosPerMs = 1000;
+constexpr uint32_t kStorageLevelBits = 7;
+
+ReceiverSupervisor::Options OptionsOf(const proto::StartReceiver& request) {
+  ReceiverSupervisor::Options options;
+  options.name = request.label();
+  options.blocks.stream_id = request.stream_id();
+  options.blocks.first_sequence = request.first_sequence();
+  options.blocks.storage_level = static_cast<StorageLevel>(request.storage_level());
+  if (request.restart_delay_ms() > 0) {
+    options.restart_delay = std::chrono::milliseconds(request.restart_delay_ms());
+  }
+  if (request.max_line_bytes() > 0) options.line_bytes_max = request.max_line_bytes();
+  return options;
+}
+
+}  // namespace
+
+void ThreadedReceiverService::Start(const proto::StartReceiver& request) {
+  if (streams_.contains(request.stream_id())) return;
+  if (request.storage_level() == 0 || (request.storage_level() & ~kStorageLevelBits) != 0) {
+    return RefuseStart(request, absl::StrCat("storage level ", request.storage_level(),
+                                             " is none for received blocks"));
+  }
+  absl::StatusOr<std::unique_ptr<ReceiverBase>> receiver =
+      MakeReceiver(request.operator_name(), request.params());
+  if (!receiver.ok()) return RefuseStart(request, std::string(receiver.status().message()));
+
+  const auto stream = std::make_shared<Stream>();
+  stream->stream_id = request.stream_id();
+  stream->name = request.label();
+  stream->block_interval_micros = request.block_interval_ms() * kMicrosPerMs;
+  stream->supervisor = std::make_unique<ReceiverSupervisor>(
+      OptionsOf(request), *std::move(receiver), store_, CallbacksOf(stream));
+  streams_[request.stream_id()] = stream;
+  stream->supervisor->generator().SetRate(request.rate_limit());
+  stream->supervisor->Launch();
+  ArmCutTimer(stream);
+}
+
+void ThreadedReceiverService::RefuseStart(const proto::StartReceiver& request,
+                                          const std::string& error) {
+  proto::ReceiverEvent event;
+  event.set_stream_id(request.stream_id());
+  event.set_kind(proto::ReceiverEvent::STOPPED);
+  event.set_name(request.label());
+  event.set_message("the receiver cannot be started");
+  event.set_error(error);
+  listener_->OnReceiverEvent(std::move(event));
+}
+
+template <class Callback>
+void ThreadedReceiverService::PostTo(std::weak_ptr<Stream> stream, Callback callback) {
+  env_.Post([stream = std::move(stream), callback = std::move(callback)]() mutable {
+    // The loop alone ends streams, so it stays while the callback runs.
+    if (const std::shared_ptr<Stream> alive = stream.lock()) callback(*alive);
+  });
+}
+
+ReceiverSupervisor::Callbacks ThreadedReceiverService::CallbacksOf(
+    const std::shared_ptr<Stream>& stream) {
+  const std::weak_ptr<Stream> weak = stream;
+  return {.on_event =
+              [this, weak](ReceiverSupervisor::Event event, const std::string& message,
+                           const std::string& error) {
+                PostTo(weak, [this, event, message, error](Stream& alive) {
+                  OnEvent(alive, event, message, error);
+                });
+              },
+          .on_reports = [this, weak] { PostTo(weak, [this](Stream& alive) { Deliver(alive); }); }};
+}
+
+void ThreadedReceiverService::OnEvent(Stream& stream, ReceiverSupervisor::Event event,
+                                      const std::string& message, const std::string& error) {
+  proto::ReceiverEvent out;
+  out.set_stream_id(stream.stream_id);
+  out.set_name(stream.name);
+  out.set_message(message);
+  out.set_error(error);
+  switch (event) {
+    case ReceiverSupervisor::Event::kStarted:
+      out.set_kind(proto::ReceiverEvent::STARTED);
+      break;
+    case ReceiverSupervisor::Event::kError:
+      out.set_kind(proto::ReceiverEvent::ERROR);
+      break;
+    case ReceiverSupervisor::Event::kStopped:
+      out.set_kind(proto::ReceiverEvent::STOPPED);
+      // Cuts since the last report must be answered before this.
+      Deliver(stream);
+      env_.Cancel(stream.cut_timer);
+      // The supervisor's thread has nothing left to do but to end.
+      streams_.erase(stream.stream_id);
+      break;
+  }
+  listener_->OnReceiverEvent(std::move(out));
+}
+
+void ThreadedReceiverService::ArmCutTimer(const std::shared_ptr<Stream>& stream) {
+  if (stream->block_interval_micros <= 0) return;
+  stream->cut_timer =
+      env_.After(stream->block_interval_micros, [this, weak = std::weak_ptr<Stream>(stream)] {
+        const std::shared_ptr<Stream> alive = weak.lock();
+        if (alive == nullptr) return;
+        ArmCutTimer(alive);
+        BlockGenerator& generator = alive->supervisor->generator();
+        generator.Cut(NowMs());
+        generator.TryStorePending();
+        Deliver(*alive);
+      });
+}
+
+void ThreadedReceiverService::Deliver(Stream& stream) {
+  for (proto::BlockReport& report : stream.supervisor->generator().TakeReports(NowMs())) {
+    listener_->OnBlockReport(std::move(report));
+  }
+}
+
+void ThreadedReceiverService::CutBlocks(int64_t batch_time_ms) {
+  const int64_t now_ms = NowMs();
+  // The listener may start and stop streams, so all are cut before it hears of any.
+  std::vector<std::shared_ptr<Stream>> cut;
+  cut.reserve(streams_.size());
+  for (const auto& [id, stream] : streams_) {
+    BlockGenerator& generator = stream->supervisor->generator();
+    generator.CutBatch(now_ms, batch_time_ms);
+    generator.TryStorePending();
+    cut.push_back(stream);
+  }
+  for (const std::shared_ptr<Stream>& stream : cut) Deliver(*stream);
+}
+
+void ThreadedReceiverService::Stop(int64_t stream_id, const std::string& reason) {
+  const auto stream = streams_.find(stream_id);
+  if (stream != streams_.end()) stream->second->supervisor->RequestStop(reason);
+}
+
+void ThreadedReceiverService::UpdateRate(int64_t stream_id, double records_per_second) {
+  const auto stream = streams_.find(stream_id);
+  if (stream != streams_.end()) {
+    stream->second->supervisor->generator().SetRate(records_per_second);
+  }
+}
+
+}  // namespace millrace::internal

@@ -1,0 +1,342 @@
+#include "executor/service/worker_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace millrace::internal {
+
+WorkerCore::WorkerCore(WorkerOptions options, const Parts& parts)
+    : options_(std::move(options)),
+      env_(parts.env),
+      transport_(parts.transport),
+      services_(parts.services),
+      disk_(parts.disk),
+      memory_(parts.memory),
+      receivers_(parts.receivers),
+      runner_(parts.services),
+      free_slots_(std::max(1, options_.task_slots)) {
+  receivers_.SetListener(this);
+}
+
+void WorkerCore::Start() {
+  proto::ToDriver message;
+  proto::WorkerHello& hello = *message.mutable_hello();
+  hello.set_host(options_.host);
+  hello.set_task_slots(static_cast<uint32_t>(free_slots_));
+  hello.set_binary_digest(options_.binary_digest);
+  Send(std::move(message));
+  if (options_.heartbeat_interval_micros > 0) SendHeartbeats();
+}
+
+void WorkerCore::Handle(proto::ToWorker message) {
+  // Said by a driver that has been replaced.
+  if (message.driver_epoch() < driver_epoch_) return;
+  driver_epoch_ = message.driver_epoch();
+  switch (message.kind_case()) {
+    case proto::ToWorker::kRegisterPlan:
+      return plans_.Register(message.register_plan().plan_digest(), message.register_plan().plan());
+    case proto::ToWorker::kLaunchTasks:
+      for (proto::TaskRequest& request : *message.mutable_launch_tasks()->mutable_tasks()) {
+        Launch(std::move(request));
+      }
+      return StartRunnable();
+    case proto::ToWorker::kCancelTask:
+      return CancelTask(message.cancel_task().task_id());
+    case proto::ToWorker::kCommitTask:
+      return CommitTask(message.commit_task());
+    case proto::ToWorker::kDropShuffle:
+      return DropShuffle(message.drop_shuffle().shuffle_id());
+    case proto::ToWorker::kDropRdd:
+      return DropRdd(message.drop_rdd().rdd_id());
+    case proto::ToWorker::kDropBlocks:
+      return DropBlocks(message.drop_blocks());
+    case proto::ToWorker::kDropState:
+      return DropState(message.drop_state().state_id());
+    case proto::ToWorker::kStartReceiver:
+      if (!stopped_) receivers_.Start(message.start_receiver());
+      return;
+    case proto::ToWorker::kStopReceiver:
+      return receivers_.Stop(message.stop_receiver().stream_id(), message.stop_receiver().reason());
+    case proto::ToWorker::kUpdateRate:
+      return receivers_.UpdateRate(message.update_rate().stream_id(),
+                                   message.update_rate().rate_limit());
+    case proto::ToWorker::kCutBlocks:
+      return receivers_.CutBlocks(message.cut_blocks().batch_time_ms());
+    case proto::ToWorker::kPutBroadcast:
+      broadcasts_[message.put_broadcast().broadcast_id()] = std::make_shared<const std::string>(
+          std::move(*message.mutable_put_broadcast()->mutable_value()));
+      return;
+    case proto::ToWorker::kDropBroadcast:
+      broadcasts_.erase(message.drop_broadcast().broadcast_id());
+      return;
+    case proto::ToWorker::KIND_NOT_SET:
+      return;
+  }
+}
+
+void WorkerCore::Stop() {
+  stopped_ = true;
+  std::vector<int64_t> task_ids;
+  task_ids.reserve(tasks_.size());
+  for (const auto& [id, task] : tasks_) task_ids.push_back(id);
+  for (const int64_t id : task_ids) CancelTask(id);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Tasks.
+
+void WorkerCore::Launch(proto::TaskRequest request) {
+  const int64_t task_id = request.task_id();
+  if (tasks_.contains(task_id) || finished_.Contains(task_id)) return;
+  Task& task = *tasks_.emplace(task_id, std::make_unique<Task>()).first->second;
+  task.request = std::move(request);
+  task.arrived_micros = env_.MonotonicMicros();
+  if (stopped_) {
+    return Refuse(task_id, proto::TaskStatus::CANCELLED,
+                  absl::CancelledError("the worker is stopping"));
+  }
+  const uint64_t digest = task.request.plan_digest();
+  const StagePlanCache::PlanOrError* const plan = plans_.Find(digest);
+  if (plan == nullptr) {
+    return Refuse(task_id, proto::TaskStatus::PLAN_MISS,
+                  absl::NotFoundError(
+                      absl::StrCat("the plan ", absl::Hex(digest), " is not on this worker")));
+  }
+  if (!plan->ok()) return Refuse(task_id, proto::TaskStatus::FAILED, plan->status());
+  task.plan = **plan;
+  const absl::Status taken = TakeBroadcasts(task);
+  if (!taken.ok()) return Refuse(task_id, proto::TaskStatus::FAILED, taken);
+  NoteOutputs(task);
+  ExpectInputs(task);
+  if (task.missing_inputs == 0) runnable_.push_back(task_id);
+}
+
+absl::Status WorkerCore::TakeBroadcasts(Task& task) {
+  for (const int64_t id : task.request.broadcast_ids()) {
+    const auto found = broadcasts_.find(id);
+    if (found == broadcasts_.end()) {
+      return absl::NotFoundError(
+          absl::StrCat("the broadcast value ", id, " is not on this worker"));
+    }
+    task.broadcasts.emplace_back(id, found->second);
+  }
+  return absl::OkStatus();
+}
+
+void WorkerCore::NoteOutputs(Task& task) {
+  for (const proto::Binding& binding : task.request.bindings()) {
+    if (binding.has_cached()) {
+      task.written_rdds.push_back(binding.cached().rdd_id());
+    } else if (binding.has_state()) {
+      task.written_rdds.push_back(binding.state().rdd_id());
+      task.updated_state = binding.state().state_id();
+    } else if (binding.has_output() && binding.output().reduce_count() > 0) {
+      task.written_shuffle = binding.output().shuffle_id();
+    }
+  }
+}
+
+void WorkerCore::ExpectInputs(Task& task) {
+  for (const proto::Binding& binding : task.request.bindings()) {
+    if (!binding.has_shuffle()) continue;
+    const proto::ShuffleBinding& shuffle = binding.shuffle();
+    const ReduceKey key{shuffle.shuffle_id(), shuffle.reduce_partition()};
+    if (services_.shuffles.ReadyOrExpect(key, shuffle.map_count())) continue;
+    ++task.missing_inputs;
+    waiting_[key.shuffle_id][key.partition].push_back(task.request.task_id());
+  }
+}
+
+void WorkerCore::OnMapOutputsArrived() {
+  TakeReadyInputs();
+  StartRunnable();
+}
+
+void WorkerCore::TakeReadyInputs() {
+  for (const ReduceKey& key : services_.shuffles.TakeReady()) {
+    const auto shuffle = waiting_.find(key.shuffle_id);
+    if (shuffle == waiting_.end()) continue;
+    const auto waiting = shuffle->second.find(key.partition);
+    if (waiting == shuffle->second.end()) continue;
+    for (const int64_t task_id : waiting->second) {
+      const auto task = tasks_.find(task_id);
+      if (task != tasks_.end() && --task->second->missing_inputs == 0) runnable_.push_back(task_id);
+    }
+    shuffle->second.erase(waiting);
+    if (shuffle->second.empty()) waiting_.erase(shuffle);
+  }
+}
+
+void WorkerCore::StartRunnable() {
+  while (free_slots_ > 0 && !runnable_.empty()) {
+    const auto task = tasks_.find(runnable_.front());
+    runnable_.pop_front();
+    if (task != tasks_.end()) Run(*task->second);
+  }
+}
+
+void WorkerCore::Run(Task& task) {
+  --free_slots_;
+  task.running = true;
+  task.status.set_wait_micros(env_.MonotonicMicros() - task.arrived_micros);
+  const int64_t task_id = task.request.task_id();
+  // Both closures fit into their holders without an allocation.
+  env_.RunTask([this, &task] { runner_.Run(task); }, [this, task_id] { OnTaskDone(task_id); });
+}
+
+void WorkerCore::OnTaskDone(int64_t task_id) {
+  const auto it = tasks_.find(task_id);
+  const std::unique_ptr<Task> task = std::move(it->second);
+  tasks_.erase(it);
+  ++free_slots_;
+  DropAgain(*task);
+  // First whatever waits for a thread, then what only has to be said.
+  TakeReadyInputs();
+  StartRunnable();
+  SendStatus(std::move(task->status));
+  SendDroppedPartitions();
+}
+
+void WorkerCore::Refuse(int64_t task_id, proto::TaskStatus::Outcome outcome,
+                        const absl::Status& error) {
+  tasks_.erase(task_id);
+  proto::TaskStatus status;
+  status.set_task_id(task_id);
+  SetFailure(error, status);
+  status.set_outcome(outcome);
+  SendStatus(std::move(status));
+}
+
+void WorkerCore::SendStatus(proto::TaskStatus status) {
+  finished_.Add(status.task_id());
+  proto::ToDriver message;
+  *message.mutable_task_status() = std::move(status);
+  Send(std::move(message));
+}
+
+void WorkerCore::CancelTask(int64_t task_id) {
+  const auto it = tasks_.find(task_id);
+  if (it == tasks_.end()) return;
+  if (it->second->running) {
+    it->second->cancelled.store(true, std::memory_order_relaxed);
+  } else {
+    Refuse(task_id, proto::TaskStatus::CANCELLED, absl::CancelledError("cancelled before it ran"));
+  }
+}
+
+void WorkerCore::CommitTask(const proto::CommitTask& commit) {
+  if (tasks_.contains(commit.task_id())) {
+    // It has not ended, so there is nothing to commit; an abort means that it is not wanted.
+    if (commit.abort()) CancelTask(commit.task_id());
+  } else if (commit.abort()) {
+    services_.states.Abort(commit.task_id());
+  } else {
+    services_.states.Commit(commit.task_id());
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Clean-up.
+
+void WorkerCore::DropShuffle(int64_t shuffle_id) {
+  services_.shuffles.Drop(shuffle_id);
+  for (const auto& [id, task] : tasks_) {
+    if (task->written_shuffle == shuffle_id) task->shuffle_dropped = true;
+  }
+  const auto waiting = waiting_.find(shuffle_id);
+  if (waiting != waiting_.end()) {
+    const auto by_partition = std::move(waiting->second);
+    waiting_.erase(waiting);
+    for (const auto& [partition, task_ids] : by_partition) {
+      for (const int64_t task_id : task_ids) CancelTask(task_id);
+    }
+  }
+  RemoveDiscardedFiles();
+}
+
+void WorkerCore::DropRdd(int64_t rdd_id) {
+  services_.blocks.DropRdd(rdd_id);
+  for (const auto& [id, task] : tasks_) {
+    const auto& written = task->written_rdds;
+    if (std::find(written.begin(), written.end(), rdd_id) != written.end()) {
+      task->dropped_rdds.push_back(rdd_id);
+    }
+  }
+  RemoveDiscardedFiles();
+}
+
+void WorkerCore::DropBlocks(const proto::DropBlocks& drop) {
+  for (const proto::BlockId& id : drop.blocks()) {
+    services_.blocks.Drop(StoreKey::Block(id.stream_id(), id.sequence()));
+  }
+  RemoveDiscardedFiles();
+}
+
+void WorkerCore::DropState(int64_t state_id) {
+  services_.states.Drop(state_id);
+  for (const auto& [id, task] : tasks_) {
+    if (task->updated_state == state_id) task->state_dropped = true;
+  }
+}
+
+void WorkerCore::DropAgain(const Task& task) {
+  if (task.shuffle_dropped) services_.shuffles.Drop(task.written_shuffle);
+  for (const int64_t rdd_id : task.dropped_rdds) services_.blocks.DropRdd(rdd_id);
+  if (task.state_dropped) services_.states.Drop(task.updated_state);
+}
+
+void WorkerCore::RemoveDiscardedFiles() {
+  // Deleting may wait for the disk.
+  if (disk_.has_discarded()) env_.RunTask([this] { disk_.RemoveDiscarded(); }, [] {});
+}
+
+// ---------------------------------------------------------------------------------------------
+// Saying things to the driver.
+
+void WorkerCore::OnBlockReport(proto::BlockReport report) {
+  proto::ToDriver message;
+  *message.mutable_block_report() = std::move(report);
+  Send(std::move(message));
+  SendDroppedPartitions();
+}
+
+void WorkerCore::OnReceiverEvent(proto::ReceiverEvent event) {
+  proto::ToDriver message;
+  *message.mutable_receiver_event() = std::move(event);
+  Send(std::move(message));
+}
+
+void WorkerCore::SendDroppedPartitions() {
+  const auto dropped = services_.blocks.TakeDropped();
+  if (dropped.empty()) return;
+  proto::ToDriver message;
+  for (const auto& [key, level] : dropped) {
+    proto::CachedBinding& partition = *message.mutable_cached_dropped()->add_partitions();
+    partition.set_rdd_id(key.id);
+    partition.set_partition(static_cast<uint32_t>(key.index));
+    partition.set_storage_level(static_cast<uint32_t>(level));
+  }
+  Send(std::move(message));
+}
+
+void WorkerCore::SendHeartbeats() {
+  if (stopped_) return;
+  proto::ToDriver message;
+  proto::WorkerHeartbeat& heartbeat = *message.mutable_heartbeat();
+  heartbeat.set_memory_used_bytes(static_cast<int64_t>(memory_.used_bytes()));
+  heartbeat.set_memory_limit_bytes(static_cast<int64_t>(memory_.limit_bytes()));
+  for (const auto& [id, task] : tasks_) {
+    if (task->running) heartbeat.add_running_task_ids(id);
+  }
+  Send(std::move(message));
+  env_.After(options_.heartbeat_interval_micros, [this] { SendHeartbeats(); });
+}
+
+void WorkerCore::Send(proto::ToDriver message) {
+  message.set_worker_id(options_.worker_id);
+  transport_.SendToDriver(std::move(message));
+}
+
+}  // namespace millrace::internal

@@ -1,0 +1,134 @@
+// What a worker does with each message of its driver.
+#ifndef MILLRACE_EXECUTOR_SERVICE_WORKER_CORE_H_
+#define MILLRACE_EXECUTOR_SERVICE_WORKER_CORE_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "common/env/env.h"
+#include "common/memory/memory_budget.h"
+#include "executor/block/spill_dir.h"
+#include "executor/receiver/receiver_service.h"
+#include "executor/service/finished_tasks.h"
+#include "executor/task/launched_task.h"
+#include "executor/task/stage_plan_cache.h"
+#include "executor/task/task_runner.h"
+#include "proto/worker.pb.h"
+
+namespace millrace::internal {
+
+struct WorkerOptions {
+  int64_t worker_id = 0;
+  std::string host = "localhost";
+  std::string binary_digest;
+  int task_slots = 1;
+  int64_t heartbeat_interval_micros = 0;  // 0: no heartbeats.
+};
+
+// The worker's state machine: plans, tasks, and whose turn it is. A task whose shuffle inputs are
+// not all here waits without a slot; then it takes its turn, first come, first served, and runs on
+// a task thread.
+//
+// Threads: lives on its Env's event loop and is called only there. It must outlive the tasks and
+// timers that it gave to the Env.
+// Invariants: a launched task is answered with exactly one status; at most `task_slots` run.
+class WorkerCore : public ReceiverService::Listener {
+ public:
+  // What it stands on; all outlive it.
+  struct Parts {
+    Env& env;
+    WorkerTransport& transport;
+    TaskServices services;
+    SpillDir& disk;
+    MemoryBudget& memory;
+    ReceiverService& receivers;
+  };
+
+  WorkerCore(WorkerOptions options, const Parts& parts);
+  WorkerCore(const WorkerCore&) = delete;
+  WorkerCore& operator=(const WorkerCore&) = delete;
+
+  // Says hello to the driver.
+  void Start();
+  void Handle(proto::ToWorker message);
+  // Map outputs came in by another way than a task of this worker.
+  void OnMapOutputsArrived();
+  // No task starts from here on; those that run are told to end.
+  void Stop();
+
+  // Nothing is left to do: no task is waiting or running.
+  bool idle() const { return tasks_.empty(); }
+
+  void OnBlockReport(proto::BlockReport report) override;
+  void OnReceiverEvent(proto::ReceiverEvent event) override;
+
+ private:
+  struct Task : LaunchedTask {
+    int missing_inputs = 0;
+    bool running = false;
+    int64_t arrived_micros = 0;
+    // What the task may write; what is dropped during its run is dropped again after it.
+    std::vector<int64_t> written_rdds;
+    int64_t written_shuffle = kNoId;
+    int64_t updated_state = kNoId;
+    std::vector<int64_t> dropped_rdds;
+    bool shuffle_dropped = false;
+    bool state_dropped = false;
+  };
+  static constexpr int64_t kNoId = -1;
+  using WaitingTasks = std::vector<int64_t>;  // Ids; those that are gone are passed over.
+
+  void Launch(proto::TaskRequest request);
+  absl::Status TakeBroadcasts(Task& task);
+  void NoteOutputs(Task& task);
+  void ExpectInputs(Task& task);
+  void TakeReadyInputs();
+  void StartRunnable();
+  void Run(Task& task);
+  void OnTaskDone(int64_t task_id);
+  // The task ends without having run.
+  void Refuse(int64_t task_id, proto::TaskStatus::Outcome outcome, const absl::Status& error);
+  void SendStatus(proto::TaskStatus status);
+
+  void CancelTask(int64_t task_id);
+  void CommitTask(const proto::CommitTask& commit);
+  void DropShuffle(int64_t shuffle_id);
+  void DropRdd(int64_t rdd_id);
+  void DropBlocks(const proto::DropBlocks& drop);
+  void DropState(int64_t state_id);
+  void DropAgain(const Task& task);
+  void RemoveDiscardedFiles();
+
+  void SendDroppedPartitions();
+  void SendHeartbeats();
+  void Send(proto::ToDriver message);
+
+  const WorkerOptions options_;
+  Env& env_;
+  WorkerTransport& transport_;
+  const TaskServices services_;
+  SpillDir& disk_;
+  MemoryBudget& memory_;
+  ReceiverService& receivers_;
+  const TaskRunner runner_;
+
+  int64_t driver_epoch_ = 0;
+  bool stopped_ = false;
+  int free_slots_;
+  StagePlanCache plans_;
+  absl::flat_hash_map<int64_t, std::shared_ptr<const std::string>> broadcasts_;
+  absl::flat_hash_map<int64_t, std::unique_ptr<Task>> tasks_;
+  FinishedTasks finished_;
+  std::deque<int64_t> runnable_;
+  // By shuffle, then by reduce partition.
+  absl::flat_hash_map<int64_t, absl::flat_hash_map<uint32_t, WaitingTasks>> waiting_;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_EXECUTOR_SERVICE_WORKER_CORE_H_

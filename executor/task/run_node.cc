@@ -1,0 +1,160 @@
+#include "executor/task/run_node.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "common/base/annotate_status.h"
+#include "common/base/status_macros.h"
+#include "common/record/storage_level.h"
+#include "executor/task/task_run.h"
+
+namespace millrace::internal {
+
+namespace {
+
+constexpr uint32_t kStorageLevelBits = 7;
+
+}  // namespace
+
+RunNode::RunNode(TaskRun& run, const ParsedPlan::Node& node, uint32_t plan_index,
+                 const proto::Binding* binding)
+    : run_(run), plan_index_(plan_index), binding_(binding) {
+  task_ = &run;
+  operator_ = node.op;
+  params_ = node.params;
+  label_ = node.label;
+  inputs_.reserve(node.inputs.size());
+}
+
+absl::Status RunNode::Expect(proto::Binding::KindCase kind, std::string_view wanted) const {
+  if (binding_ != nullptr && binding_->kind_case() == kind) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the plan gives this operator no ",
+                                                 absl::string_view(wanted.data(), wanted.size())));
+}
+
+void RunNode::Pin(const std::vector<Buffer>& buffers) {
+  for (const Buffer& buffer : buffers) run_.Pin(buffer);
+}
+
+absl::StatusOr<std::vector<Buffer>> RunNode::Blocks() {
+  RETURN_IF_ERROR(Expect(proto::Binding::kBlocks, "blocks to read"));
+  std::vector<Buffer> buffers;
+  absl::Status lost;
+  for (const proto::BlockId& id : binding_->blocks().blocks()) {
+    absl::StatusOr<std::vector<Buffer>> block =
+        run_.services().blocks.Get(StoreKey::Block(id.stream_id(), id.sequence()));
+    if (absl::IsNotFound(block.status())) {
+      // Go on, so that the driver hears of all that are lost at once.
+      *run_.task_status().add_lost_blocks() = id;
+      if (lost.ok()) lost = block.status();
+    } else if (!block.ok()) {
+      return block.status();
+    } else {
+      buffers.insert(buffers.end(), block->begin(), block->end());
+    }
+  }
+  RETURN_IF_ERROR(lost);
+  Pin(buffers);
+  return buffers;
+}
+
+absl::StatusOr<std::string_view> RunNode::Split() {
+  RETURN_IF_ERROR(Expect(proto::Binding::kSplit, "split to read"));
+  return std::string_view(binding_->split());
+}
+
+absl::StatusOr<std::vector<Buffer>> RunNode::ShuffleBuckets() {
+  RETURN_IF_ERROR(Expect(proto::Binding::kShuffle, "shuffle to read"));
+  const proto::ShuffleBinding& shuffle = binding_->shuffle();
+  ASSIGN_OR_RETURN(std::vector<Buffer> buckets,
+                   run_.services().shuffles.Read({shuffle.shuffle_id(), shuffle.reduce_partition()},
+                                                 shuffle.map_count()));
+  Pin(buckets);
+  return buckets;
+}
+
+absl::Status RunNode::WriteBucket(int reduce_partition, Buffer bucket) {
+  RETURN_IF_ERROR(Expect(proto::Binding::kOutput, "shuffle to write"));
+  return run_.AddBucket(binding_->output(), reduce_partition, std::move(bucket));
+}
+
+int RunNode::reduce_count() {
+  const absl::Status bound = Expect(proto::Binding::kOutput, "shuffle to write");
+  if (bound.ok()) return static_cast<int>(binding_->output().reduce_count());
+  run_.Fail(bound);
+  return 0;
+}
+
+std::string_view RunNode::output_path() {
+  const absl::Status bound = Expect(proto::Binding::kOutput, "directory to write to");
+  if (bound.ok()) return binding_->output().path();
+  run_.Fail(bound);
+  return {};
+}
+
+absl::StatusOr<std::vector<Buffer>> RunNode::ReadCached() {
+  RETURN_IF_ERROR(Expect(proto::Binding::kCached, "cached partition to read"));
+  const proto::CachedBinding& place = binding_->cached();
+  absl::StatusOr<std::vector<Buffer>> buffers =
+      run_.services().blocks.Get(StoreKey::Cached(place.rdd_id(), place.partition()));
+  if (absl::IsNotFound(buffers.status())) *run_.task_status().add_lost_cached() = place;
+  RETURN_IF_ERROR(buffers.status());
+  Pin(*buffers);
+  return buffers;
+}
+
+absl::Status RunNode::WriteCached(std::vector<Buffer> chunks, int64_t record_count) {
+  if (binding_ != nullptr && binding_->has_state()) {
+    // What a state update puts out cannot be computed again without undoing the update: it must
+    // stay, if not in memory then on disk.
+    const proto::StateBinding& state = binding_->state();
+    proto::CachedBinding place;
+    place.set_rdd_id(state.rdd_id());
+    place.set_partition(state.partition());
+    place.set_storage_level(state.storage_level() |
+                            static_cast<uint32_t>(StorageLevel::kMemoryAndDisk));
+    return Keep(place, std::move(chunks), record_count);
+  }
+  RETURN_IF_ERROR(Expect(proto::Binding::kCached, "cached partition to write"));
+  return Keep(binding_->cached(), std::move(chunks), record_count);
+}
+
+absl::Status RunNode::Keep(const proto::CachedBinding& place, std::vector<Buffer> chunks,
+                           int64_t record_count) {
+  const uint32_t level_bits = place.storage_level();
+  if (level_bits == 0 || (level_bits & ~kStorageLevelBits) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("data set ", place.rdd_id(), " has the storage level ", level_bits));
+  }
+  StoreData data{.buffers = std::move(chunks),
+                 .record_count = record_count,
+                 .level = static_cast<StorageLevel>(level_bits)};
+  const absl::Status kept =
+      run_.services().blocks.Put(StoreKey::Cached(place.rdd_id(), place.partition()), data);
+  // Without room for it, a partition that may be dropped at any time is dropped at once.
+  if (!kept.ok() && !UsesDisk(data.level)) return absl::OkStatus();
+  RETURN_IF_ERROR(kept);
+  *run_.task_status().add_cached() = place;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StatePartition*> RunNode::State(
+    const std::function<std::unique_ptr<StatePartition>()>& make) {
+  RETURN_IF_ERROR(Expect(proto::Binding::kState, "state to update"));
+  const proto::StateBinding& state = binding_->state();
+  return run_.services().states.Acquire({.key = {state.state_id(), state.partition()},
+                                         .task_id = run_.task_id(),
+                                         .batch_time_ms = state.batch_time_ms(),
+                                         .previous_time_ms = state.previous_time_ms()},
+                                        make);
+}
+
+int64_t RunNode::state_batch_time_ms() {
+  const absl::Status bound = Expect(proto::Binding::kState, "state to update");
+  if (bound.ok()) return binding_->state().batch_time_ms();
+  run_.Fail(bound);
+  return -1;
+}
+
+}  // namespace millrace::internal

@@ -1,0 +1,62 @@
+// A task while it runs: the context that its operators see.
+#ifndef MILLRACE_EXECUTOR_TASK_TASK_RUN_H_
+#define MILLRACE_EXECUTOR_TASK_TASK_RUN_H_
+
+#include <cstdint>
+#include <deque>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "executor/block/block_store.h"
+#include "executor/shuffle/shuffle_store.h"
+#include "executor/state/state_store.h"
+#include "executor/task/launched_task.h"
+#include "executor/task/run_node.h"
+#include "executor/task/task_node.h"
+
+namespace millrace::internal {
+
+// The parts of a worker that tasks use. All outlive every task.
+struct TaskServices {
+  BlockStore& blocks;
+  ShuffleStore& shuffles;      // Read here;
+  MapOutputSink& map_outputs;  // written there.
+  StateStore& states;
+  FileSystem& fs;
+  int64_t (*nanos)();  // Measures run times: MonotonicNanos but in simulations.
+};
+
+// The context of one run of a task. Used by the task's thread alone.
+class TaskRun final : public TaskContext {
+ public:
+  TaskRun(const TaskServices& services, LaunchedTask& launched);
+  ~TaskRun() override;
+
+  // Runs the root and whatever it asks for. What went wrong is in status().
+  void Run();
+
+  bool cancelled() const override { return launched_.cancelled.load(std::memory_order_relaxed); }
+  std::string_view Broadcast(int64_t broadcast_id) override;
+  FileSystem& fs() override { return services_.fs; }
+
+  // For the nodes.
+  const TaskServices& services() const { return services_; }
+  proto::TaskStatus& task_status() { return launched_.status; }
+  absl::Status AddBucket(const proto::OutputBinding& output, int reduce_partition, Buffer bucket);
+
+  const std::deque<RunNode>& nodes() const { return nodes_; }
+
+ private:
+  void RunRoot(RunNode& root);
+  void HandInMapOutput(const proto::OutputBinding& output);
+
+  const TaskServices& services_;
+  LaunchedTask& launched_;
+  std::deque<RunNode> nodes_;    // Addresses stay; the root stands first.
+  std::vector<Buffer> buckets_;  // Of a shuffle write, by reduce partition.
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_EXECUTOR_TASK_TASK_RUN_H_
