@@ -129,13 +129,13 @@ void EventLoop::Run() {
 }
 
 void EventLoop::RunDueTimers() {
-  TimerId last_timer;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (timers_.empty()) return;
-    last_timer = last_timer_;
-  }
+  if (next_deadline_ns_ == Parker::kForever) return;
   const int64_t now_ns = MonotonicNanos();
+  if (next_deadline_ns_ > now_ns) return;
+  const TimerId last_timer = [this] {
+    absl::MutexLock lock(&mutex_);
+    return last_timer_;
+  }();
   while (true) {
     Closure due;
     {
@@ -155,18 +155,17 @@ void EventLoop::RunDueTimers() {
 }
 
 bool EventLoop::TakePosts() {
-  int64_t deadline_ns = Parker::kForever;
   {
     absl::MutexLock lock(&mutex_);
     sleeping_ = false;
+    next_deadline_ns_ = timers_.empty() ? Parker::kForever : timers_.begin()->first.first;
     round_.swap(own_posts_);
     MoveSharedPostsInto(round_);
     if (!round_.empty()) return true;
     if (stopped_.load(std::memory_order_relaxed)) return false;
-    if (!timers_.empty()) deadline_ns = timers_.begin()->first.first;
     sleeping_ = true;
   }
-  parker_.ParkUntil(deadline_ns);
+  parker_.ParkUntil(next_deadline_ns_);
   return true;
 }
 

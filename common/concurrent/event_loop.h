@@ -79,8 +79,9 @@ class EventLoop {
   Parker parker_;
 
   // The loop thread's own.
-  std::vector<Closure> round_;      // Running now.
-  std::vector<Closure> own_posts_;  // Of the loop itself, for the next round.
+  std::vector<Closure> round_;                   // Running now.
+  std::vector<Closure> own_posts_;               // Of the loop itself, for the next round.
+  int64_t next_deadline_ns_ = Parker::kForever;  // Of the first timer, when it last looked.
 
   // Written under `mutex_`; read without it where a late answer does no harm.
   std::atomic<bool> has_shared_posts_{false};
