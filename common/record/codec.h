@@ -5,12 +5,17 @@
 //   optional           byte 0, or 1 and the value        variant  varint index, the value
 //   container          varint count, the elements        message  varint length, its wire form
 //   struct             what its `serialize` names, in order
+//   empty struct, std::monostate, empty tuple or array    byte 0: no record is without bytes
 //
+// Structs may nest 1000 deep.
 // A block of records is their encodings one after the other.
 #ifndef MILLRACE_COMMON_RECORD_CODEC_H_
 #define MILLRACE_COMMON_RECORD_CODEC_H_
 
+#include <algorithm>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include "common/record/encoder.h"
 #include "common/record/owned.h"
@@ -21,7 +26,7 @@ namespace millrace::internal {
 template <class T>
 inline constexpr bool kIsRecord =
     Scalar<T> || StringLike<T> || kIsPair<T> || kIsTuple<T> || kIsArray<T> || kIsOptional<T> ||
-    kIsVariant<T> || Container<T> || ProtoMessage<T> || Serializable<T>;
+    kIsVariant<T> || Container<T> || ProtoMessage<T> || Serializable<T> || SingleValued<T>;
 
 template <class T>
 void Encode(Encoder& encoder, const T& value);
@@ -45,15 +50,57 @@ struct DecodeArchive {
 };
 
 template <class T>
+void EncodeScalar(Encoder& encoder, T value) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (encoder.is_canonical()) value += T{0};
+  }
+  encoder.PutBytes({reinterpret_cast<const char*>(&value), kScalarBytes<T>});
+}
+
+template <class T>
+void EncodeSorted(Encoder& encoder, const T& container) {
+  std::vector<std::string> elements;
+  for (const typename T::value_type& element : container) {
+    Encoder one(Encoder::Form::kCanonical);
+    Encode(one, element);
+    elements.push_back(one.ToString());
+  }
+  std::sort(elements.begin(), elements.end());
+  for (const std::string& element : elements) encoder.PutBytes(element);
+}
+
+template <class T>
+void EncodeContainer(Encoder& encoder, const T& container) {
+  encoder.PutVarint(static_cast<uint64_t>(std::distance(container.begin(), container.end())));
+  if constexpr (UnorderedContainer<T>) {
+    if (encoder.is_canonical()) return EncodeSorted(encoder, container);
+  }
+  // By value type: vector<bool> hands out proxies.
+  for (const typename T::value_type& element : container) Encode(encoder, element);
+}
+
+template <class T>
+void EncodeStruct(Encoder& encoder, const T& value) {
+  if constexpr (HasStableHash<T>) {
+    if (encoder.is_canonical()) return encoder.PutFixed(static_cast<uint64_t>(value.StableHash()));
+  }
+  EncodeArchive archive{encoder};
+  // `serialize` names the members for both directions; this one only reads them.
+  const_cast<T&>(value).serialize(archive);
+}
+
+template <class T>
 void Encode(Encoder& encoder, const T& value) {
   static_assert(kIsRecord<T>,
                 "this type cannot be a record: give it `template <class Archive> void "
                 "serialize(Archive& archive) { archive(member, ...); }`");
   if constexpr (Scalar<T>) {
-    encoder.PutFixed(value);
+    EncodeScalar(encoder, value);
   } else if constexpr (StringLike<T>) {
     encoder.PutVarint(value.size());
     encoder.PutBytes(value);
+  } else if constexpr (SingleValued<T>) {
+    encoder.PutFixed(char{0});
   } else if constexpr (kIsPair<T>) {
     Encode(encoder, value.first);
     Encode(encoder, value.second);
@@ -68,18 +115,46 @@ void Encode(Encoder& encoder, const T& value) {
     encoder.PutVarint(value.index());
     std::visit([&](const auto& held) { Encode(encoder, held); }, value);
   } else if constexpr (Serializable<T>) {
-    EncodeArchive archive{encoder};
-    // `serialize` names the members for both directions; this one only reads them.
-    const_cast<T&>(value).serialize(archive);
+    EncodeStruct(encoder, value);
   } else if constexpr (ProtoMessage<T>) {
     const size_t size = value.ByteSizeLong();
     encoder.PutVarint(size);
     value.SerializeToArray(encoder.Reserve(size), static_cast<int>(size));
     encoder.Advance(size);
   } else {
-    encoder.PutVarint(static_cast<uint64_t>(std::distance(value.begin(), value.end())));
-    // By value type: vector<bool> hands out proxies.
-    for (const typename T::value_type& element : value) Encode(encoder, element);
+    EncodeContainer(encoder, value);
+  }
+}
+
+template <class T>
+void DecodeScalar(Decoder& decoder, T& value) {
+  if constexpr (std::is_enum_v<T>) {
+    std::underlying_type_t<T> number;
+    DecodeScalar(decoder, number);
+    value = static_cast<T>(number);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    value = decoder.GetFixed<char>() != 0;  // Any other byte in a bool is undefined behaviour.
+  } else if constexpr (kScalarBytes<T> != sizeof(T)) {
+    const std::string_view bytes = decoder.GetBytes(kScalarBytes<T>);
+    value = T{};
+    if (!bytes.empty()) std::memcpy(&value, bytes.data(), bytes.size());
+  } else {
+    value = decoder.GetFixed<T>();
+  }
+}
+
+template <class T>
+void DecodeElement(Decoder& decoder, T& container) {
+  if constexpr (MapContainer<T>) {
+    typename T::key_type key{};
+    typename T::mapped_type mapped{};
+    Decode(decoder, key);
+    Decode(decoder, mapped);
+    container.emplace_hint(container.end(), std::move(key), std::move(mapped));
+  } else {
+    typename T::value_type element{};
+    Decode(decoder, element);
+    container.insert(container.end(), std::move(element));
   }
 }
 
@@ -87,21 +162,16 @@ template <class T>
 void DecodeContainer(Decoder& decoder, T& value) {
   value.clear();
   const uint64_t count = decoder.GetVarint();
-  // No reserve from an unchecked count: elements of at least a byte bound it by the bytes there
-  // are; elements without bytes (empty structs) are bounded here.
-  if (count > decoder.remaining() && count > 1u << 20) return decoder.Fail();
-  for (uint64_t i = 0; i < count && !decoder.failed(); ++i) {
-    if constexpr (MapContainer<T>) {
-      typename T::key_type key{};
-      typename T::mapped_type mapped{};
-      Decode(decoder, key);
-      Decode(decoder, mapped);
-      value.emplace_hint(value.end(), std::move(key), std::move(mapped));
-    } else {
-      typename T::value_type element{};
-      Decode(decoder, element);
-      value.insert(value.end(), std::move(element));
+  // Every element has a byte at least. No reserve: elements may have only that byte and be large.
+  if (count > decoder.remaining()) return decoder.Fail();
+  if constexpr (ForwardList<T>) {
+    auto last = value.before_begin();
+    for (uint64_t i = 0; i < count && !decoder.failed(); ++i) {
+      last = value.emplace_after(last);
+      Decode(decoder, *last);
     }
+  } else {
+    for (uint64_t i = 0; i < count && !decoder.failed(); ++i) DecodeElement(decoder, value);
   }
 }
 
@@ -119,13 +189,11 @@ void DecodeVariant(Decoder& decoder, uint64_t held, T& value) {
 template <class T>
 void Decode(Decoder& decoder, T& value) {
   if constexpr (Scalar<T>) {
-    if constexpr (std::is_same_v<T, bool>) {
-      value = decoder.GetFixed<char>() != 0;  // Any other byte in a bool is undefined behaviour.
-    } else {
-      value = decoder.GetFixed<T>();
-    }
+    DecodeScalar(decoder, value);
   } else if constexpr (StringLike<T>) {
     value = decoder.GetBytes(decoder.GetVarint());
+  } else if constexpr (SingleValued<T>) {
+    decoder.GetFixed<char>();
   } else if constexpr (kIsPair<T>) {
     Decode(decoder, value.first);
     Decode(decoder, value.second);
@@ -140,7 +208,9 @@ void Decode(Decoder& decoder, T& value) {
     DecodeVariant(decoder, decoder.GetVarint(), value);
   } else if constexpr (Serializable<T>) {
     DecodeArchive archive{decoder};
+    decoder.Enter();
     value.serialize(archive);
+    decoder.Leave();
   } else if constexpr (ProtoMessage<T>) {
     const std::string_view bytes = decoder.GetBytes(decoder.GetVarint());
     if (!value.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) decoder.Fail();

@@ -17,6 +17,7 @@ Encoder& Encoder::operator=(Encoder&& other) noexcept {
   begin_ = std::exchange(other.begin_, nullptr);
   end_ = std::exchange(other.end_, nullptr);
   limit_ = std::exchange(other.limit_, nullptr);
+  form_ = other.form_;
   return *this;
 }
 

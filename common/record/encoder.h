@@ -14,14 +14,23 @@ namespace millrace::internal {
 // Appends to memory that it owns. Integers are little-endian.
 class Encoder {
  public:
+  // kCanonical: equal values have equal encodings, for hashing. The elements of unordered
+  // containers are sorted, -0.0 is 0.0, structs with a StableHash are that. Not to be decoded.
+  enum class Form : bool { kPlain, kCanonical };
+
   Encoder() = default;
+  explicit Encoder(Form form) : form_(form) {}
   Encoder(Encoder&& other) noexcept { *this = std::move(other); }
   Encoder& operator=(Encoder&& other) noexcept;
+
+  bool is_canonical() const { return form_ == Form::kCanonical; }
 
   size_t size() const { return static_cast<size_t>(end_ - begin_); }
   bool empty() const { return end_ == begin_; }
   std::string_view view() const { return {begin_, size()}; }
   void Clear() { end_ = begin_; }
+  // Drops all but the first `size` bytes.
+  void Truncate(size_t size) { end_ = begin_ + size; }
 
   // Room for `bytes` more at the returned place; `Advance` takes what was written there.
   char* Reserve(size_t bytes) {
@@ -64,6 +73,7 @@ class Encoder {
   char* begin_ = nullptr;  // Of the slab.
   char* end_ = nullptr;
   char* limit_ = nullptr;
+  Form form_ = Form::kPlain;
 };
 
 // Reads what an Encoder wrote, from bytes that nobody vouches for: a value that does not fit makes
@@ -80,6 +90,12 @@ class Decoder {
     failed_ = true;
     p_ = end_;
   }
+  // Around each struct. Fails where structs lie in structs deeper than any sane record: a few bytes
+  // could otherwise make the decoder of a recursive type use up the stack.
+  void Enter() {
+    if (++depth_ > kDepthMax) Fail();
+  }
+  void Leave() { --depth_; }
 
   template <class T>
   T GetFixed() {
@@ -108,11 +124,14 @@ class Decoder {
   }
 
  private:
+  static constexpr int kDepthMax = 1000;
+
   uint64_t GetLongVarint();
 
   const char* p_;
   const char* end_;
   bool failed_ = false;
+  int depth_ = 0;
 };
 
 }  // namespace millrace::internal

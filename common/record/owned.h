@@ -41,7 +41,7 @@ struct OwnedType<std::array<T, n>> {
 // Containers whose elements hold views take their default comparator, hash and allocator when they
 // are rebuilt with owning elements; the others stay as they are.
 template <template <class...> class C, class... Args>
-  requires SequenceContainer<C<Args...>> || SetContainer<C<Args...>>
+requires SequenceContainer<C<Args...>> || SetContainer<C<Args...>>
 struct OwnedType<C<Args...>> {
   using Element = typename C<Args...>::value_type;
   using OwnedElement = typename OwnedType<Element>::type;
@@ -56,7 +56,7 @@ struct OwnedType<C<Args...>> {
   using type = typename Pick<std::is_same_v<Element, OwnedElement>, void>::type;
 };
 template <template <class...> class C, class... Args>
-  requires MapContainer<C<Args...>>
+requires MapContainer<C<Args...>>
 struct OwnedType<C<Args...>> {
   using Key = typename C<Args...>::key_type;
   using Mapped = typename C<Args...>::mapped_type;
@@ -70,7 +70,8 @@ struct OwnedType<C<Args...>> {
   struct Pick<false, Dummy> {
     using type = C<OwnedKey, OwnedMapped>;
   };
-  static constexpr bool kSame = std::is_same_v<Key, OwnedKey> && std::is_same_v<Mapped, OwnedMapped>;
+  static constexpr bool kSame =
+      std::is_same_v<Key, OwnedKey> && std::is_same_v<Mapped, OwnedMapped>;
   using type = typename Pick<kSame, void>::type;
 };
 
@@ -86,6 +87,15 @@ namespace internal {
 template <class T>
 inline constexpr bool kHoldsViews = !std::is_same_v<T, Owned<T>>;
 
+// `variant` with f applied to what it holds; To's alternatives are f's results, one for one.
+template <class To, size_t index = 0, class V, class F>
+To MapVariant(V&& variant, const F& f) {
+  if constexpr (index + 1 < std::variant_size_v<To>) {
+    if (variant.index() != index) return MapVariant<To, index + 1>(std::forward<V>(variant), f);
+  }
+  return To(std::in_place_index<index>, f(std::get<index>(std::forward<V>(variant))));
+}
+
 // A copy of `value` that owns its bytes. Moves from `value` where it holds no view.
 template <class T>
 Owned<T> ToOwned(T value) {
@@ -96,17 +106,22 @@ Owned<T> ToOwned(T value) {
   } else if constexpr (kIsPair<T>) {
     return Owned<T>(ToOwned(std::move(value.first)), ToOwned(std::move(value.second)));
   } else if constexpr (kIsTuple<T>) {
-    return std::apply(
-        [](auto&&... parts) { return Owned<T>(ToOwned(std::move(parts))...); }, std::move(value));
+    return std::apply([](auto&&... parts) { return Owned<T>(ToOwned(std::move(parts))...); },
+                      std::move(value));
   } else if constexpr (kIsOptional<T>) {
     if (!value.has_value()) return std::nullopt;
     return Owned<T>(ToOwned(*std::move(value)));
   } else if constexpr (kIsVariant<T>) {
-    return std::visit([](auto&& held) { return Owned<T>(ToOwned(std::move(held))); },
-                      std::move(value));
+    return MapVariant<Owned<T>>(std::move(value),
+                                [](auto&& held) { return ToOwned(std::move(held)); });
   } else if constexpr (kIsArray<T>) {
     Owned<T> result;
     for (size_t i = 0; i < value.size(); ++i) result[i] = ToOwned(std::move(value[i]));
+    return result;
+  } else if constexpr (ForwardList<T>) {
+    Owned<T> result;
+    auto last = result.before_begin();
+    for (auto& element : value) last = result.insert_after(last, ToOwned(element));
     return result;
   } else {
     Owned<T> result;

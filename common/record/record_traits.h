@@ -5,6 +5,8 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +19,13 @@ namespace millrace::internal {
 
 template <class T>
 concept Scalar = std::is_arithmetic_v<T> || std::is_enum_v<T>;
+
+// The bytes that hold a scalar's value: the rest of an x86 long double is whatever was there
+// before.
+template <class T>
+inline constexpr size_t kScalarBytes =
+    std::is_same_v<T, long double>&& std::numeric_limits<long double>::digits == 64 ? 10
+                                                                                    : sizeof(T);
 
 template <class T>
 concept StringLike = std::same_as<T, std::string> || std::same_as<T, std::string_view>;
@@ -56,7 +65,7 @@ concept ProtoMessage = requires(T& t, const T& c, void* to, const void* from, in
 
 // The standard sequences, sets and maps (and what looks like them).
 template <class T>
-concept Container = !StringLike<T> && !kIsArray<T> && requires(T& t, const T& c) {
+concept Container = !StringLike<T> && !kIsArray<T> && requires(T & t, const T& c) {
   typename T::value_type;
   typename T::size_type;
   c.begin();
@@ -65,11 +74,24 @@ concept Container = !StringLike<T> && !kIsArray<T> && requires(T& t, const T& c)
 };
 
 template <class T>
-concept MapContainer = Container<T> && requires { typename T::mapped_type; };
+concept ForwardList = Container<T> && requires(T& t) {
+  t.before_begin();
+};
 
 template <class T>
-concept SetContainer =
-    Container<T> && !MapContainer<T> && requires { typename T::key_type; };
+concept UnorderedContainer = Container<T> && requires {
+  typename T::hasher;
+};
+
+template <class T>
+concept MapContainer = Container<T> && requires {
+  typename T::mapped_type;
+};
+
+template <class T>
+concept SetContainer = Container<T> && !MapContainer<T> && requires {
+  typename T::key_type;
+};
 
 template <class T>
 concept SequenceContainer = Container<T> && !MapContainer<T> && !SetContainer<T>;
@@ -80,7 +102,24 @@ struct AnyArchive {
   void operator()(Ts&&...) {}
 };
 template <class T>
-concept Serializable = requires(T& t, AnyArchive& archive) { t.serialize(archive); };
+concept Serializable = requires(T& t, AnyArchive& archive) {
+  t.serialize(archive);
+};
+
+// A type that has one value, and no bytes of its own to tell it by.
+template <class T>
+inline constexpr bool kIsEmptyArray = false;
+template <class T>
+inline constexpr bool kIsEmptyArray<std::array<T, 0>> = true;
+template <class T>
+concept SingleValued = kIsEmptyArray<T> || std::same_as<T, std::tuple<>> ||
+    std::same_as<T, std::monostate> ||(std::is_empty_v<T>&& Serializable<T>);
+
+// A key that hashes itself.
+template <class T>
+concept HasStableHash = requires(const T& key) {
+  { key.StableHash() } -> std::convertible_to<uint64_t>;
+};
 
 }  // namespace millrace::internal
 

@@ -11,26 +11,22 @@
 
 namespace millrace {
 
-// XXH3 of the bytes.
+// XXH3 of the bytes, but a shorter path for up to 16 of them.
 uint64_t StableHashBytes(std::string_view bytes);
 
 namespace internal {
 
 // Hashes `count` keys that stand `stride` bytes apart, as part of larger records.
-void StableHashStrings(const std::string_view* first, size_t stride, size_t count, uint64_t* hashes);
+void StableHashStrings(const std::string_view* first, size_t stride, size_t count,
+                       uint64_t* hashes);
 // The same for keys of `size` bytes that are hashed as they lie in memory.
 void StableHashFixed(const void* first, size_t size, size_t stride, size_t count, uint64_t* hashes);
 
-template <class T>
-concept HasStableHash = requires(const T& key) {
-  { key.StableHash() } -> std::convertible_to<uint64_t>;
-};
-
 }  // namespace internal
 
-// A string is hashed by its bytes, anything else by its encoding; a struct that has
-// `uint64_t StableHash() const` is asked. Equal keys must have equal encodings (true of all record
-// types but unordered containers and floating-point zeros, of which -0.0 is hashed as 0.0).
+// A string is hashed by its bytes, anything else by its canonical encoding; a struct that has
+// `uint64_t StableHash() const` is asked. Equal keys have equal hashes: a struct whose == says so
+// of members that differ must have a StableHash of its own.
 template <class K>
 uint64_t StableHash(const K& key) {
   if constexpr (internal::HasStableHash<K>) {
@@ -39,14 +35,19 @@ uint64_t StableHash(const K& key) {
     return StableHashBytes(key);
   } else if constexpr (std::is_floating_point_v<K>) {
     const K positive_zero = key + K{0};
-    return StableHashBytes({reinterpret_cast<const char*>(&positive_zero), sizeof positive_zero});
+    return StableHashBytes(
+        {reinterpret_cast<const char*>(&positive_zero), internal::kScalarBytes<K>});
   } else if constexpr (internal::Scalar<K>) {
     return StableHashBytes({reinterpret_cast<const char*>(&key), sizeof key});
   } else {
-    static thread_local internal::Encoder encoder;
-    encoder.Clear();
+    static thread_local internal::Encoder encoder{internal::Encoder::Form::kCanonical};
+    // A StableHash of the user's, called below, may come here again.
+    struct Rewind {
+      size_t size = encoder.size();
+      ~Rewind() { encoder.Truncate(size); }
+    } const rewind;
     internal::Encode(encoder, key);
-    return StableHashBytes(encoder.view());
+    return StableHashBytes(encoder.view().substr(rewind.size));
   }
 }
 
