@@ -1,0 +1,44 @@
+// One batch, from its tick to its end.
+#ifndef MILLRACE_DRIVER_BATCH_RUNNING_BATCH_H_
+#define MILLRACE_DRIVER_BATCH_RUNNING_BATCH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "driver/batch/streaming_handle.h"
+
+namespace millrace::internal {
+
+// The event loop's own, but for `generated` and `outcomes[i]`, which a job thread writes before the
+// loop hears of it.
+struct RunningBatch {
+  explicit RunningBatch(Time batch_time) { info.batch_time = batch_time; }
+
+  Time time() const { return info.batch_time; }
+  // The first error of its generation or its jobs.
+  absl::Status status() const {
+    if (!generation_status.ok()) return generation_status;
+    for (const absl::Status& outcome : outcomes) {
+      if (!outcome.ok()) return outcome;
+    }
+    return absl::OkStatus();
+  }
+
+  BatchBlocks blocks;
+  absl::Status generation_status;
+  GeneratedBatch generated;
+  std::vector<absl::Status> outcomes;  // One a job.
+  BatchInfo info;
+
+  size_t next_job = 0;       // The first that no lane has taken.
+  size_t jobs_done = 0;
+  Time droppable_blocks{0};  // What BatchGraph::ClearCompleted said.
+  int64_t submitted_micros = 0;
+  int64_t started_micros = 0;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_DRIVER_BATCH_RUNNING_BATCH_H_

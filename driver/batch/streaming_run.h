@@ -1,0 +1,127 @@
+// A streaming run: ticks, received blocks, generated jobs, their order, and the end of it all.
+#ifndef MILLRACE_DRIVER_BATCH_STREAMING_RUN_H_
+#define MILLRACE_DRIVER_BATCH_STREAMING_RUN_H_
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/env/env.h"
+#include "driver/batch/batch_ticker.h"
+#include "driver/batch/running_batch.h"
+#include "driver/batch/streaming_handle.h"
+#include "driver/block/worker_data.h"
+#include "driver/cluster/worker_registry.h"
+#include "driver/event/listener_bus.h"
+#include "driver/receiver/rate_controller.h"
+#include "driver/receiver/receiver_tracker.h"
+
+namespace millrace::internal {
+
+// The path of a batch:
+//   tick -> receivers cut -> blocks allocated -> jobs generated -> jobs run -> completed
+// Batches are generated one at a time and in order, and so do their jobs start. A batch that finds
+// nothing before it is generated and run in one go on one job thread; its thread hops are counted.
+//
+// Threads: the driver core's event loop. Graph functions and jobs run on job threads.
+// Invariants: (1) every tick's batch is generated, in order; (2) a batch ends whatever becomes of
+// its jobs, and what it held is dropped; (3) after `stopped` nothing runs.
+class StreamingRun {
+ public:
+  struct Parts {
+    Env& env;
+    WorkerRegistry& workers;
+    WorkerData& data;
+    // A batch has ended (DagScheduler::BatchEnded), and: cancel all jobs of batches.
+    std::function<void()> batch_ended;
+    std::function<void(const absl::Status&)> cancel_jobs;
+  };
+  // Told on the event loop.
+  struct Observer {
+    std::function<void(Time, const absl::Status&)> batch_completed;
+    std::function<void(const absl::Status&)> error;
+    std::function<void()> stopped;
+  };
+
+  StreamingRun(Parts parts, StreamingSpec spec, Observer observer);
+  StreamingRun(const StreamingRun&) = delete;
+  StreamingRun& operator=(const StreamingRun&) = delete;
+
+  ListenerBus& bus() { return bus_; }
+
+  // InvalidArgument: senseless rate settings; nothing has started then.
+  absl::Status Start();
+  // Graceful first and at once later is fine.
+  void Stop(bool graceful);
+  bool is_stopped() const { return is_stopped_; }
+
+  void HandleBlockReport(int64_t worker_id, const proto::BlockReport& report);
+  void HandleReceiverEvent(int64_t worker_id, const proto::ReceiverEvent& event);
+  void WorkerAdded();
+  void WorkerLost(int64_t worker_id);
+
+  // The batch of that time may still submit jobs.
+  bool IsUnfinished(int64_t batch_time_ms) const {
+    return unfinished_.contains(Time(batch_time_ms));
+  }
+
+ private:
+  using BatchRef = std::shared_ptr<RunningBatch>;
+
+  void OnTick(Time batch_time);
+  // Generation.
+  void GenerateNext();
+  void Allocate(const BatchRef& batch);
+  void Generate(const BatchRef& batch);
+  void OnGenerated(const BatchRef& batch, bool runs_already);
+  // Running.
+  void Submit(const BatchRef& batch);
+  void FillLanes();
+  void BeginBatch(RunningBatch& batch);
+  void RunJobs(const BatchRef& batch, size_t first, size_t end);
+  void OnJobsDone(const BatchRef& batch);
+  void OnJobStarted(RunningBatch& batch, size_t job);
+  void OnJobDone(RunningBatch& batch, size_t job);
+  void Complete(const BatchRef& batch);
+  void UpdateRates(const RunningBatch& batch);
+  // Stopping.
+  void StopAtOnce();
+  void ContinueStop();
+  void FinishStop();
+
+  static void GenerateOn(BatchGraph& graph, RunningBatch& batch);
+  static absl::Status RunJob(const BatchJob& job);
+  Time Now() const;
+
+  Env& env_;
+  WorkerData& data_;
+  const std::function<void()> batch_ended_;
+  const std::function<void(const absl::Status&)> cancel_jobs_;
+  const StreamingSpec spec_;
+  const Observer observer_;
+  ListenerBus bus_;
+  ReceiverTracker receivers_;
+  BatchTicker ticker_;
+  std::map<int64_t, RateController> rate_controllers_;  // By stream.
+
+  std::deque<Time> ticks_;                 // Not yet generated.
+  bool is_generating_ = false;
+  std::deque<BatchRef> queue_;             // With jobs that no lane has taken, in time order.
+  int free_lanes_;                         // Of `concurrent_jobs`.
+  std::map<Time, BatchRef> unfinished_;    // From the tick's turn on until the batch has ended.
+
+  bool is_started_ = false;
+  bool is_stopping_ = false;
+  bool is_stopping_at_once_ = false;
+  bool receivers_stopped_ = false;
+  bool is_stopped_ = false;
+  TimerId stop_timer_ = kNoTimer;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_DRIVER_BATCH_STREAMING_RUN_H_
