@@ -16,7 +16,7 @@ namespace millrace::internal {
 
 template <class F>
 inline constexpr bool kIsFunctionPointer =
-    std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>;
+    std::is_pointer_v<F>&& std::is_function_v<std::remove_pointer_t<F>>;
 
 template <class F>
 concept ShippableFunction = std::is_default_constructible_v<F> && !kIsFunctionPointer<F> &&
@@ -28,11 +28,12 @@ constexpr void CheckShippable() {
   static_assert(!kIsFunctionPointer<F>,
                 "Millrace: a bare function pointer cannot travel to workers: write "
                 "millrace::Fn<&MyFunction> instead of &MyFunction");
-  static_assert(kIsFunctionPointer<F> || ShippableFunction<F>,
-                "Millrace: this function carries data that cannot travel to workers (a lambda with "
-                "captures, a std::function, a struct without serialize). Write a lambda without "
-                "captures and bind what it needs: millrace::BindFront([](const A& a, T record) {...}, "
-                "a); or a struct with `template <class Archive> void serialize(Archive& archive)`");
+  static_assert(
+      kIsFunctionPointer<F> || ShippableFunction<F>,
+      "Millrace: this function carries data that cannot travel to workers (a lambda with "
+      "captures, a std::function, a struct without serialize). Write a lambda without "
+      "captures and bind what it needs: millrace::BindFront([](const A& a, T record) {...}, "
+      "a); or a struct with `template <class Archive> void serialize(Archive& archive)`");
 }
 
 template <class... Fs>
@@ -72,13 +73,15 @@ decltype(auto) CallWith(const F& f, T& record) {
 
 // What CallWith returns, without const and reference.
 template <class F, class T>
-using ResultOf = std::remove_cvref_t<decltype(CallWith(std::declval<const F&>(), std::declval<T&>()))>;
+using ResultOf =
+    std::remove_cvref_t<decltype(CallWith(std::declval<const F&>(), std::declval<T&>()))>;
 
 // The same for two arguments, which are converted together.
 template <class F, class A, class B>
 concept CallableWith2 =
     std::is_invocable_v<const F&, A&&, B&&> || std::is_invocable_v<const F&, Owned<A>, Owned<B>> ||
-    std::is_invocable_v<const F&, Owned<A>, B&&> || std::is_invocable_v<const F&, A&&, Owned<B>>;
+    std::is_invocable_v<const F&, Owned<A>, B &&> ||
+    std::is_invocable_v<const F&, A&&, Owned<B>>;
 
 template <class F, class A, class B>
 decltype(auto) CallWith2(const F& f, A&& a, B&& b) {
