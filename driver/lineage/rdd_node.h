@@ -92,6 +92,8 @@ struct StateUpdate {
 
 class RddNode {
  public:
+  ~RddNode();
+
   int64_t rdd_id = 0;  // Unique in the application.
   OperatorRef op;
   const RecordTypeOperators* type = nullptr;

@@ -1,0 +1,47 @@
+#include "driver/block/block_locations.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace millrace::internal {
+
+void BlockLocations::Add(BlockRef block, int64_t worker_id) {
+  Holders& holders = holders_[KeyOf(block)];
+  if (std::find(holders.begin(), holders.end(), worker_id) == holders.end()) {
+    holders.push_back(worker_id);
+  }
+}
+
+void BlockLocations::Remove(BlockRef block, int64_t worker_id) {
+  const auto found = holders_.find(KeyOf(block));
+  if (found == holders_.end()) return;
+  Holders& holders = found->second;
+  holders.erase(std::remove(holders.begin(), holders.end(), worker_id), holders.end());
+}
+
+void BlockLocations::ForgetWorker(int64_t worker_id) {
+  for (auto& [block, holders] : holders_) {
+    holders.erase(std::remove(holders.begin(), holders.end(), worker_id), holders.end());
+  }
+}
+
+BlockLocations::Holders BlockLocations::Drop(BlockRef block) {
+  const auto found = holders_.find(KeyOf(block));
+  if (found == holders_.end()) return {};
+  Holders holders = std::move(found->second);
+  holders_.erase(found);
+  return holders;
+}
+
+const BlockLocations::Holders& BlockLocations::HoldersOf(BlockRef block) const {
+  static const Holders& none = *new Holders();
+  const auto found = holders_.find(KeyOf(block));
+  return found == holders_.end() ? none : found->second;
+}
+
+std::string ToString(BlockRef block) {
+  return absl::StrCat("block ", block.sequence, " of stream ", block.stream_id);
+}
+
+}  // namespace millrace::internal

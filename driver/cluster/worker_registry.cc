@@ -1,0 +1,58 @@
+#include "driver/cluster/worker_registry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "glog/logging.h"
+
+namespace millrace::internal {
+namespace {
+
+auto PositionOf(std::vector<std::unique_ptr<Worker>>& workers, int64_t id) {
+  return std::lower_bound(workers.begin(), workers.end(), id,
+                          [](const auto& worker, int64_t wanted) { return worker->id < wanted; });
+}
+
+}  // namespace
+
+Worker& WorkerRegistry::Add(int64_t id, const proto::WorkerHello& hello) {
+  CHECK(!by_id_.contains(id)) << "worker " << id << " is registered already";
+  auto worker = std::make_unique<Worker>();
+  worker->id = id;
+  worker->host = hello.host();
+  worker->slots = static_cast<int>(hello.task_slots());
+  worker->free_slots = worker->slots;
+  total_slots_ += worker->slots;
+  by_id_.emplace(id, worker.get());
+  return **workers_.insert(PositionOf(workers_, id), std::move(worker));
+}
+
+void WorkerRegistry::Remove(int64_t id) {
+  const auto worker = PositionOf(workers_, id);
+  if (worker == workers_.end() || (*worker)->id != id) return;
+  total_slots_ -= (*worker)->slots;
+  by_id_.erase(id);
+  workers_.erase(worker);
+}
+
+Worker* WorkerRegistry::Find(int64_t id) const {
+  const auto worker = by_id_.find(id);
+  return worker == by_id_.end() ? nullptr : worker->second;
+}
+
+int64_t WorkerRegistry::HomeOf(int partition) const {
+  CHECK(!workers_.empty());
+  return workers_[static_cast<size_t>(partition) % workers_.size()]->id;
+}
+
+void WorkerRegistry::Send(int64_t id, proto::ToWorker message) {
+  if (!by_id_.contains(id)) return;
+  message.set_driver_epoch(driver_epoch_);
+  transport_.SendToWorker(id, std::move(message));
+}
+
+void WorkerRegistry::SendToAll(const proto::ToWorker& message) {
+  for (const auto& worker : workers_) Send(worker->id, message);
+}
+
+}  // namespace millrace::internal

@@ -1,0 +1,511 @@
+#include "driver/dag/dag_scheduler.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "glog/logging.h"
+
+namespace millrace::internal {
+namespace {
+
+template <class List, class Item>
+void EraseFrom(List& list, const Item& item) {
+  list.erase(std::remove(list.begin(), list.end(), item), list.end());
+}
+
+template <class List, class Item>
+bool Contains(const List& list, const Item& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+absl::Status CheckSpec(const JobSpec& spec) {
+  for (const int partition : spec.partitions) {
+    if (partition >= 0 && partition < spec.rdd->num_partitions) continue;
+    return absl::InvalidArgumentError(absl::StrCat(spec.description, ": partition ", partition,
+                                                   " is asked for of ", spec.rdd->op->label,
+                                                   ", which has ", spec.rdd->num_partitions));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------
+// Jobs.
+
+int64_t DagScheduler::Submit(JobSpec spec, JobDone done) {
+  const int64_t id = ++last_job_id_;
+  const absl::Status valid = CheckSpec(spec);
+  if (!valid.ok()) {
+    done(valid);
+    return id;
+  }
+  auto job = std::make_unique<Job>();
+  job->id = id;
+  job->result.results.resize(spec.partitions.size());
+  job->has_result.resize(spec.partitions.size());
+  job->spec = std::move(spec);
+  job->done = std::move(done);
+  Job& added = *jobs_.emplace(id, std::move(job)).first->second;
+  if (workers_.count() == 0) {
+    waiting_jobs_.push_back(id);
+  } else {
+    Start(added);
+  }
+  return id;
+}
+
+void DagScheduler::Start(Job& job) {
+  std::vector<int> partitions;
+  std::vector<int> result_index;
+  for (size_t i = 0; i < job.spec.partitions.size(); ++i) {
+    if (job.has_result[i]) continue;
+    partitions.push_back(job.spec.partitions[i]);
+    result_index.push_back(static_cast<int>(i));
+  }
+  if (partitions.empty()) return Finish(job);
+  const StageRef stage = NewStage(StageKind::kResult, job.spec.rdd, std::move(partitions), job);
+  stage->result_index = std::move(result_index);
+  stage->jobs.push_back(&job);
+  job.stages.push_back(stage.get());
+  Open(stage);
+}
+
+// The callbacks may submit again, so a job leaves the books first.
+void DagScheduler::Finish(Job& job) {
+  const std::unique_ptr<Job> finished = std::move(jobs_.extract(job.id).mapped());
+  finished->done(std::move(finished->result));
+}
+
+void DagScheduler::Fail(Job& job, const absl::Status& reason) {
+  const std::unique_ptr<Job> failed = std::move(jobs_.extract(job.id).mapped());
+  Detach(*failed);
+  failed->done(reason);
+}
+
+void DagScheduler::Detach(Job& job) {
+  std::vector<StageRef> unneeded;
+  for (Stage* const stage : std::exchange(job.stages, {})) {
+    EraseFrom(stage->jobs, &job);
+    if (stage->jobs.empty()) unneeded.push_back(stage->Ref());
+  }
+  for (const StageRef& stage : unneeded) Abandon(stage);
+}
+
+void DagScheduler::Cancel(absl::FunctionRef<bool(const JobSpec&)> which,
+                          const absl::Status& reason) {
+  std::vector<int64_t> ids;
+  for (const auto& [id, job] : jobs_) {
+    if (which(job->spec)) ids.push_back(id);
+  }
+  for (const int64_t id : ids) {
+    const auto job = jobs_.find(id);
+    if (job != jobs_.end()) Fail(*job->second, reason);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Making and planning stages.
+
+DagScheduler::StageRef DagScheduler::NewStage(StageKind kind, RddRef rdd,
+                                              std::vector<int> partitions, const Job& job) {
+  auto stage = std::make_shared<Stage>(*this, kind, ++last_stage_id_, std::move(rdd),
+                                       std::move(partitions));
+  stage->job_id = job.id;
+  stage->batch_time_ms = job.spec.batch_time_ms;
+  const bool writes_files =
+      kind == StageKind::kResult && job.spec.root->binding == BindingKind::kOutput;
+  stage->SetTasks(job.spec.pool, kind == StageKind::kState || writes_files);
+  stages_.emplace(stage->id, stage);
+  return stage;
+}
+
+// Null: its outputs exist.
+DagScheduler::StageRef DagScheduler::MapStageOf(const Dependency& dependency, const Job& job) {
+  const ShuffleSpec& shuffle = *dependency.shuffle;
+  if (data_.shuffles.IsComplete(shuffle.shuffle_id)) return nullptr;
+  const auto known = map_stages_.find(shuffle.shuffle_id);
+  if (known != map_stages_.end()) return known->second->Ref();
+  const int64_t place =
+      workers_.count() == 1 ? workers_.all()[0]->id : MapOutputTracker::kUnplaced;
+  data_.shuffles.Register(shuffle.shuffle_id, dependency.parent->num_partitions,
+                          shuffle.num_reduce, place);
+  const StageRef stage = NewStage(StageKind::kShuffleMap, dependency.parent,
+                                  data_.shuffles.MissingMaps(shuffle.shuffle_id), job);
+  stage->shuffle = dependency.shuffle;
+  map_stages_.emplace(shuffle.shuffle_id, stage.get());
+  return stage;
+}
+
+// Null: the update was made and its output is kept.
+DagScheduler::StageRef DagScheduler::StateStageOf(const RddRef& rdd, const Job& job) {
+  const auto known = state_stages_.find(rdd->rdd_id);
+  if (known != state_stages_.end()) return known->second->Ref();
+  if (data_.cached.IsComplete(rdd->rdd_id, rdd->num_partitions)) return nullptr;
+  std::vector<int> all(static_cast<size_t>(rdd->num_partitions));
+  std::iota(all.begin(), all.end(), 0);
+  const StageRef stage = NewStage(StageKind::kState, rdd, std::move(all), job);
+  data_.cached.Track(rdd->rdd_id);
+  state_stages_.emplace(rdd->rdd_id, stage.get());
+  return stage;
+}
+
+StageRoot DagScheduler::RootOf(const Stage& stage) const {
+  switch (stage.kind) {
+    case StageKind::kResult:
+      return {.op = stage.jobs[0]->spec.root,
+              .shuffle_id = 0,
+              .reduce_count = 0,
+              .output_path = stage.jobs[0]->spec.output_path};
+    case StageKind::kShuffleMap:
+      return {.op = stage.shuffle->write,
+              .shuffle_id = stage.shuffle->shuffle_id,
+              .reduce_count = stage.shuffle->num_reduce,
+              .output_path = ""};
+    case StageKind::kState:
+      break;
+  }
+  return {};
+}
+
+std::unique_ptr<StageVariant> DagScheduler::MakeVariant(const Stage& stage) {
+  auto variant = std::make_unique<StageVariant>(
+      StageVariant{StageTree(stage.rdd, RootOf(stage), data_.cached), nullptr, {}});
+  variant->plan = plans_.PlanOf(variant->tree);
+  variant->sums.resize(variant->plan->labels.size());
+  return variant;
+}
+
+void DagScheduler::FindInputs(Stage& stage, const StageTree& tree, bool may_go_ahead) {
+  const Job& job = *stage.jobs[0];
+  stage.inputs.clear();
+  for (const Dependency* const dependency : tree.shuffles()) {
+    StageRef input = MapStageOf(*dependency, job);
+    if (input == nullptr) continue;
+    WaitFor(stage, *input, /*is_shuffle=*/may_go_ahead);
+    stage.inputs.push_back(std::move(input));
+  }
+  for (const RddRef& state : tree.state_inputs()) {
+    StageRef input = StateStageOf(state, job);
+    if (input == nullptr) continue;
+    WaitFor(stage, *input, /*is_shuffle=*/false);
+    stage.inputs.push_back(std::move(input));
+  }
+}
+
+void DagScheduler::Plan(Stage& stage) {
+  stage.UseForAll(MakeVariant(stage));
+  FindInputs(stage, stage.latest().tree, /*may_go_ahead=*/true);
+  stage.phase = Stage::Phase::kWaiting;
+}
+
+// False: `to` had all of them.
+bool DagScheduler::AttachJobs(const Stage& from, Stage& to) {
+  bool changed = false;
+  for (Job* const job : from.jobs) {
+    if (Contains(to.jobs, job)) continue;
+    to.jobs.push_back(job);
+    job->stages.push_back(&to);
+    changed = true;
+  }
+  return changed;
+}
+
+// Plans a stage and, before it, whatever it needs that is not there yet; then sets them going,
+// inputs first. The walk keeps its own stack: a lineage may hold any number of shuffles.
+void DagScheduler::Open(const StageRef& top) {
+  struct Frame {
+    StageRef stage;
+    size_t next_input;
+    bool is_opened;
+  };
+  std::vector<StageRef> opened;
+  std::vector<Frame> stack;
+  const auto enter = [&](const StageRef& stage) {
+    const bool is_new = stage->phase == Stage::Phase::kNew;
+    if (is_new) Plan(*stage);
+    stack.push_back({stage, 0, is_new});
+  };
+  enter(top);
+  while (!stack.empty()) {
+    Frame& frame = stack.back();
+    if (frame.next_input == frame.stage->inputs.size()) {
+      if (frame.is_opened) opened.push_back(std::move(frame.stage));
+      stack.pop_back();
+      continue;
+    }
+    const StageRef input = frame.stage->inputs[frame.next_input++];
+    if (input->phase == Stage::Phase::kEnded) continue;
+    if (AttachJobs(*frame.stage, *input) || input->phase == Stage::Phase::kNew) enter(input);
+  }
+  PlaceAll(opened);
+  for (const StageRef& stage : opened) Activate(*stage);
+}
+
+// Before anything is launched it must stand where each reduce partition gathers, and it is the
+// readers of a shuffle that decide: they come after the map stages here.
+void DagScheduler::PlaceAll(const std::vector<StageRef>& opened) {
+  if (workers_.count() <= 1) return;
+  for (auto stage = opened.rbegin(); stage != opened.rend(); ++stage) {
+    const StageTree& tree = (*stage)->latest().tree;
+    for (const int partition : (*stage)->partitions) placer_.Place(tree, partition);
+  }
+}
+
+TaskPlacement DagScheduler::PlaceTask(const Stage& stage, int index) {
+  const size_t i = static_cast<size_t>(index);
+  const size_t variant = static_cast<size_t>(stage.variant_of[i]);
+  return placer_.Place(stage.variants[variant]->tree, stage.partitions[i]);
+}
+
+// ---------------------------------------------------------------------------------------------
+// From planned to complete.
+
+void DagScheduler::Activate(Stage& stage) {
+  if (stage.phase != Stage::Phase::kWaiting) return;
+  if (Stage* const claimer = ClaimerOf(stage, stage.latest().tree); claimer != nullptr) {
+    stage.replan_after_wait = true;
+    WaitFor(stage, *claimer, /*is_shuffle=*/false);
+    return;
+  }
+  Claim(stage, stage.latest().tree);
+  if (stage.hard_waits.empty()) Launch(stage.Ref());
+}
+
+// Another stage in flight that will keep what this one would have to compute.
+Stage* DagScheduler::ClaimerOf(const Stage& stage, const StageTree& tree) const {
+  for (const RddNode* const rdd : tree.written()) {
+    const auto claim = claims_.find(rdd->rdd_id);
+    if (claim == claims_.end() || claim->second == &stage) continue;
+    if (!Reaches(*claim->second, stage)) return claim->second;
+  }
+  return nullptr;
+}
+
+void DagScheduler::Claim(Stage& stage, const StageTree& tree) {
+  for (const RddNode* const rdd : tree.written()) {
+    data_.cached.Track(rdd->rdd_id);
+    claims_.try_emplace(rdd->rdd_id, &stage);
+  }
+}
+
+// Whether `from` waits for `to`, directly or through others.
+bool DagScheduler::Reaches(const Stage& from, const Stage& to) {
+  std::vector<const Stage*> pending{&from};
+  std::vector<const Stage*> seen{&from};
+  while (!pending.empty()) {
+    const Stage* const stage = pending.back();
+    pending.pop_back();
+    if (stage == &to) return true;
+    const auto visit = [&](const Stage* next) {
+      if (Contains(seen, next)) return;
+      seen.push_back(next);
+      pending.push_back(next);
+    };
+    for (const Stage* const next : stage->shuffle_waits) visit(next);
+    for (const Stage* const next : stage->hard_waits) visit(next);
+  }
+  return false;
+}
+
+void DagScheduler::WaitFor(Stage& stage, Stage& other, bool is_shuffle) {
+  const bool is_known = Contains(stage.shuffle_waits, &other) || Contains(stage.hard_waits, &other);
+  if (is_known) return;
+  if (is_shuffle) {
+    stage.shuffle_waits.push_back(&other);
+  } else {
+    stage.hard_waits.push_back(&other);
+  }
+  other.dependents.push_back(&stage);
+}
+
+void DagScheduler::WaitsAreOver(Stage& stage) {
+  const StageRef keep = stage.Ref();
+  if (stage.replan_after_wait) {
+    stage.replan_after_wait = false;
+    if (stage.phase == Stage::Phase::kWaiting) {
+      stage.phase = Stage::Phase::kNew;
+      Open(keep);
+      return;
+    }
+  }
+  if (stage.phase == Stage::Phase::kWaiting) return Launch(keep);
+  for (const int index : std::exchange(stage.lost_tasks, {})) RecomputeLost(stage, index);
+}
+
+void DagScheduler::Launch(const StageRef& stage) {
+  if (stage->kind == StageKind::kState) {
+    bool must_wait = false;
+    const absl::Status begun = BeginStateUpdate(*stage, must_wait);
+    if (!begun.ok()) return OnStageFailed(*stage, begun);
+    if (must_wait) {
+      state_waits_.push_back(stage);
+      return;
+    }
+  }
+  stage->phase = Stage::Phase::kSubmitted;
+  if (stage->partitions.empty()) return Complete(stage);
+  tasks_.Submit(*stage, stage->shuffle_waits.empty());
+}
+
+// An update starts from the last one that was committed. That is the one before it, unless that one
+// failed: then its batch has reported the error, and the state goes on without it.
+absl::Status DagScheduler::BeginStateUpdate(Stage& stage, bool& must_wait) {
+  const StateUpdate& update = *stage.rdd->state;
+  const int64_t committed = data_.states.LastCommitted(update.state_id);
+  if (data_.states.IsLost(update.state_id)) {
+    return absl::DataLossError(absl::StrCat(
+        stage.rdd->op->label, ": a worker was lost with partitions of its state, of which there is ",
+        "no checkpoint"));
+  }
+  if (committed >= update.batch_time_ms) {
+    return absl::DataLossError(absl::StrCat(
+        stage.rdd->op->label, ": what the update of batch ", update.batch_time_ms,
+        " ms put out is no longer kept, and the update cannot be made twice"));
+  }
+  const bool earlier_may_come = update.previous_time_ms > committed && is_unfinished_ != nullptr &&
+                                is_unfinished_(update.previous_time_ms);
+  must_wait = data_.states.IsBusy(update.state_id) || earlier_may_come;
+  if (must_wait) return absl::OkStatus();
+  if (update.previous_time_ms >= 0 && committed != update.previous_time_ms) {
+    LOG(WARNING) << stage.rdd->op->label << ": the update of batch " << update.previous_time_ms
+                 << " ms is missing; that of " << update.batch_time_ms << " ms starts from "
+                 << committed << " ms";
+  }
+  stage.state_previous_ms = update.previous_time_ms < 0 ? update.previous_time_ms : committed;
+  stage.state_begun = true;
+  data_.states.Begin(update.state_id);
+  return absl::OkStatus();
+}
+
+// In the order of batch times, so that of two waiting updates the earlier one goes first.
+void DagScheduler::RetryStateUpdates() {
+  if (state_waits_.empty()) return;
+  std::vector<StageRef> waiting = std::exchange(state_waits_, {});
+  std::stable_sort(waiting.begin(), waiting.end(), [](const StageRef& a, const StageRef& b) {
+    return a->rdd->state->batch_time_ms < b->rdd->state->batch_time_ms;
+  });
+  for (const StageRef& stage : waiting) {
+    if (stage->phase == Stage::Phase::kWaiting) Launch(stage);
+  }
+}
+
+void DagScheduler::OnTaskSucceeded(Stage& stage, int index, const TaskAttempt& attempt,
+                                   proto::TaskStatus status) {
+  stage.Count(index, status);
+  TakeSuccess(stage, index, attempt, status);
+  if (--stage.unfinished_count == 0) Complete(stage.Ref());
+}
+
+void DagScheduler::TakeSuccess(Stage& stage, int index, const TaskAttempt& attempt,
+                               proto::TaskStatus& status) {
+  const size_t i = static_cast<size_t>(index);
+  switch (stage.kind) {
+    case StageKind::kResult: {
+      Job& job = *stage.jobs[0];
+      const size_t result = static_cast<size_t>(stage.result_index[i]);
+      job.result.results[result] = std::move(*status.mutable_result());
+      job.has_result[result] = true;
+      if (job.spec.root->binding == BindingKind::kOutput) tasks_.Judge(attempt, /*commit=*/true);
+      return accumulators_.Merge(status.accumulators());
+    }
+    case StageKind::kShuffleMap:
+      // A recomputed output counts no second time.
+      if (data_.shuffles.MapDone(stage.shuffle->shuffle_id, stage.partitions[i])) {
+        accumulators_.Merge(status.accumulators());
+      }
+      return;
+    case StageKind::kState:
+      stage.accepted.push_back({attempt, index, std::move(*status.mutable_accumulators())});
+      return;
+  }
+}
+
+void DagScheduler::Complete(const StageRef& stage) {
+  if (stage->kind == StageKind::kState) CommitState(*stage);
+  stage->phase = Stage::Phase::kEnded;
+  metrics_.Add(*stage);
+  Unlink(*stage);
+  for (Job* const job : std::exchange(stage->jobs, {})) {
+    EraseFrom(job->stages, stage.get());
+    if (job->stages.empty()) Finish(*job);
+  }
+  EndWaits(*stage);
+  if (stage->kind == StageKind::kState) RetryStateUpdates();
+}
+
+void DagScheduler::CommitState(Stage& stage) {
+  const StateUpdate& update = *stage.rdd->state;
+  for (const Stage::Accepted& accepted : stage.accepted) {
+    tasks_.Judge(accepted.attempt, /*commit=*/true);
+    data_.states.Place(update.state_id, stage.partitions[static_cast<size_t>(accepted.index)],
+                       accepted.attempt.worker_id);
+    accumulators_.Merge(accepted.accumulators);
+  }
+  data_.states.End(update.state_id, /*committed=*/true, update.batch_time_ms);
+  stage.state_begun = false;
+}
+
+// No job needs it any more.
+void DagScheduler::Abandon(const StageRef& stage) {
+  if (stage->phase == Stage::Phase::kEnded) return;
+  const bool was_submitted = stage->phase == Stage::Phase::kSubmitted;
+  stage->phase = Stage::Phase::kEnded;
+  Unlink(*stage);
+  for (const Stage::Accepted& accepted : stage->accepted) {
+    tasks_.Judge(accepted.attempt, /*commit=*/false);
+  }
+  stage->accepted.clear();
+  if (was_submitted) {
+    tasks_.Cancel(*stage);
+  } else {
+    OnStageDrained(*stage);
+  }
+  EndWaits(*stage);
+}
+
+// An update that was given up ends only here: while an attempt of it may still hold the state,
+// another one could not get it.
+void DagScheduler::OnStageDrained(Stage& stage) {
+  if (stage.kind != StageKind::kState) return;
+  if (!state_stages_.contains(stage.rdd->rdd_id)) data_.DropRdd(stage.rdd->rdd_id);
+  if (!std::exchange(stage.state_begun, false)) return;
+  data_.states.End(stage.rdd->state->state_id, /*committed=*/false, 0);
+  RetryStateUpdates();
+}
+
+// Takes the stage out of the books and of the lists of those it waits for.
+void DagScheduler::Unlink(Stage& stage) {
+  for (Stage* const other : stage.shuffle_waits) EraseFrom(other->dependents, &stage);
+  for (Stage* const other : stage.hard_waits) EraseFrom(other->dependents, &stage);
+  stage.shuffle_waits.clear();
+  stage.hard_waits.clear();
+  stage.inputs.clear();
+  if (stage.kind == StageKind::kShuffleMap) map_stages_.erase(stage.shuffle->shuffle_id);
+  if (stage.kind == StageKind::kState) state_stages_.erase(stage.rdd->rdd_id);
+  for (const auto& variant : stage.variants) {
+    for (const RddNode* const rdd : variant->tree.written()) {
+      const auto claim = claims_.find(rdd->rdd_id);
+      if (claim != claims_.end() && claim->second == &stage) claims_.erase(claim);
+    }
+  }
+  stages_.erase(stage.id);
+}
+
+void DagScheduler::EndWaits(Stage& stage) {
+  for (Stage* const dependent : std::exchange(stage.dependents, {})) {
+    if (dependent->jobs.empty()) continue;  // About to be given up, too.
+    const StageRef keep = dependent->Ref();
+    const bool waited_hard = Contains(dependent->hard_waits, &stage);
+    EraseFrom(dependent->shuffle_waits, &stage);
+    EraseFrom(dependent->hard_waits, &stage);
+    if (dependent->phase == Stage::Phase::kSubmitted && dependent->shuffle_waits.empty()) {
+      tasks_.InputsReady(*dependent);
+    }
+    if (waited_hard && dependent->hard_waits.empty()) WaitsAreOver(*dependent);
+  }
+}
+
+}  // namespace millrace::internal

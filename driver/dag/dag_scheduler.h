@@ -1,0 +1,157 @@
+// Turns jobs into stages, and stages into results.
+#ifndef MILLRACE_DRIVER_DAG_DAG_SCHEDULER_H_
+#define MILLRACE_DRIVER_DAG_DAG_SCHEDULER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "driver/block/worker_data.h"
+#include "driver/cluster/worker_registry.h"
+#include "driver/dag/accumulators.h"
+#include "driver/dag/batch_metrics.h"
+#include "driver/dag/job.h"
+#include "driver/dag/plan_cache.h"
+#include "driver/dag/stage.h"
+#include "driver/task/task_placer.h"
+#include "driver/task/task_scheduler.h"
+
+namespace millrace::internal {
+
+// A job is cut at shuffles and at state updates. Map stages and the stages that read them go to
+// the task scheduler together; what reads the output of a state update waits for its commit. What
+// exists already (a complete shuffle, a state's output, a persisted data set) is not made again,
+// and what another job is just making is waited for.
+//
+// Calls note what is to be launched; the caller ends with TaskScheduler::Dispatch.
+//
+// Threads: the driver core's event loop.
+// Invariants:
+//  (1) a stage in flight has a job that needs it; a shuffle, a state update and a kept data set
+//      have one stage in flight at most, unless waiting for that one would close a circle;
+//  (2) a job is done when its results and all stages that it needed are: so accumulators are
+//      complete when an action returns;
+//  (3) an update of state counts on all partitions or on none.
+class DagScheduler final : public StageOwner {
+ public:
+  struct Parts {
+    WorkerRegistry& workers;
+    WorkerData& data;
+    TaskScheduler& tasks;
+    Accumulators& accumulators;
+    BatchMetrics& metrics;
+  };
+
+  DagScheduler(const Parts& parts, int max_failures)
+      : workers_(parts.workers),
+        data_(parts.data),
+        tasks_(parts.tasks),
+        accumulators_(parts.accumulators),
+        metrics_(parts.metrics),
+        placer_(parts.workers, parts.data),
+        max_failures_(max_failures) {}
+
+  // Waits for a worker while there is none.
+  int64_t Submit(JobSpec spec, JobDone done);
+  void Cancel(absl::FunctionRef<bool(const JobSpec&)> which, const absl::Status& reason);
+
+  // Says whether jobs of a batch may still come: a later update of a state then waits for them.
+  void SetBatchFilter(std::function<bool(int64_t)> is_unfinished) {
+    is_unfinished_ = std::move(is_unfinished);
+  }
+  // A batch has ended: updates of state that waited for it go on.
+  void BatchEnded() { RetryStateUpdates(); }
+
+  void WorkerAdded();
+  // Between the worker's leaving the registry and TaskScheduler::WorkerLost: jobs that used it
+  // begin again with what is left.
+  void WorkerLost(int64_t worker_id, const std::string& reason);
+  // After that.
+  void RestartJobs();
+
+  bool idle() const { return jobs_.empty() && stages_.empty(); }
+
+  // StageOwner
+  TaskPlacement PlaceTask(const Stage& stage, int index) override;
+  void OnTaskSucceeded(Stage& stage, int index, const TaskAttempt& attempt,
+                       proto::TaskStatus status) override;
+  void OnInputsLost(Stage& stage, int index, const TaskAttempt& attempt,
+                    const proto::TaskStatus& status) override;
+  void OnStageFailed(Stage& stage, absl::Status reason) override;
+  void OnStageDrained(Stage& stage) override;
+
+ private:
+  using StageRef = std::shared_ptr<Stage>;
+
+  // Jobs.
+  void Start(Job& job);
+  void Finish(Job& job);
+  void Fail(Job& job, const absl::Status& reason);
+  void Detach(Job& job);
+
+  // Making and planning stages.
+  StageRef NewStage(StageKind kind, RddRef rdd, std::vector<int> partitions, const Job& job);
+  StageRef MapStageOf(const Dependency& dependency, const Job& job);
+  StageRef StateStageOf(const RddRef& rdd, const Job& job);
+  StageRoot RootOf(const Stage& stage) const;
+  std::unique_ptr<StageVariant> MakeVariant(const Stage& stage);
+  // `may_go_ahead`: tasks may be launched before the shuffles that they read are complete.
+  void FindInputs(Stage& stage, const StageTree& tree, bool may_go_ahead);
+  void Plan(Stage& stage);
+  bool AttachJobs(const Stage& from, Stage& to);
+  void Open(const StageRef& top);
+  void PlaceAll(const std::vector<StageRef>& opened);
+
+  // From planned to complete.
+  void Activate(Stage& stage);
+  Stage* ClaimerOf(const Stage& stage, const StageTree& tree) const;
+  void Claim(Stage& stage, const StageTree& tree);
+  static bool Reaches(const Stage& from, const Stage& to);
+  static void WaitFor(Stage& stage, Stage& other, bool is_shuffle);
+  void WaitsAreOver(Stage& stage);
+  void Launch(const StageRef& stage);
+  absl::Status BeginStateUpdate(Stage& stage, bool& must_wait);
+  void RetryStateUpdates();
+  void TakeSuccess(Stage& stage, int index, const TaskAttempt& attempt, proto::TaskStatus& status);
+  void Complete(const StageRef& stage);
+  void CommitState(Stage& stage);
+  void Abandon(const StageRef& stage);
+  void Unlink(Stage& stage);
+  void EndWaits(Stage& stage);
+
+  // Losses (dag_scheduler_losses.cc).
+  void BlocksLost(Stage& stage, int index, const TaskAttempt& attempt,
+                  const proto::TaskStatus& status);
+  void RecomputeLost(Stage& stage, int index);
+  void StopSharing();
+  bool ReadsLost(const Stage& stage, const std::vector<int64_t>& lost_shuffles) const;
+
+  WorkerRegistry& workers_;
+  WorkerData& data_;
+  TaskScheduler& tasks_;
+  Accumulators& accumulators_;
+  BatchMetrics& metrics_;
+  TaskPlacer placer_;
+  PlanCache plans_;
+  const int max_failures_;
+  std::function<bool(int64_t)> is_unfinished_;
+
+  int64_t last_job_id_ = 0;
+  int64_t last_stage_id_ = 0;
+  absl::btree_map<int64_t, std::unique_ptr<Job>> jobs_;
+  std::vector<int64_t> waiting_jobs_;                        // For a worker, or to begin again.
+  absl::flat_hash_map<int64_t, StageRef> stages_;            // In flight, by id.
+  absl::flat_hash_map<int64_t, Stage*> map_stages_;          // By shuffle.
+  absl::flat_hash_map<int64_t, Stage*> state_stages_;        // By data set.
+  absl::flat_hash_map<int64_t, Stage*> claims_;              // By data set that is being kept.
+  std::vector<StageRef> state_waits_;                        // For their turn to update a state.
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_DRIVER_DAG_DAG_SCHEDULER_H_

@@ -1,0 +1,32 @@
+// A job: one action, from its submission to its result.
+#ifndef MILLRACE_DRIVER_DAG_JOB_H_
+#define MILLRACE_DRIVER_DAG_JOB_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "driver/service/driver_handle.h"
+
+namespace millrace::internal {
+
+class Stage;
+
+using JobDone = std::function<void(absl::StatusOr<JobResult>)>;
+
+struct Job {
+  int64_t id = 0;
+  JobSpec spec;
+  JobDone done;
+
+  JobResult result;
+  std::vector<bool> has_result;  // By index in spec.partitions.
+  std::vector<Stage*> stages;    // In flight that it needs; all of them list it.
+  int restarts = 0;              // After the loss of a worker that it used.
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_DRIVER_DAG_JOB_H_

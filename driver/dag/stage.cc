@@ -1,0 +1,58 @@
+#include "driver/dag/stage.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace millrace::internal {
+
+const std::string& Stage::label() const {
+  if (variants.empty()) return rdd->op->label;
+  return variants.back()->plan->labels.back();
+}
+
+void Stage::Count(int index, const proto::TaskStatus& status) {
+  run_micros += status.run_micros();
+  wait_micros += status.wait_micros();
+  shuffle_bytes_written += status.shuffle_bytes_written();
+  std::vector<OperatorSum>& sums =
+      variants[static_cast<size_t>(variant_of[static_cast<size_t>(index)])]->sums;
+  for (const proto::OperatorMetrics& metrics : status.operators()) {
+    if (metrics.node() >= sums.size()) continue;  // The worker's word, so it is checked.
+    sums[metrics.node()].records += metrics.records();
+    sums[metrics.node()].nanos += metrics.nanos();
+  }
+}
+
+void Stage::UseForAll(std::unique_ptr<StageVariant> variant) {
+  variants.clear();
+  variants.push_back(std::move(variant));
+  variant_of.assign(partitions.size(), 0);
+}
+
+void Stage::UseForTask(std::unique_ptr<StageVariant> variant, int index) {
+  if (latest().tree.digest() != variant->tree.digest()) variants.push_back(std::move(variant));
+  variant_of[static_cast<size_t>(index)] = static_cast<int32_t>(variants.size()) - 1;
+}
+
+const Plan& Stage::FillRequest(int index, proto::TaskRequest& request) {
+  const StageVariant& variant =
+      *variants[static_cast<size_t>(variant_of[static_cast<size_t>(index)])];
+  const int partition = partitions[static_cast<size_t>(index)];
+  request.set_partition(static_cast<uint32_t>(partition));
+  request.set_job_id(job_id);
+  request.set_stage_id(id);
+  request.set_batch_time_ms(batch_time_ms);
+  variant.tree.AppendBindings(partition, request.mutable_bindings());
+  if (kind == StageKind::kState) {
+    request.mutable_bindings(0)->mutable_state()->set_previous_time_ms(state_previous_ms);
+  }
+  for (const int64_t broadcast : variant.tree.broadcast_ids()) {
+    request.add_broadcast_ids(broadcast);
+  }
+  return *variant.plan;
+}
+
+std::string Stage::DescribeTask(int index) const {
+  return absl::StrCat("task ", index + 1, " of ", partitions.size(), " of ", label());
+}
+
+}  // namespace millrace::internal

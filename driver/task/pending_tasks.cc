@@ -1,0 +1,50 @@
+#include "driver/task/pending_tasks.h"
+
+namespace millrace::internal {
+
+void PendingTasks::AddFor(absl::Span<const int64_t> workers, int index) {
+  for (const int64_t worker : workers) by_worker_[worker].push_back(index);
+}
+
+void PendingTasks::RelaxRetries() {
+  for (Retry& retry : retries_) retry.avoid = kNowhere;
+}
+
+int PendingTasks::Take(int64_t worker_id, IsPending is_pending) {
+  if (!retries_.empty()) {
+    const int index = TakeRetry(worker_id, is_pending);
+    if (index >= 0) return index;
+  }
+  if (!by_worker_.empty()) {
+    const auto queue = by_worker_.find(worker_id);
+    if (queue != by_worker_.end()) {
+      const int index = TakeFront(queue->second, is_pending);
+      if (index >= 0) return index;
+    }
+  }
+  return TakeFront(anywhere_, is_pending);
+}
+
+int PendingTasks::TakeRetry(int64_t worker_id, IsPending is_pending) {
+  for (auto retry = retries_.begin(); retry != retries_.end();) {
+    const Retry found = *retry;
+    if (found.avoid == worker_id) {
+      ++retry;
+      continue;
+    }
+    retry = retries_.erase(retry);
+    if (is_pending(found.index)) return found.index;
+  }
+  return -1;
+}
+
+int PendingTasks::TakeFront(std::deque<int>& queue, IsPending is_pending) {
+  while (!queue.empty()) {
+    const int index = queue.front();
+    queue.pop_front();
+    if (is_pending(index)) return index;
+  }
+  return -1;
+}
+
+}  // namespace millrace::internal

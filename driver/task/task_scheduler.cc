@@ -1,0 +1,373 @@
+#include "driver/task/task_scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "glog/logging.h"
+
+namespace millrace::internal {
+namespace {
+
+// Tasks that wait on one worker for their inputs: a bound on what a huge shuffle piles up there.
+constexpr int kTasksAheadMax = 4096;
+// Digests remembered of one worker; over it all are forgotten and plans are registered anew.
+constexpr size_t kKnownPlansMax = 4096;
+constexpr int kPlanMissesMax = 8;
+
+absl::Status ReasonOf(const proto::TaskStatus& status) {
+  if (status.outcome() == proto::TaskStatus::CANCELLED) {
+    return absl::AbortedError("the worker gave the task up");
+  }
+  const bool has_code = status.error_code() > 0 && status.error_code() <= 16;
+  const auto code = has_code ? static_cast<absl::StatusCode>(status.error_code())
+                             : absl::StatusCode::kUnknown;
+  return absl::Status(code, status.error_message());
+}
+
+}  // namespace
+
+TaskScheduler::TaskScheduler(Env& env, WorkerRegistry& workers, TaskOptions options,
+                             int64_t first_task_id)
+    : env_(env),
+      workers_(workers),
+      options_(std::move(options)),
+      pools_(options_.pools),
+      last_task_id_(first_task_id) {}
+
+// ---------------------------------------------------------------------------------------------
+// Sets.
+
+void TaskScheduler::Submit(TaskSet& set, bool inputs_ready) {
+  for (int i = 0; i < static_cast<int>(set.tasks_.size()); ++i) Enqueue(set, i);
+  set.inputs_ready_ = inputs_ready;
+  if (!inputs_ready) {
+    ahead_.push_back(set.shared_from_this());
+  } else if (set.pending_count_ > 0) {
+    pools_.Add(set);
+  }
+}
+
+void TaskScheduler::InputsReady(TaskSet& set) {
+  if (set.inputs_ready_ || set.cancelled_) return;
+  set.inputs_ready_ = true;
+  if (set.pending_count_ > 0) pools_.Add(set);
+  offer_to_all_ = true;
+  for (const Task& task : set.tasks_) {
+    if (task.state != TaskState::kRunning) continue;
+    Running& running = running_.at(task.running_id);
+    Worker* const worker = workers_.Find(running.worker_id);
+    if (!running.is_ahead || worker == nullptr) continue;
+    running.is_ahead = false;
+    --worker->tasks_ahead;
+    --worker->free_slots;
+  }
+}
+
+void TaskScheduler::Requeue(TaskSet& set, int index) {
+  if (set.cancelled_) return;
+  Enqueue(set, index);
+  if (set.inputs_ready_) {
+    pools_.Add(set);
+  } else {
+    ahead_.push_back(set.shared_from_this());
+  }
+}
+
+void TaskScheduler::Cancel(TaskSet& set) {
+  if (set.cancelled_) return;
+  set.cancelled_ = true;
+  pools_.Remove(set);
+  for (const Task& task : set.tasks_) {
+    if (task.state != TaskState::kRunning) continue;
+    proto::ToWorker message;
+    message.mutable_cancel_task()->set_task_id(task.running_id);
+    workers_.Send(running_.at(task.running_id).worker_id, std::move(message));
+  }
+  if (set.running_count_ == 0) set.Drained();
+}
+
+void TaskScheduler::Judge(const TaskAttempt& attempt, bool commit) {
+  proto::ToWorker message;
+  message.mutable_commit_task()->set_task_id(attempt.task_id);
+  message.mutable_commit_task()->set_abort(!commit);
+  workers_.Send(attempt.worker_id, std::move(message));
+}
+
+// ---------------------------------------------------------------------------------------------
+// Waiting tasks.
+
+void TaskScheduler::MarkPending(TaskSet& set, int index) {
+  set.task(index).state = TaskState::kPending;
+  ++set.pending_count_;
+  offer_to_all_ = true;
+}
+
+void TaskScheduler::Enqueue(TaskSet& set, int index) {
+  MarkPending(set, index);
+  if (workers_.count() <= 1) return set.pending_.AddAnywhere(index);
+  const TaskPlacement placement = set.PlacementOf(index);
+  if (placement.workers.empty()) return set.pending_.AddAnywhere(index);
+  set.pending_.AddFor(absl::MakeConstSpan(placement.workers), index);
+  if (!placement.is_mandatory) SetRelaxTimer(set);
+}
+
+void TaskScheduler::EnqueueRetry(TaskSet& set, int index, int64_t failed_on) {
+  if (workers_.count() <= 1 || set.PlacementOf(index).is_mandatory) {
+    Enqueue(set, index);
+  } else {
+    MarkPending(set, index);
+    set.pending_.AddRetry(index, failed_on);
+    SetRelaxTimer(set);
+  }
+  if (set.inputs_ready_) {
+    pools_.Add(set);
+  } else {
+    ahead_.push_back(set.shared_from_this());
+  }
+}
+
+void TaskScheduler::SetRelaxTimer(TaskSet& set) {
+  if (set.relax_timer_set_) return;
+  set.relax_timer_set_ = true;
+  env_.After(options_.locality_wait.count(), [this, weak = set.weak_from_this()] {
+    const std::shared_ptr<TaskSet> live = weak.lock();
+    if (live == nullptr || live->cancelled_) return;
+    Relax(*live);
+    Dispatch();
+  });
+}
+
+// Whatever waits for a worker that it only prefers may run on any from now on.
+void TaskScheduler::Relax(TaskSet& set) {
+  set.relax_timer_set_ = false;
+  if (set.pending_count_ == 0) return;
+  set.pending_.RelaxRetries();
+  for (int i = 0; i < static_cast<int>(set.tasks_.size()); ++i) {
+    if (set.task(i).state != TaskState::kPending) continue;
+    if (!set.PlacementOf(i).is_mandatory) set.pending_.AddAnywhere(i);
+  }
+  offer_to_all_ = true;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Launching.
+
+void TaskScheduler::Dispatch() {
+  for (const auto& set : std::exchange(ahead_, {})) LaunchAhead(*set);
+  if (offer_to_all_) {
+    offer_to_all_ = false;
+    OfferSlotsToAll();
+    for (const auto& worker : workers_.all()) SendLaunches(*worker);
+  } else {
+    for (const int64_t id : freed_workers_) {
+      Worker* const worker = workers_.Find(id);
+      if (worker == nullptr) continue;
+      OfferSlots(*worker);
+      SendLaunches(*worker);
+    }
+  }
+  freed_workers_.clear();
+}
+
+void TaskScheduler::OfferSlots(Worker& worker) {
+  while (OfferOne(worker)) {
+  }
+}
+
+// One slot a worker in turn, so that a set that fits everywhere spreads.
+void TaskScheduler::OfferSlotsToAll() {
+  const auto& workers = workers_.all();
+  if (workers.empty() || pools_.empty()) return;
+  first_offered_ = (first_offered_ + 1) % workers.size();
+  std::vector<Worker*> takers;
+  for (size_t i = 0; i < workers.size(); ++i) {
+    takers.push_back(workers[(first_offered_ + i) % workers.size()].get());
+  }
+  while (!takers.empty()) {
+    std::erase_if(takers, [this](Worker* worker) { return !OfferOne(*worker); });
+  }
+}
+
+bool TaskScheduler::OfferOne(Worker& worker) {
+  if (worker.free_slots <= 0 || pools_.empty()) return false;
+  return pools_.OfferSlot([&](TaskSet& set) { return LaunchFrom(set, worker); });
+}
+
+bool TaskScheduler::LaunchFrom(TaskSet& set, Worker& worker) {
+  const int index = set.pending_.Take(
+      worker.id, [&set](int i) { return set.task(i).state == TaskState::kPending; });
+  if (index < 0) return false;
+  Launch(set, index, worker);
+  if (set.pending_count_ == 0) pools_.Remove(set);
+  return true;
+}
+
+void TaskScheduler::LaunchAhead(TaskSet& set) {
+  if (set.inputs_ready_ || set.cancelled_) return;
+  const auto is_pending = [&set](int i) { return set.task(i).state == TaskState::kPending; };
+  for (const auto& worker : workers_.all()) {
+    while (set.pending_count_ > 0 && worker->tasks_ahead < kTasksAheadMax) {
+      const int index = set.pending_.Take(worker->id, is_pending);
+      if (index < 0) break;
+      Launch(set, index, *worker);
+    }
+  }
+  offer_to_all_ = true;
+}
+
+void TaskScheduler::Launch(TaskSet& set, int index, Worker& worker) {
+  Task& task = set.task(index);
+  const int64_t task_id = ++last_task_id_;
+  proto::TaskRequest& request = *worker.launches.mutable_launch_tasks()->add_tasks();
+  request.set_task_id(task_id);
+  request.set_attempt(task.attempts++);
+  const Plan& plan = set.FillRequest(index, request);
+  request.set_plan_digest(plan.digest);
+  RegisterPlan(plan, worker);
+
+  task.state = TaskState::kRunning;
+  task.running_id = task_id;
+  --set.pending_count_;
+  ++set.running_count_;
+  pools_.TaskLaunched(set);
+  const bool is_ahead = !set.inputs_ready_;
+  if (is_ahead) {
+    ++worker.tasks_ahead;
+  } else {
+    --worker.free_slots;
+  }
+  running_.emplace(task_id, Running{set.shared_from_this(), index, worker.id, is_ahead});
+}
+
+void TaskScheduler::RegisterPlan(const Plan& plan, Worker& worker) {
+  if (worker.known_plans.contains(plan.digest)) return;
+  if (worker.known_plans.size() >= kKnownPlansMax) worker.known_plans.clear();
+  worker.known_plans.insert(plan.digest);
+  proto::ToWorker message;
+  message.mutable_register_plan()->set_plan_digest(plan.digest);
+  message.mutable_register_plan()->set_plan(plan.bytes);
+  workers_.Send(worker.id, std::move(message));
+}
+
+void TaskScheduler::SendLaunches(Worker& worker) {
+  if (!worker.launches.has_launch_tasks()) return;
+  workers_.Send(worker.id, std::exchange(worker.launches, proto::ToWorker()));
+}
+
+// ---------------------------------------------------------------------------------------------
+// Outcomes.
+
+void TaskScheduler::HandleStatus(proto::TaskStatus status) {
+  const auto found = running_.find(status.task_id());
+  if (found == running_.end()) return;
+  const Running running = std::move(found->second);
+  running_.erase(found);
+  ReleaseSlot(running);
+  if (running.set->cancelled_) return Discard(running, status.task_id());
+  Apply(running, std::move(status));
+}
+
+void TaskScheduler::ReleaseSlot(const Running& running) {
+  --running.set->running_count_;
+  pools_.TaskEnded(*running.set);
+  Worker* const worker = workers_.Find(running.worker_id);
+  if (worker == nullptr) return;
+  if (running.is_ahead) {
+    --worker->tasks_ahead;
+  } else {
+    ++worker->free_slots;
+  }
+  freed_workers_.push_back(worker->id);
+}
+
+void TaskScheduler::Discard(const Running& running, int64_t task_id) {
+  if (running.set->is_judged_) Judge({task_id, running.worker_id}, /*commit=*/false);
+  if (running.set->running_count_ == 0) running.set->Drained();
+}
+
+void TaskScheduler::Apply(const Running& running, proto::TaskStatus status) {
+  TaskSet& set = *running.set;
+  const TaskAttempt attempt{status.task_id(), running.worker_id};
+  switch (status.outcome()) {
+    case proto::TaskStatus::SUCCEEDED:
+      set.task(running.index).state = TaskState::kDone;
+      set.TaskSucceeded(running.index, attempt, std::move(status));
+      return;
+    case proto::TaskStatus::CACHE_MISS:
+    case proto::TaskStatus::BLOCK_MISS:
+      if (set.is_judged_) Judge(attempt, /*commit=*/false);
+      set.task(running.index).state = TaskState::kWaiting;
+      set.InputsLost(running.index, attempt, status);
+      return;
+    case proto::TaskStatus::PLAN_MISS:
+      return PlanMissed(running, attempt.task_id);
+    default:
+      return Failed(running, attempt.task_id, ReasonOf(status));
+  }
+}
+
+void TaskScheduler::Failed(const Running& running, int64_t task_id, absl::Status reason) {
+  TaskSet& set = *running.set;
+  Task& task = set.task(running.index);
+  task.state = TaskState::kWaiting;
+  if (set.is_judged_) Judge({task_id, running.worker_id}, /*commit=*/false);
+  if (++task.failures < options_.max_failures) {
+    VLOG(1) << set.DescribeTask(running.index) << " failed on worker " << running.worker_id << ": "
+            << reason;
+    return EnqueueRetry(set, running.index, running.worker_id);
+  }
+  const std::string times = task.failures == 1 ? "once" : absl::StrCat(task.failures, " times");
+  set.TaskFailedForGood(
+      running.index,
+      absl::Status(reason.code(), absl::StrCat(reason.message(), " (", set.DescribeTask(running.index),
+                                               " failed ", times, ", the last time on worker ",
+                                               running.worker_id, ")")));
+}
+
+// The worker has forgotten the plan (or was told of it before it lost its memory): the next launch
+// registers it again, at no cost to the task's own failures.
+void TaskScheduler::PlanMissed(const Running& running, int64_t task_id) {
+  TaskSet& set = *running.set;
+  Task& task = set.task(running.index);
+  if (++task.misses > kPlanMissesMax) {
+    return Failed(running, task_id,
+                  absl::InternalError(absl::StrCat("worker ", running.worker_id,
+                                                   " does not keep the plans that it is sent")));
+  }
+  Worker* const worker = workers_.Find(running.worker_id);
+  if (worker != nullptr) worker->known_plans.clear();
+  task.state = TaskState::kWaiting;
+  Requeue(set, running.index);
+}
+
+void TaskScheduler::WorkerAdded(int64_t worker_id) {
+  freed_workers_.push_back(worker_id);
+  offer_to_all_ = true;
+}
+
+bool TaskScheduler::RunsOn(const TaskSet& set, int64_t worker_id) const {
+  return std::any_of(set.tasks_.begin(), set.tasks_.end(), [&](const Task& task) {
+    return task.state == TaskState::kRunning &&
+           running_.at(task.running_id).worker_id == worker_id;
+  });
+}
+
+void TaskScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
+  std::vector<int64_t> lost;
+  for (const auto& [task_id, running] : running_) {
+    if (running.worker_id == worker_id) lost.push_back(task_id);
+  }
+  std::sort(lost.begin(), lost.end());  // The same order in every run.
+  for (const int64_t task_id : lost) {
+    proto::TaskStatus status;
+    status.set_task_id(task_id);
+    status.set_outcome(proto::TaskStatus::FAILED);
+    status.set_error_code(static_cast<int>(absl::StatusCode::kUnavailable));
+    status.set_error_message(absl::StrCat("worker ", worker_id, " was lost: ", reason));
+    HandleStatus(std::move(status));
+  }
+}
+
+}  // namespace millrace::internal

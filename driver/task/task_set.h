@@ -1,0 +1,106 @@
+// The tasks of a stage, as the task scheduler sees them.
+#ifndef MILLRACE_DRIVER_TASK_TASK_SET_H_
+#define MILLRACE_DRIVER_TASK_TASK_SET_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "driver/dag/plan_cache.h"
+#include "driver/task/pending_tasks.h"
+#include "proto/worker.pb.h"
+
+namespace millrace::internal {
+
+struct SchedulingPool;
+
+struct TaskPlacement {
+  absl::InlinedVector<int64_t, 2> workers;  // Empty: any.
+  // The task can run nowhere else: its state, blocks or shuffle partition are there.
+  bool is_mandatory = false;
+};
+
+struct TaskAttempt {
+  int64_t task_id = 0;
+  int64_t worker_id = 0;
+};
+
+// What a stage tells the scheduler about its tasks, and learns of them.
+//
+// Threads: the driver core's event loop. Callbacks come from within the scheduler's HandleStatus
+// and WorkerLost, and may call the scheduler.
+class TaskSet : public std::enable_shared_from_this<TaskSet> {
+ public:
+  TaskSet() = default;
+  virtual ~TaskSet() = default;
+  TaskSet(const TaskSet&) = delete;
+  TaskSet& operator=(const TaskSet&) = delete;
+
+  // Sets all that a request needs but its ids and attempt. The plan stays alive as long as the set.
+  virtual const Plan& FillRequest(int index, proto::TaskRequest& request) = 0;
+  // Asked for only when there are several workers.
+  virtual TaskPlacement PlacementOf(int index) = 0;
+  // "task 3 of 8 of ReduceByKey at wc.cc:14"
+  virtual std::string DescribeTask(int index) const = 0;
+
+  // The first success of each task.
+  virtual void TaskSucceeded(int index, const TaskAttempt& attempt, proto::TaskStatus status) = 0;
+  // The worker has lost persisted partitions or blocks that the task reads. The set either calls
+  // TaskScheduler::Requeue, now or later, or fails.
+  virtual void InputsLost(int index, const TaskAttempt& attempt,
+                          const proto::TaskStatus& status) = 0;
+  // A task has failed too often. The set calls TaskScheduler::Cancel.
+  virtual void TaskFailedForGood(int index, absl::Status reason) = 0;
+  // The set was cancelled and the last of its attempts has reported.
+  virtual void Drained() {}
+
+ protected:
+  // Called once, before the set is submitted.
+  void InitTasks(int count, int64_t job_id, int64_t order, std::string pool, bool is_judged) {
+    tasks_.resize(static_cast<size_t>(count));
+    job_id_ = job_id;
+    order_ = order;
+    pool_name_ = std::move(pool);
+    is_judged_ = is_judged;
+  }
+
+ private:
+  friend class TaskScheduler;
+  friend class SchedulingPools;
+
+  enum class TaskState : uint8_t { kWaiting, kPending, kRunning, kDone };
+
+  struct Task {
+    TaskState state = TaskState::kWaiting;
+    uint8_t failures = 0;
+    uint8_t misses = 0;  // Of the plan, without harm.
+    uint32_t attempts = 0;
+    int64_t running_id = 0;
+  };
+
+  Task& task(int index) { return tasks_[static_cast<size_t>(index)]; }
+
+  std::vector<Task> tasks_;
+  int64_t job_id_ = 0;
+  int64_t order_ = 0;           // Among the sets of a job.
+  std::string pool_name_;
+  // Workers wait for the verdict on every attempt of it: commit or abort.
+  bool is_judged_ = false;
+
+  PendingTasks pending_;
+  int pending_count_ = 0;
+  int running_count_ = 0;
+  bool inputs_ready_ = false;
+  bool cancelled_ = false;
+  bool queued_ = false;         // Stands in its pool.
+  bool relax_timer_set_ = false;
+  SchedulingPool* pool_ = nullptr;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_DRIVER_TASK_TASK_SET_H_
