@@ -3,7 +3,6 @@
 #define MILLRACE_TESTS_SUPPORT_MEMORY_FILE_SYSTEM_H_
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <limits>
 #include <map>
@@ -193,10 +192,7 @@ class MemoryFileSystem::ReadFile : public RandomAccessFile {
     RETURN_IF_ERROR(fs_.Check(FileOp::kRead, path_));
     absl::MutexLock lock(&fs_.mutex_);
     const std::string& bytes = entry_->bytes;
-    if (offset >= bytes.size()) return 0;
-    const size_t count = std::min<size_t>(size, bytes.size() - offset);
-    std::memcpy(out, bytes.data() + offset, count);
-    return count;
+    return offset < bytes.size() ? bytes.copy(out, size, offset) : 0;
   }
 
  private:
