@@ -25,7 +25,6 @@ class Runtime {
   virtual ~Runtime() = default;
 
   virtual DriverHandle& driver() = 0;
-  virtual FileSystem& fs() = 0;
   // A new streaming run; one at a time. Null once stopped.
   virtual std::shared_ptr<StreamingHandle> NewStreaming() = 0;
 
@@ -43,9 +42,10 @@ struct RuntimeOptions {
 };
 
 // As the configuration's master says. Whatever is wrong with the configuration is said before any
-// thread starts: InvalidArgument.
+// thread starts: InvalidArgument. `fs` outlives the runtime.
 absl::StatusOr<std::shared_ptr<Runtime>> StartRuntime(const Conf& conf,
-                                                      const RuntimeOptions& options);
+                                                      const RuntimeOptions& options,
+                                                      FileSystem& fs);
 
 }  // namespace millrace::internal
 

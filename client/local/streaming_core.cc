@@ -3,15 +3,16 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "client/local/console_progress.h"
 #include "client/local/engine_thread.h"
 #include "client/local/streaming_settings.h"
 #include "common/base/status_macros.h"
 #include "common/concurrent/named_thread.h"
+#include "common/fs/file_system.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -91,6 +92,18 @@ void StreamingCore::AddListener(std::shared_ptr<StreamingListener> listener) {
     run_->AddListener(std::move(guarded));
   } else {
     listeners_.push_back(std::move(guarded));
+  }
+}
+
+void StreamingCore::Checkpoint(const Operation& operation, const std::string& directory) {
+  if (!graph_->CheckOpen(operation)) return;
+  if (directory.empty()) return graph_->SetCheckpointDirectory("");
+  const std::string absolute = std::filesystem::absolute(directory).string();
+  const absl::Status made = context_->state()->fs->CreateDirs(absolute);
+  if (made.ok()) {
+    graph_->SetCheckpointDirectory(absolute);
+  } else {
+    graph_->AddError(operation, made.ToString());
   }
 }
 

@@ -2,15 +2,20 @@
 #ifndef MILLRACE_CLIENT_MILLRACE_CONTEXT_H_
 #define MILLRACE_CLIENT_MILLRACE_CONTEXT_H_
 
+#include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "client/rdd/context_state.h"
+#include "client/rdd/text_file.h"
+#include "client/rdd/values.h"
 #include "common/base/source_location.h"
-#include "millrace/conf.h"
-#include "millrace/rdd.h"
+#include <millrace/conf.h>
+#include <millrace/rdd.h>
 
 namespace millrace {
 
@@ -22,6 +27,8 @@ class ContextCore;
 // the last of them goes. Thread-safe.
 class Context {
  public:
+  using Location = internal::Location;
+
   explicit Context(Conf conf = Conf());
   explicit Context(std::shared_ptr<internal::ContextCore> core);
 
@@ -32,6 +39,36 @@ class Context {
   // each task slot.
   int default_parallelism() const;
 
+  // -- Data sets. `n`: the number of partitions, 0: the default ----------------------------------
+
+  // Partition i of n holds values floor(i * size / n) to floor((i + 1) * size / n) - 1.
+  template <class T>
+  RDD<T> Parallelize(const std::vector<T>& values, int n = 0,
+                     Location at = Location::Current()) const {
+    return internal::MakeParallelize<T>(state(), values, Partitions(n), at);
+  }
+  template <class T>
+  RDD<T> Parallelize(std::initializer_list<T> values, int n = 0,
+                     Location at = Location::Current()) const {
+    return internal::MakeParallelize<T>(state(), values, Partitions(n), at);
+  }
+  // Of any container.
+  template <class Values>
+  RDD<typename Values::value_type> Parallelize(const Values& values, int n = 0,
+                                               Location at = Location::Current()) const {
+    return internal::MakeParallelize<typename Values::value_type>(state(), values, Partitions(n),
+                                                                  at);
+  }
+  // `first`, first + step, ... as long as it is before `end`.
+  RDD<int64_t> Range(int64_t first, int64_t end, int64_t step = 1, int n = 0,
+                     Location at = Location::Current()) const;
+  // The lines of a file, of the files in a directory, or of all that a path with wildcards matches.
+  // At least `n` partitions, where there are as many bytes.
+  RDD<std::string_view> TextFile(const std::string& path, int n = 0,
+                                 Location at = Location::Current()) const {
+    return internal::MakeTextFile<std::string_view>(state(), path, n, at);
+  }
+
   // Cancels what runs. Data sets of this context cannot be computed any more. Not to be called by
   // functions that run on the driver (Transform, ForeachRDD, listeners).
   void Stop();
@@ -40,6 +77,8 @@ class Context {
   const std::shared_ptr<internal::ContextCore>& core() const { return core_; }
 
  private:
+  int Partitions(int n) const { return n > 0 ? n : default_parallelism(); }
+
   std::shared_ptr<internal::ContextCore> core_;
 };
 

@@ -21,7 +21,7 @@
 #include "common/base/source_location.h"
 #include "common/record/storage_level.h"
 #include "common/time/time.h"
-#include "millrace/rdd.h"
+#include <millrace/rdd.h>
 
 namespace millrace {
 
@@ -444,6 +444,6 @@ class DStream {
 
 }  // namespace millrace
 
-#include "millrace/state_spec.h"
+#include <millrace/state_spec.h>
 
 #endif  // MILLRACE_CLIENT_MILLRACE_DSTREAM_H_

@@ -13,7 +13,7 @@
 #include "client/dstream/state_streams.h"
 #include "client/rdd/basic.h"
 #include "client/rdd/state.h"
-#include "millrace/rdd.h"
+#include <millrace/rdd.h>
 
 namespace millrace {
 

@@ -12,7 +12,7 @@
 #include "client/dstream/lift.h"
 #include "client/dstream/stream_ref.h"
 #include "common/text/text_form.h"
-#include "millrace/rdd.h"
+#include <millrace/rdd.h>
 
 namespace millrace::internal {
 

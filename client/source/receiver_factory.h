@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <typeinfo>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -36,6 +37,9 @@ class TypedReceiverFactory final : public ReceiverFactory {
         values);
   }
 };
+
+// "MyReceiver": without namespaces.
+std::string ClassName(const std::type_info& type);
 
 // Names the receiver and encodes its arguments; they are kept as BindFront keeps bound values.
 template <class R, class... Args>

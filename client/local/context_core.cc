@@ -1,0 +1,76 @@
+#include "client/local/context_core.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/local/program_flags.h"
+#include "common/base/status_macros.h"
+#include "common/config/keys.h"
+#include "common/config/validate_conf.h"
+#include "common/fs/local_file_system.h"
+#include "glog/logging.h"
+
+namespace millrace::internal {
+namespace {
+
+// Handles that outlive their context may still look at files.
+FileSystem& LocalFiles() {
+  static FileSystem& fs = *new LocalFileSystem;
+  return fs;
+}
+
+absl::StatusOr<std::shared_ptr<Runtime>> CheckAndStart(const Conf& conf,
+                                                       const RuntimeOptions& options) {
+  std::vector<std::string> warnings;
+  const absl::Status valid = ValidateConf(conf, &warnings);
+  for (const std::string& warning : warnings) LOG(WARNING) << warning;
+  RETURN_IF_ERROR(valid);
+  return StartRuntime(conf, options, LocalFiles());
+}
+
+int DefaultParallelism(const Conf& conf, Runtime& runtime) {
+  const auto configured = conf.GetInt(keys::kDefaultParallelism);
+  if (configured.ok() && configured->has_value()) return static_cast<int>(**configured);
+  return std::max(1, runtime.driver().total_slots());
+}
+
+}  // namespace
+
+ContextCore::ContextCore(const Conf& program_conf, const RuntimeOptions& options)
+    : state_(std::make_shared<ContextState>()) {
+  state_->conf = program_conf;
+  state_->conf.MergeBelow(ProgramConf());
+  state_->fs = &LocalFiles();
+  absl::StatusOr<std::shared_ptr<Runtime>> runtime = CheckAndStart(state_->conf, options);
+  if (runtime.ok()) {
+    state_->default_parallelism = DefaultParallelism(state_->conf, **runtime);
+    gate_ = std::make_shared<DriverGate>(*runtime);
+    runtime_ = *std::move(runtime);
+  } else {
+    status_ = runtime.status();
+    gate_ = std::make_shared<DriverGate>(status_);
+  }
+  state_->driver = gate_;
+}
+
+ContextCore::~ContextCore() { Stop(); }
+
+std::shared_ptr<Runtime> ContextCore::runtime() const {
+  const absl::MutexLock lock(&mutex_);
+  return runtime_;
+}
+
+void ContextCore::Stop() {
+  std::shared_ptr<Runtime> runtime;
+  {
+    const absl::MutexLock lock(&mutex_);
+    runtime = std::exchange(runtime_, nullptr);
+  }
+  if (runtime == nullptr) return;
+  runtime->Stop();
+  gate_->Close(absl::CancelledError("the context has been stopped"));
+}
+
+}  // namespace millrace::internal

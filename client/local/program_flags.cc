@@ -1,0 +1,66 @@
+#include "client/local/program_flags.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/annotate_status.h"
+#include "common/config/properties.h"
+
+namespace millrace::internal {
+namespace {
+
+constexpr std::string_view kFlag = "millrace_conf";
+
+Conf& TheProgramConf() {
+  static Conf& conf = *new Conf;
+  return conf;
+}
+
+// "--millrace_conf=x" -> "=x"; nothing for other arguments.
+bool IsConfFlag(std::string_view argument, std::string_view* rest) {
+  if (!argument.starts_with('-')) return false;
+  argument.remove_prefix(argument.starts_with("--") ? 2 : 1);
+  if (!argument.starts_with(kFlag)) return false;
+  *rest = argument.substr(kFlag.size());
+  return rest->empty() || rest->front() == '=';
+}
+
+}  // namespace
+
+absl::StatusOr<Conf> TakeConfFlags(int* argc, char** argv) {
+  Conf conf;
+  std::vector<char*> others;
+  int i = 0;
+  for (; i < *argc && std::string_view(argv[i]) != "--"; ++i) {
+    std::string_view rest;
+    if (i == 0 || !IsConfFlag(argv[i], &rest)) {
+      others.push_back(argv[i]);
+      continue;
+    }
+    std::string_view assignment;
+    if (!rest.empty()) {
+      assignment = rest.substr(1);
+    } else if (i + 1 < *argc) {
+      assignment = argv[++i];
+    } else {
+      return absl::InvalidArgumentError("--millrace_conf needs a value: KEY=VALUE");
+    }
+    if (absl::Status status = SetFromAssignment(assignment, conf); !status.ok()) {
+      return AnnotateStatus(status, "--millrace_conf");
+    }
+  }
+  for (; i < *argc; ++i) others.push_back(argv[i]);
+  for (size_t k = 0; k < others.size(); ++k) argv[k] = others[k];
+  *argc = static_cast<int>(others.size());
+  argv[*argc] = nullptr;
+  return conf;
+}
+
+const Conf& ProgramConf() { return TheProgramConf(); }
+
+void SetProgramConf(Conf conf) { TheProgramConf() = std::move(conf); }
+
+}  // namespace millrace::internal

@@ -1,0 +1,21 @@
+// Settings that came with the command line.
+#ifndef MILLRACE_CLIENT_LOCAL_PROGRAM_FLAGS_H_
+#define MILLRACE_CLIENT_LOCAL_PROGRAM_FLAGS_H_
+
+#include "absl/status/statusor.h"
+#include "common/config/conf.h"
+
+namespace millrace::internal {
+
+// Takes `--millrace_conf=KEY=VALUE` (also with one dash, also with the value as an argument of its
+// own) out of argv, up to an argument `--`. InvalidArgument names the flag that is wrong; argv is
+// as it was then.
+absl::StatusOr<Conf> TakeConfFlags(int* argc, char** argv);
+
+// What Init took; empty without it. Set before contexts are made.
+const Conf& ProgramConf();
+void SetProgramConf(Conf conf);
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_LOCAL_PROGRAM_FLAGS_H_

@@ -1,0 +1,57 @@
+#include "client/local/streaming_settings.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "common/base/status_macros.h"
+#include "common/config/keys.h"
+
+namespace millrace::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+milliseconds ToMs(std::chrono::microseconds duration) {
+  return std::chrono::ceil<milliseconds>(duration);
+}
+
+absl::Status ReadBackpressure(const Conf& conf, StreamingSpec& spec) {
+  ASSIGN_OR_RETURN(spec.backpressure_enabled, conf.GetBool(keys::kBackpressureEnabled));
+  ASSIGN_OR_RETURN(spec.pid_proportional, conf.GetDouble(keys::kPidProportional));
+  ASSIGN_OR_RETURN(spec.pid_integral, conf.GetDouble(keys::kPidIntegral));
+  ASSIGN_OR_RETURN(spec.pid_derived, conf.GetDouble(keys::kPidDerived));
+  ASSIGN_OR_RETURN(spec.pid_min_rate, conf.GetDouble(keys::kPidMinRate));
+  ASSIGN_OR_RETURN(const auto initial_rate, conf.GetInt(keys::kBackpressureInitialRate));
+  spec.initial_rate = static_cast<double>(initial_rate.value_or(0));
+  ASSIGN_OR_RETURN(const int64_t max_rate, conf.GetInt(keys::kReceiverMaxRate));
+  spec.max_rate = static_cast<double>(std::max<int64_t>(0, max_rate));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<StreamingSpec> ReadStreamingSettings(const Conf& conf) {
+  StreamingSpec spec;
+  ASSIGN_OR_RETURN(const int64_t concurrent_jobs, conf.GetInt(keys::kConcurrentJobs));
+  spec.concurrent_jobs = static_cast<int>(concurrent_jobs);
+  ASSIGN_OR_RETURN(const auto block_interval, conf.GetDuration(keys::kBlockInterval));
+  spec.block_interval = ToMs(block_interval);
+  ASSIGN_OR_RETURN(const auto restart_delay, conf.GetDuration(keys::kReceiverRestartDelay));
+  spec.receiver_restart_delay = ToMs(restart_delay);
+  ASSIGN_OR_RETURN(const int64_t max_line_bytes, conf.GetBytes(keys::kMaxLineBytes));
+  spec.max_line_bytes = static_cast<uint32_t>(max_line_bytes);
+  ASSIGN_OR_RETURN(const auto stop_timeout, conf.GetDuration(keys::kGracefulStopTimeout));
+  if (stop_timeout) spec.graceful_stop_timeout = ToMs(*stop_timeout);
+  RETURN_IF_ERROR(ReadBackpressure(conf, spec));
+  return spec;
+}
+
+bool ShowsConsoleProgress(const Conf& conf) {
+  return conf.GetBool(keys::kShowConsoleProgress).value_or(false);
+}
+
+bool StopsContextByDefault(const Conf& conf) {
+  return conf.GetBool(keys::kStopContextByDefault).value_or(true);
+}
+
+}  // namespace millrace::internal

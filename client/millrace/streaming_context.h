@@ -1,0 +1,268 @@
+// Where streams begin, and their life: declared, started, stopped.
+#ifndef MILLRACE_CLIENT_MILLRACE_STREAMING_CONTEXT_H_
+#define MILLRACE_CLIENT_MILLRACE_STREAMING_CONTEXT_H_
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/source/inputs.h"
+#include "client/source/receiver_factory.h"
+#include "client/source/stream_file_operators.h"
+#include "common/base/source_location.h"
+#include "common/record/storage_level.h"
+#include "executor/operator/lines.h"
+#include "executor/operator/records_source.h"
+#include "executor/receiver/socket_address.h"
+#include <millrace/conf.h>
+#include <millrace/context.h>
+#include <millrace/dstream.h>
+#include <millrace/streaming_listener.h>
+
+namespace millrace {
+
+namespace internal {
+class StreamingCore;
+}
+
+struct StopOptions {
+  // Process everything that was received; otherwise what runs is cancelled.
+  bool graceful = false;
+  // Stop the Context below too.
+  bool stop_context = true;
+};
+
+enum class StreamingContextState { kInitialized, kActive, kStopped };
+
+// Streams are declared on it, then it is started, then it runs until it is stopped; it never starts
+// again. One of them may be active in a process at a time.
+//
+// Whatever is wrong (with the settings, with the streams) comes back from Start, all at once.
+// Threads: streams are declared by one thread at a time; everything else may be called from any
+// thread, and by the functions that run on the driver (Transform, ForeachRDD, listeners).
+// The context must outlive its run: the destructor stops at once what is not stopped.
+class StreamingContext {
+ public:
+  using Location = internal::Location;
+  using Duration = std::chrono::milliseconds;
+
+  StreamingContext(Conf conf, Duration batch_interval, Location at = Location::Current());
+  // On a Context that may be used on its own as well.
+  StreamingContext(Context context, Duration batch_interval, Location at = Location::Current());
+  StreamingContext(StreamingContext&&) noexcept;
+  StreamingContext& operator=(StreamingContext&&) noexcept;
+  ~StreamingContext();
+
+  // The context that `checkpoint_dir` describes, else what `create`: () -> StreamingContext makes,
+  // which must call Checkpoint(checkpoint_dir) and declare all streams.
+  template <class Create>
+  static absl::StatusOr<StreamingContext> GetOrCreate(const std::string& checkpoint_dir,
+                                                      Create create) {
+    const absl::Status usable = CheckCheckpointDirectory(checkpoint_dir);
+    if (!usable.ok()) return usable;
+    return create();
+  }
+
+  // -- Life -------------------------------------------------------------------------------------
+
+  // InvalidArgument: all that is wrong with settings and streams; the context is stopped then.
+  // FailedPrecondition: stopped, or another context of the process is active.
+  absl::Status Start(Location at = Location::Current());
+  // Until the context is stopped, or a batch fails: its error. The context stays active then.
+  absl::Status AwaitTermination();
+  // True: stopped. False: the time is over. An error as above.
+  absl::StatusOr<bool> AwaitTerminationOrTimeout(Duration timeout);
+  // Not graceful; the Context too if millrace.streaming.stopSparkContextByDefault says so.
+  void Stop();
+  void Stop(StopOptions options);
+  // Start, AwaitTermination, and an exit code: 0, or 1 after an error, which goes to standard error.
+  // SIGTERM and SIGINT stop gracefully, a second one stops at once.
+  int Run(Location at = Location::Current());
+  StreamingContextState State() const;
+
+  // -- Before it starts -------------------------------------------------------------------------
+
+  // Streams keep their data sets for at least that long, for Slice. Once.
+  void Remember(Duration duration, Location at = Location::Current());
+  // Where state and progress are saved. Streams with state need it.
+  void Checkpoint(const std::string& directory, Location at = Location::Current());
+  void AddStreamingListener(std::shared_ptr<StreamingListener> listener);
+
+  Context& context() { return context_; }
+  Duration batch_interval() const;
+
+  // -- Sources ----------------------------------------------------------------------------------
+
+  // Lines from a TCP server; a lost connection is made again.
+  DStream<std::string_view> SocketTextStream(const std::string& host, int port,
+                                             StorageLevel level = StorageLevel::kMemoryAndDisk2,
+                                             Location at = Location::Current()) {
+    return AddReceiver<std::string_view, internal::BlockLinesOperator>(
+        {"SocketTextStream", at}, "Socket", "SocketTextReceiver",
+        internal::SocketReceiverSpec(internal::kSocketTextReceiverName, host, port, level));
+  }
+  // Frames from a TCP server: a length of four bytes, the first one the highest, and as many bytes
+  // of encoded records.
+  template <class T>
+  DStream<T> RawSocketStream(const std::string& host, int port,
+                             StorageLevel level = StorageLevel::kMemoryAndDisk2,
+                             Location at = Location::Current()) {
+    return AddReceiver<T, internal::BlockRecordsOperator<T>>(
+        {"RawSocketStream", at}, "Raw socket", "RawSocketReceiver",
+        internal::SocketReceiverSpec(internal::kRawSocketReceiverName, host, port, level));
+  }
+  // Lines of the files that come into a directory, which may have wildcards. See FileStreamOptions.
+  DStream<std::string_view> TextFileStream(const std::string& directory,
+                                           FileStreamOptions options = {},
+                                           Location at = Location::Current());
+  // Records of such files. parser: (std::string_view contents) -> range of T, or
+  // (std::string_view contents, Emitter<T>&) -> void or absl::Status; runs on workers, once a file.
+  template <class T, class Parser>
+  DStream<T> FileStream(const std::string& directory, Parser parser,
+                        FileStreamOptions options = {}, Location at = Location::Current()) {
+    internal::CheckShippable<Parser>();
+    auto op = internal::MakeSpec<internal::ParseFileOperator<T, Parser>>(
+        internal::EncodeFunctions(parser), internal::OperatorLabel("FileStream", at),
+        internal::BindingKind::kSplit);
+    return DStream<T>(internal::AddFiles(
+        {"FileStream", at}, graph(), directory, std::move(options), Now(),
+        [context = context_.state(), op = std::move(op)](
+            const std::vector<internal::InputFile>& files) {
+          return internal::ReadWholeFiles(context, op, internal::RecordOperators<T>(), files);
+        }));
+  }
+  // One data set of `queue` a batch, or all that are there; `when_empty` (an empty data set unless
+  // given) when there is none. `queue` outlives the context's run; once that has begun, it may be
+  // changed under QueueMutex() only.
+  template <class T>
+  DStream<T> QueueStream(std::deque<RDD<T>>& queue, bool one_at_a_time = true,
+                         RDD<T> when_empty = RDD<T>(), Location at = Location::Current()) {
+    return DStream<T>(internal::AddGenerated(
+        {"QueueStream", at}, graph(), "Queue",
+        [context = context_.state(), mutex = queue_mutex_, &queue, one_at_a_time, when_empty](
+            Time) -> absl::StatusOr<internal::RddRef> {
+          std::vector<internal::RddRef> taken;
+          const std::lock_guard lock(*mutex);
+          while (!queue.empty() && (taken.empty() || !one_at_a_time)) {
+            if (queue.front()) taken.push_back(queue.front().node());
+            queue.pop_front();
+          }
+          if (taken.empty() && when_empty) return when_empty.node();
+          return internal::MakeUnion(context, internal::RecordOperators<T>(),
+                                     std::move(taken));
+        }));
+  }
+  std::mutex& QueueMutex() { return *queue_mutex_; }
+  // The same data set in every batch.
+  template <class T>
+  DStream<T> ConstantStream(RDD<T> rdd, Location at = Location::Current()) {
+    return DStream<T>(internal::AddGenerated(
+        {"ConstantStream", at}, graph(), "Constant",
+        [rdd = std::move(rdd)](Time) -> absl::StatusOr<internal::RddRef> { return rdd.node(); }));
+  }
+
+  // What a receiver of one's own (millrace/receiver.h) takes in. Workers make it as R(args...), of
+  // copies of the arguments, which are of record types.
+  template <class R>
+  DStream<typename R::RecordType> ReceiverStream(Location at = Location::Current()) {
+    return AddReceiverOf<R>(at);
+  }
+  template <class R, class A>
+  DStream<typename R::RecordType> ReceiverStream(A&& a, Location at = Location::Current()) {
+    return AddReceiverOf<R>(at, std::forward<A>(a));
+  }
+  template <class R, class A, class B>
+    requires(!std::is_same_v<std::decay_t<B>, internal::Location>)
+  DStream<typename R::RecordType> ReceiverStream(A&& a, B&& b, Location at = Location::Current()) {
+    return AddReceiverOf<R>(at, std::forward<A>(a), std::forward<B>(b));
+  }
+  template <class R, class A, class B, class C>
+    requires(!std::is_same_v<std::decay_t<C>, internal::Location>)
+  DStream<typename R::RecordType> ReceiverStream(A&& a, B&& b, C&& c,
+                                                 Location at = Location::Current()) {
+    return AddReceiverOf<R>(at, std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));
+  }
+  // More of them: the caller's place cannot be taken behind an open number of arguments.
+  template <class R, class A, class B, class C, class D, class... Args>
+    requires(!std::is_same_v<std::decay_t<D>, internal::Location>)
+  DStream<typename R::RecordType> ReceiverStream(A&& a, B&& b, C&& c, D&& d, Args&&... args) {
+    return AddReceiverOf<R>(Location(), std::forward<A>(a), std::forward<B>(b),
+                            std::forward<C>(c), std::forward<D>(d), std::forward<Args>(args)...);
+  }
+
+  // -- Several streams --------------------------------------------------------------------------
+
+  // InvalidArgument from Start when there are none.
+  template <class T>
+  DStream<T> Union(const std::vector<DStream<T>>& streams, Location at = Location::Current()) {
+    if (streams.empty()) return DStream<T>(NoStreams({"Union", at}));
+    return internal::UnionStreams("Union", at, streams);
+  }
+  // f: (RDD<T1>, RDD<T2>, ...[, Time]) -> RDD<U> or absl::StatusOr<RDD<U>>, on the driver.
+  template <class F, class T1>
+  auto Transform(F f, const DStream<T1>& s1, Location at = Location::Current()) {
+    return internal::TransformStreams("Transform", at, std::move(f), s1);
+  }
+  template <class F, class T1, class T2>
+  auto Transform(F f, const DStream<T1>& s1, const DStream<T2>& s2,
+                 Location at = Location::Current()) {
+    return internal::TransformStreams("Transform", at, std::move(f), s1, s2);
+  }
+  template <class F, class T1, class T2, class T3>
+  auto Transform(F f, const DStream<T1>& s1, const DStream<T2>& s2, const DStream<T3>& s3,
+                 Location at = Location::Current()) {
+    return internal::TransformStreams("Transform", at, std::move(f), s1, s2, s3);
+  }
+  template <class F, class T1, class T2, class T3, class T4, class... Ts>
+  auto Transform(F f, const DStream<T1>& s1, const DStream<T2>& s2, const DStream<T3>& s3,
+                 const DStream<T4>& s4, const DStream<Ts>&... others) {
+    return internal::TransformStreams("Transform", Location(), std::move(f), s1, s2, s3, s4,
+                                      others...);
+  }
+
+  // For sources and the test harness.
+  const std::shared_ptr<internal::StreamGraph>& graph() const;
+  internal::StreamingCore& core() const { return *core_; }
+  explicit StreamingContext(std::shared_ptr<internal::StreamingCore> core);
+
+ private:
+  static absl::Status CheckCheckpointDirectory(const std::string& directory);
+  Time Now() const;
+  internal::StreamRef NoStreams(const internal::Operation& operation) const;
+
+  template <class T, class ReadOperator>
+  DStream<T> AddReceiver(const internal::Operation& operation, const char* kind,
+                         const char* receiver_class, internal::ReceiverSpec spec) {
+    return DStream<T>(internal::AddReceiver(
+        operation, graph(), kind, receiver_class, std::move(spec),
+        internal::MakeSpec<ReadOperator>("", internal::ToString(operation),
+                                         internal::BindingKind::kBlocks),
+        internal::RecordOperators<T>()));
+  }
+  template <class R, class... Args>
+  DStream<typename R::RecordType> AddReceiverOf(Location at, Args&&... args) {
+    using T = typename R::RecordType;
+    return DStream<T>(internal::AddReceiver(
+        {"ReceiverStream", at}, graph(), "Receiver", internal::ClassName(typeid(R)),
+        internal::MakeReceiverSpec<R>(StorageLevel::kMemoryAndDisk2, std::forward<Args>(args)...),
+        internal::MakeSpec<internal::BlockRecordsOperator<T>>(
+            "", internal::OperatorLabel("ReceiverStream", at), internal::BindingKind::kBlocks),
+        internal::RecordOperators<T>()));
+  }
+
+  // The core stops before the context goes.
+  Context context_;
+  std::shared_ptr<internal::StreamingCore> core_;
+  std::shared_ptr<std::mutex> queue_mutex_ = std::make_shared<std::mutex>();
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_CLIENT_MILLRACE_STREAMING_CONTEXT_H_

@@ -1,0 +1,55 @@
+// Files that come into a directory.
+#ifndef MILLRACE_CLIENT_SOURCE_FILE_INPUT_NODE_H_
+#define MILLRACE_CLIENT_SOURCE_FILE_INPUT_NODE_H_
+
+#include <chrono>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "client/dstream/input_node.h"
+#include "client/source/inputs.h"
+#include "common/fs/file_system.h"
+
+namespace millrace::internal {
+
+// The batch at t takes a file of the directory when all of this holds:
+//   - the filter takes its name, and it is no directory,
+//   - it was modified after `ignore_before`, after t - W, and not after t,
+//   - no batch of the last W has taken it,
+// with W, how long files are remembered, a multiple of the batch interval. So a file must appear
+// complete, with a recent modification time: move it in.
+//
+// A directory that cannot be listed costs no batch: its files come when it can be listed again.
+class FileInputNode final : public InputNode {
+ public:
+  struct Window {
+    Time ignore_before;
+    std::chrono::milliseconds remember;  // W
+  };
+
+  FileInputNode(StreamGraph& graph, const Operation& operation, std::string directory,
+                FileStreamOptions options, Window window, ReadFiles read);
+
+  void ForgetBefore(Time batch_time) override;
+
+ private:
+  absl::StatusOr<RddRef> Compute(Time time) override;
+  std::vector<InputFile> TakeNewFiles(Time time);
+  void TakeFrom(const std::string& directory, Time time, std::vector<InputFile>& taken);
+  bool IsNew(const FileInfo& file, const std::string& path, Time time) const;
+  void Report(Time time, const std::vector<InputFile>& files) const;
+
+  const std::string directory_;
+  const FileStreamOptions options_;
+  const Window window_;
+  const ReadFiles read_;
+  // Taken by batches of the last W. `taken_` has what all of `taken_by_batch_` have.
+  std::map<Time, std::vector<InputFile>> taken_by_batch_;
+  std::set<std::string> taken_;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_SOURCE_FILE_INPUT_NODE_H_
