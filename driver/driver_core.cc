@@ -1,0 +1,155 @@
+#include "driver/driver_core.h"
+
+#include <utility>
+
+#include "glog/logging.h"
+
+namespace millrace::internal {
+namespace {
+
+// More attempts than one driver can launch in a century at full speed.
+constexpr int kTaskIdBits = 40;
+
+}  // namespace
+
+DriverCore::DriverCore(Env& env, DriverTransport& transport, DriverOptions options)
+    : env_(env),
+      options_(std::move(options)),
+      workers_(transport, options_.epoch),
+      data_(workers_),
+      tasks_(env_, workers_, options_.tasks, options_.epoch << kTaskIdBits),
+      dag_({workers_, data_, tasks_, accumulators_, metrics_}, options_.tasks.max_failures) {
+  dag_.SetBatchFilter([this](int64_t batch_time_ms) {
+    return streaming_ != nullptr && streaming_->IsUnfinished(batch_time_ms);
+  });
+}
+
+void DriverCore::HandleMessage(proto::ToDriver message) {
+  const int64_t worker_id = message.worker_id();
+  if (message.has_hello()) return WorkerAdded(worker_id, message.hello());
+  if (workers_.Find(worker_id) == nullptr) return;  // A late word of a lost one.
+  switch (message.kind_case()) {
+    case proto::ToDriver::kTaskStatus:
+      data_.NoteCached(worker_id, message.task_status().cached());
+      tasks_.HandleStatus(std::move(*message.mutable_task_status()));
+      return tasks_.Dispatch();
+    case proto::ToDriver::kBlockReport:
+      return HandleBlockReport(worker_id, message.block_report());
+    case proto::ToDriver::kReceiverEvent:
+      if (streaming_ != nullptr) streaming_->HandleReceiverEvent(worker_id, message.receiver_event());
+      return;
+    case proto::ToDriver::kCachedDropped:
+      return data_.NoteDropped(worker_id, message.cached_dropped().partitions());
+    default:
+      return;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Workers.
+
+void DriverCore::WorkerAdded(int64_t worker_id, const proto::WorkerHello& hello) {
+  if (workers_.Find(worker_id) != nullptr) return;  // Said twice.
+  workers_.Add(worker_id, hello);
+  SlotsChanged();
+  for (const auto& [id, encoded] : broadcasts_) SendBroadcast(worker_id, id, encoded);
+  tasks_.WorkerAdded(worker_id);
+  dag_.WorkerAdded();
+  if (streaming_ != nullptr) streaming_->WorkerAdded();
+  tasks_.Dispatch();
+}
+
+void DriverCore::WorkerLost(int64_t worker_id, const std::string& reason) {
+  if (workers_.Find(worker_id) == nullptr) return;
+  LOG(WARNING) << "worker " << worker_id << " was lost: " << reason;
+  workers_.Remove(worker_id);
+  SlotsChanged();
+  dag_.WorkerLost(worker_id, reason);
+  tasks_.WorkerLost(worker_id, reason);
+  dag_.RestartJobs();
+  if (streaming_ != nullptr) streaming_->WorkerLost(worker_id);
+  tasks_.Dispatch();
+}
+
+void DriverCore::SlotsChanged() {
+  if (options_.on_slots_changed != nullptr) options_.on_slots_changed(workers_.total_slots());
+}
+
+// Blocks for which there is no run (any more) are dropped at once.
+void DriverCore::HandleBlockReport(int64_t worker_id, const proto::BlockReport& report) {
+  if (streaming_ != nullptr && !streaming_->is_stopped()) {
+    return streaming_->HandleBlockReport(worker_id, report);
+  }
+  std::vector<BlockRef> dropped;
+  for (const proto::StoredBlock& block : report.blocks()) {
+    dropped.push_back({block.id().stream_id(), block.id().sequence()});
+    data_.blocks.Add(dropped.back(), worker_id);
+  }
+  data_.DropBlocks(dropped);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Jobs and what they share.
+
+void DriverCore::SubmitJob(JobSpec spec, JobDone done) {
+  if (is_stopped_) return done(absl::CancelledError("the driver has stopped"));
+  dag_.Submit(std::move(spec), std::move(done));
+  tasks_.Dispatch();
+}
+
+void DriverCore::Stop() {
+  is_stopped_ = true;
+  if (streaming_ != nullptr) streaming_->Stop(/*graceful=*/false);
+  dag_.Cancel([](const JobSpec& /*spec*/) { return true; },
+              absl::CancelledError("the driver has stopped"));
+}
+
+void DriverCore::PutBroadcast(int64_t broadcast_id, std::string encoded) {
+  for (const auto& worker : workers_.all()) SendBroadcast(worker->id, broadcast_id, encoded);
+  broadcasts_.insert_or_assign(broadcast_id, std::move(encoded));
+}
+
+void DriverCore::SendBroadcast(int64_t worker_id, int64_t broadcast_id,
+                               const std::string& encoded) {
+  proto::ToWorker message;
+  message.mutable_put_broadcast()->set_broadcast_id(broadcast_id);
+  message.mutable_put_broadcast()->set_value(encoded);
+  workers_.Send(worker_id, std::move(message));
+}
+
+void DriverCore::DropBroadcast(int64_t broadcast_id) {
+  if (broadcasts_.erase(broadcast_id) == 0) return;
+  proto::ToWorker message;
+  message.mutable_drop_broadcast()->set_broadcast_id(broadcast_id);
+  workers_.SendToAll(message);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Streaming.
+
+absl::StatusOr<StreamingRun*> DriverCore::BeginStreaming(StreamingSpec spec,
+                                                         StreamingRun::Observer observer) {
+  if (is_stopped_) return absl::FailedPreconditionError("the driver has stopped");
+  if (streaming_ != nullptr && !streaming_->is_stopped()) {
+    return absl::FailedPreconditionError(
+        "a streaming run of this application is under way; stop it first");
+  }
+  const StreamingRun::Parts parts{
+      env_, workers_, data_,
+      [this] {
+        dag_.BatchEnded();
+        tasks_.Dispatch();
+      },
+      [this](const absl::Status& reason) {
+        dag_.Cancel([](const JobSpec& job) { return job.batch_time_ms >= 0; }, reason);
+        tasks_.Dispatch();
+      }};
+  streaming_ = std::make_unique<StreamingRun>(parts, std::move(spec), std::move(observer));
+  return streaming_.get();
+}
+
+bool DriverCore::idle() const {
+  return dag_.idle() && tasks_.running_count() == 0 && data_.empty() && broadcasts_.empty();
+}
+
+}  // namespace millrace::internal

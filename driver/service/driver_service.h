@@ -1,0 +1,68 @@
+// DriverHandle for threads that are not the event loop.
+#ifndef MILLRACE_DRIVER_SERVICE_DRIVER_SERVICE_H_
+#define MILLRACE_DRIVER_SERVICE_DRIVER_SERVICE_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/concurrent/loop_port.h"
+#include "common/env/env.h"
+#include "driver/driver_core.h"
+#include "driver/service/driver_handle.h"
+
+namespace millrace::internal {
+
+// Turns each call into a closure on the driver core's loop. It makes the core, on no thread in
+// particular: nothing of it runs before the first message or call.
+//
+// Lifetime: Stop before the Env stops, the Env before this goes. Leases and late calls may come
+// after Stop: they do nothing, or are Cancelled.
+// Threads: any but the event loop, but for `core`, which is the loop's.
+class DriverService final : public DriverHandle {
+ public:
+  DriverService(Env& env, DriverTransport& transport, DriverOptions options);
+  ~DriverService() override { Stop(); }
+
+  // For those who deliver messages, on the loop.
+  DriverCore& core() { return core_; }
+
+  // Jobs and the streaming run are cancelled. Returns at once; the Env's Stop waits for the rest.
+  void Stop();
+
+  // A streaming run; one at a time.
+  std::shared_ptr<StreamingHandle> NewStreaming();
+
+  int64_t NewId() override { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+  absl::StatusOr<JobResult> RunJob(JobSpec job) override;
+  void SubmitJob(JobSpec job, std::function<void(absl::StatusOr<JobResult>)> done) override;
+  Lease ShuffleLease(int64_t shuffle_id) override;
+  Lease CacheLease(int64_t rdd_id) override;
+  Lease StateLease(int64_t state_id) override;
+  Lease PutBroadcast(int64_t broadcast_id, std::string encoded) override;
+  void RegisterAccumulator(int64_t accumulator_id, AccumulatorMerge merge) override;
+  void UnregisterAccumulator(int64_t accumulator_id) override;
+  int total_slots() override { return total_slots_.load(std::memory_order_acquire); }
+
+  // What the stages of a recent batch did and cost. None: no answer in time, or stopped.
+  std::optional<std::vector<StageReport>> StagesOf(int64_t batch_time_ms,
+                                                   std::chrono::milliseconds timeout);
+
+ private:
+  Lease MakeLease(int64_t id, void (DriverCore::*drop)(int64_t));
+
+  Env& env_;
+  std::atomic<int64_t> next_id_;
+  std::atomic<int> total_slots_{0};
+  DriverCore core_;
+  const std::shared_ptr<LoopPort> port_;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_DRIVER_SERVICE_DRIVER_SERVICE_H_
