@@ -108,8 +108,8 @@ class FeedOperator : public Operator {
     if (sink == nullptr) return node.task().Fail(absl::InternalError("fed with another type"));
     for (const auto& chunk : chunks_) {
       auto bytes = std::make_shared<std::string>();
-      std::vector<T> records = Views(chunk, *bytes);
-      if (!sink->Push(records.data(), records.size())) return false;
+      const std::unique_ptr<T[]> records = Views(chunk, *bytes);
+      if (!sink->Push(records.get(), chunk.size())) return false;
       if (sink->keeps_views()) {
         node.task().Keep(bytes);
       } else {
@@ -120,13 +120,13 @@ class FeedOperator : public Operator {
   }
 
  private:
-  static std::vector<T> Views(const std::vector<Owned<T>>& owned, std::string& bytes) {
+  static std::unique_ptr<T[]> Views(const std::vector<Owned<T>>& owned, std::string& bytes) {
     Encoder encoder;
     for (const Owned<T>& record : owned) Encode(encoder, record);
     bytes = encoder.ToString();
     Decoder decoder(bytes);
-    std::vector<T> records(owned.size());
-    for (T& record : records) Decode(decoder, record);
+    auto records = std::make_unique<T[]>(owned.size());
+    for (size_t i = 0; i < owned.size(); ++i) Decode(decoder, records[i]);
     return records;
   }
 
@@ -165,7 +165,7 @@ class Collected : public ChunkSink<T> {
   const size_t stop_after_;
   size_t seen_ = 0;
   size_t pushes_ = 0;
-  std::vector<T> views_;
+  std::deque<T> views_;  // Not a vector: there may be bools.
   std::vector<Owned<T>> owned_;
 };
 
