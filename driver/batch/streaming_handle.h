@@ -101,10 +101,12 @@ class StreamingHandle {
   // Receivers are asked to start, then the batch ticker. Returns when both are under way.
   virtual absl::Status Start(StreamingSpec spec) = 0;
   // Graceful: stop receivers, process everything received, run the last batch. Callable from any
-  // thread, a job included (then it returns at once and the stop completes behind it).
+  // thread, a job included; returns at once (see AwaitStopped).
   virtual void Stop(bool graceful) = 0;
   // Blocks until stopped, or until an error is reported, or for `timeout` (negative: for ever).
   virtual StreamingResult Await(std::chrono::milliseconds timeout) = 0;
+  // The same, but errors do not end the wait. True: stopped.
+  virtual bool AwaitStopped(std::chrono::milliseconds timeout) = 0;
   virtual void AddListener(std::shared_ptr<StreamingListener> listener) = 0;
   // Blocks until the batch of that time has completed with all its bookkeeping; its first error.
   // For the test harness, which moves the clock itself.

@@ -74,6 +74,11 @@ StreamingResult StreamingService::Await(std::chrono::milliseconds timeout) {
       });
 }
 
+bool StreamingService::AwaitStopped(std::chrono::milliseconds timeout) {
+  return progress_->WaitUntil([](const Progress& p) { return p.is_stopped; }, timeout,
+                              [](const Progress& p) { return p.is_stopped; });
+}
+
 void StreamingService::AddListener(std::shared_ptr<StreamingListener> listener) {
   env_.Post([loop_state = loop_state_, listener = std::move(listener)]() mutable {
     if (loop_state->run != nullptr) {

@@ -34,6 +34,7 @@ class StreamingService : public StreamingHandle {
   absl::Status Start(StreamingSpec spec) override;
   void Stop(bool graceful) override;
   StreamingResult Await(std::chrono::milliseconds timeout) override;
+  bool AwaitStopped(std::chrono::milliseconds timeout) override;
   void AddListener(std::shared_ptr<StreamingListener> listener) override;
   absl::Status AwaitBatch(Time batch_time, std::chrono::milliseconds timeout) override;
 
