@@ -197,6 +197,7 @@ void StreamingCore::Stop(bool graceful, bool stop_context) {
 
 void StreamingCore::StopRun(StreamingHandle& run, bool graceful, bool stop_context) {
   run.Stop(graceful);
+  run.AwaitStopped(kForever);
   {
     const absl::MutexLock lock(&mutex_);
     state_ = RunState::kStopped;
