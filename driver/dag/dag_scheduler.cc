@@ -428,7 +428,9 @@ void DagScheduler::Complete(const StageRef& stage) {
   stage->phase = Stage::Phase::kEnded;
   metrics_.Add(*stage);
   Unlink(*stage);
-  for (Job* const job : std::exchange(stage->jobs, {})) {
+  const auto jobs = std::move(stage->jobs);
+  stage->jobs.clear();
+  for (Job* const job : jobs) {
     EraseFrom(job->stages, stage.get());
     if (job->stages.empty()) Finish(*job);
   }
