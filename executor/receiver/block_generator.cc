@@ -16,8 +16,6 @@ namespace {
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
 // How long a reliable store waits for room before its caller is told.
 constexpr int64_t kStoreCallNanosMax = 30 * kNanosPerSecond;
-// A store that is full slows receivers, which is in order; for so long it is worth a message.
-constexpr int64_t kFullStoreNanosMax = 5 * kNanosPerSecond;
 constexpr int64_t kErrorPeriodNanos = 10 * kNanosPerSecond;
 // Waits look around at least this often.
 constexpr absl::Duration kRecheck = absl::Milliseconds(100);
@@ -221,18 +219,14 @@ bool BlockGenerator::StoreNext(bool may_wait) {
 std::optional<absl::Status> BlockGenerator::StoreWaiting(Pending& pending) {
   const StoreKey key = StoreKey::Block(options_.stream_id, pending.sequence);
   const int64_t begin_nanos = MonotonicNanos();
-  int64_t next_message_nanos = begin_nanos + kFullStoreNanosMax;
+  int64_t next_message_nanos = begin_nanos + options_.full_store_nanos_max;
   while (true) {
     const absl::Status stored = store_.Put(key, pending.data);
     if (stored.ok()) return stored;
     const int64_t now_nanos = MonotonicNanos();
     if (GivesUp(pending, now_nanos - begin_nanos)) return stored;
     if (MustStay(pending)) return std::nullopt;
-    const bool is_full = absl::IsResourceExhausted(stored);
-    if (pending.call != nullptr && !is_full) return stored;
-    if (!is_full && next_message_nanos == begin_nanos + kFullStoreNanosMax) {
-      next_message_nanos = now_nanos;
-    }
+    if (pending.call != nullptr && !absl::IsResourceExhausted(stored)) return stored;
     if (now_nanos >= next_message_nanos) {
       callbacks_.on_error(
           absl::StrCat("nothing is received until there is room: ", stored.message()));

@@ -50,6 +50,8 @@ class BlockGenerator {
     int64_t first_sequence = 0;
     StorageLevel storage_level = StorageLevel::kMemoryAndDisk;
     size_t slab_bytes = OpenBlock::kSlabBytes;
+    // A store that is full slows the receiver, which is in order; after so long it is told.
+    int64_t full_store_nanos_max = 5'000'000'000;
   };
   // Called from any thread; must not wait.
   struct Callbacks {
