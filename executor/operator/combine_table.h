@@ -63,7 +63,7 @@ K KeepKey(const K& key, Arena& arena) {
   } else if constexpr (kIsOptional<K>) {
     return key.has_value() ? K(KeepKey(*key, arena)) : K();
   } else if constexpr (kIsVariant<K>) {
-    return std::visit([&](const auto& held) { return K(KeepKey(held, arena)); }, key);
+    return MapVariant<K>(key, [&](const auto& held) { return KeepKey(held, arena); });
   } else {
     K kept;
     for (const auto& element : key) {

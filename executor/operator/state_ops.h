@@ -104,7 +104,8 @@ decltype(auto) CallMapper(const F& f, Time time, const K& key, std::optional<V> 
     return f(key, std::move(value), state);
   } else if constexpr (std::is_invocable_v<const F&, Time, const K&, std::optional<V>, State<S>&>) {
     return f(time, key, std::move(value), state);
-  } else if constexpr (std::is_invocable_v<const F&, Owned<K>, std::optional<Owned<V>>, State<S>&>) {
+  } else if constexpr (std::is_invocable_v<const F&, Owned<K>, std::optional<Owned<V>>,
+                                           State<S>&>) {
     return f(ToOwned<K>(key), ToOwned(std::move(value)), state);
   } else if constexpr (std::is_invocable_v<const F&, const K&, std::optional<Owned<V>>,
                                            State<S>&>) {
@@ -336,20 +337,20 @@ class UpdateStateOperator : public Operator {
       for (const uint32_t index : entry_of) ++first[index + 1];
       for (size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
       std::vector<uint32_t> next(first.begin(), first.end() - 1);
-      values.resize(arrived.size());
+      values.reset(new V[arrived.size()]);
       for (size_t i = 0; i < arrived.size(); ++i) {
         values[next[entry_of[i]]++] = std::move(arrived[i]);
       }
     }
     std::span<const V> ValuesOf(uint32_t index) const {
-      return {values.data() + first[index], first[index + 1] - first[index]};
+      return {values.get() + first[index], first[index + 1] - first[index]};
     }
 
     Table& table;
     std::vector<uint32_t> entry_of;  // Of each value in `arrived`.
     std::vector<V> arrived;
-    std::vector<uint32_t> first;     // Of each entry in `values`.
-    std::vector<V> values;
+    std::vector<uint32_t> first;  // Of each entry in `values`.
+    std::unique_ptr<V[]> values;  // Not a vector, of which no span can be had for bools.
   };
 };
 

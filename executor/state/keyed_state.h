@@ -2,8 +2,8 @@
 #ifndef MILLRACE_EXECUTOR_STATE_KEYED_STATE_H_
 #define MILLRACE_EXECUTOR_STATE_KEYED_STATE_H_
 
-#include <cstdint>
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -19,8 +19,9 @@ namespace millrace::internal {
 // in an update, what it was goes to an undo log: a commit forgets the log, an abort plays it back.
 // The cost of an update follows the keys that it touches.
 //
-// Laid out as CombineTable: entries dense in the order of their first arrival, beside a sparse index
-// of slots. A removed key keeps its entry, dead, until a commit finds more dead than living entries.
+// Laid out as CombineTable: entries dense in the order of their first arrival, beside a sparse
+// index of slots. A removed key keeps its entry, dead, until a commit finds more dead than living
+// entries.
 //
 // Threads: those of the task that holds the partition (see StatePartition).
 template <class K, class S>
@@ -32,11 +33,11 @@ class KeyedState : public StatePartition {
     uint64_t hash;
     K key;
     S state;
-    int64_t touched_ms;       // Batch time of the last record, for timeouts.
-    uint32_t newer = kNone;   // Neighbours in the order of touched_ms, for timeouts.
+    int64_t touched_ms;      // Batch time of the last record, for timeouts.
+    uint32_t newer = kNone;  // Neighbours in the order of touched_ms, for timeouts.
     uint32_t older = kNone;
     bool alive = false;
-    bool logged = false;      // Its old state is in the undo log.
+    bool logged = false;  // Its old state is in the undo log.
   };
 
   KeyedState() { Rehash(kMinSlots); }
@@ -194,16 +195,16 @@ class KeyedState : public StatePartition {
 
   // Drops dead entries. The oldest keep coming first.
   void Compact() {
+    for (uint32_t i = 0; i < entries_.size(); ++i) {
+      if (!entries_[i].alive) Unlink(i);
+    }
     std::vector<uint32_t> new_index(entries_.size(), kNone);
     std::vector<Entry> living;
     Arena arena;
     living.reserve(live_count_);
     for (size_t i = 0; i < entries_.size(); ++i) {
       Entry& entry = entries_[i];
-      if (!entry.alive) {
-        Unlink(static_cast<uint32_t>(i));
-        continue;
-      }
+      if (!entry.alive) continue;
       new_index[i] = static_cast<uint32_t>(living.size());
       living.push_back(Entry{entry.hash, KeepKey(entry.key, arena), std::move(entry.state),
                              entry.touched_ms, entry.newer, entry.older, true, false});

@@ -64,7 +64,7 @@ TEST(CombineTableTest, KeysThatAreViewsAreCopied) {
 
 TEST(CombineTableTest, ViewsWithinKeysAreCopied) {
   using Key = std::tuple<std::pair<string_view, int>, std::optional<string_view>,
-                         std::vector<string_view>, std::variant<int, string_view>>;
+                         std::vector<string_view>, std::variant<string, string_view>>;
   CombineTable<Key, int> table;
   string text = "text";
   const auto make = [](string_view t) { return Key({t, 1}, t, {t, t}, t); };
