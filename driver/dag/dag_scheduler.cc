@@ -311,14 +311,16 @@ bool DagScheduler::Reaches(const Stage& from, const Stage& to) {
 }
 
 void DagScheduler::WaitFor(Stage& stage, Stage& other, bool is_shuffle) {
-  const bool is_known = Contains(stage.shuffle_waits, &other) || Contains(stage.hard_waits, &other);
-  if (is_known) return;
+  if (Contains(stage.hard_waits, &other)) return;
+  const bool waited_for_outputs = Contains(stage.shuffle_waits, &other);
+  if (waited_for_outputs && is_shuffle) return;
   if (is_shuffle) {
     stage.shuffle_waits.push_back(&other);
   } else {
+    EraseFrom(stage.shuffle_waits, &other);
     stage.hard_waits.push_back(&other);
   }
-  other.dependents.push_back(&stage);
+  if (!waited_for_outputs) other.dependents.push_back(&stage);
 }
 
 void DagScheduler::WaitsAreOver(Stage& stage) {

@@ -16,8 +16,8 @@ struct PlacementFacts {
     int receivers = 0;  // Running or about to run there.
   };
   std::vector<Candidate> workers;
-  std::string preferred_host;           // Empty: none.
-  std::optional<int64_t> failed_worker; // Where it ended last; another one is better.
+  std::string preferred_host{};           // Empty: none.
+  std::optional<int64_t> failed_worker{};  // Where it ended last; another one is better.
 };
 
 // The worker with the fewest receivers: among those on the preferred host, else among all; of equal
