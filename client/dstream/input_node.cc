@@ -55,6 +55,12 @@ GeneratedInputNode::GeneratedInputNode(StreamGraph& graph, const Operation& oper
                                        std::string kind, Generate generate)
     : InputNode(graph, operation, std::move(kind)), generate_(std::move(generate)) {}
 
-absl::StatusOr<RddRef> GeneratedInputNode::Compute(Time time) { return generate_(time); }
+absl::StatusOr<RddRef> GeneratedInputNode::Compute(Time time) {
+  StreamInputInfo info;
+  info.stream_id = input_id();
+  absl::StatusOr<RddRef> data_set = generate_(time, &info.num_records);
+  if (data_set.ok() && *data_set != nullptr) graph().ReportInput(time, std::move(info));
+  return data_set;
+}
 
 }  // namespace millrace::internal

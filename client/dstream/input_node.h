@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/dstream/dstream_node.h"
+#include "client/dstream/stream_ref.h"
 #include "driver/batch/streaming_handle.h"
 
 namespace millrace::internal {
@@ -63,7 +64,7 @@ class ReceiverInputNode final : public InputNode {
 // A stream whose data set a function makes when the batch asks for it.
 class GeneratedInputNode final : public InputNode {
  public:
-  using Generate = std::function<absl::StatusOr<RddRef>(Time)>;
+  using Generate = GenerateDataSet;
 
   GeneratedInputNode(StreamGraph& graph, const Operation& operation, std::string kind,
                      Generate generate);

@@ -33,6 +33,10 @@ struct StreamRef {
 const ContextRef& ContextOf(const StreamRef& stream);
 std::chrono::milliseconds SlideOf(const StreamRef& stream);
 
+// Makes an input's data set of one batch, null for none, and says how many records it has where that
+// is known (else leaves the count at 0).
+using GenerateDataSet = std::function<absl::StatusOr<RddRef>(Time, int64_t* record_count)>;
+
 // Gets each parent's data set of the batch and returns the operation's. May throw.
 using ApplyToDataSets =
     std::function<absl::StatusOr<RddRef>(Time, std::span<const RddRef> data_sets)>;

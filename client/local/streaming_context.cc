@@ -143,8 +143,9 @@ DStream<std::string_view> StreamingContext::TextFileStream(const std::string& di
 
 internal::StreamRef StreamingContext::NoStreams(const Operation& operation) const {
   graph()->AddError(operation, "there are no streams to unite");
-  return internal::AddGenerated(operation, graph(), "Empty",
-                                [](Time) -> absl::StatusOr<internal::RddRef> { return nullptr; });
+  return internal::AddGenerated(
+      operation, graph(), "Empty",
+      [](Time, int64_t*) -> absl::StatusOr<internal::RddRef> { return nullptr; });
 }
 
 }  // namespace millrace

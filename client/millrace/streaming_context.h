@@ -147,7 +147,7 @@ class StreamingContext {
     return DStream<T>(internal::AddGenerated(
         {"QueueStream", at}, graph(), "Queue",
         [context = context_.state(), mutex = queue_mutex_, &queue, one_at_a_time, when_empty](
-            Time) -> absl::StatusOr<internal::RddRef> {
+            Time, int64_t*) -> absl::StatusOr<internal::RddRef> {
           std::vector<internal::RddRef> taken;
           const std::lock_guard lock(*mutex);
           while (!queue.empty() && (taken.empty() || !one_at_a_time)) {
@@ -165,7 +165,9 @@ class StreamingContext {
   DStream<T> ConstantStream(RDD<T> rdd, Location at = Location::Current()) {
     return DStream<T>(internal::AddGenerated(
         {"ConstantStream", at}, graph(), "Constant",
-        [rdd = std::move(rdd)](Time) -> absl::StatusOr<internal::RddRef> { return rdd.node(); }));
+        [rdd = std::move(rdd)](Time, int64_t*) -> absl::StatusOr<internal::RddRef> {
+          return rdd.node();
+        }));
   }
 
   // What a receiver of one's own (millrace/receiver.h) takes in. Workers make it as R(args...), of

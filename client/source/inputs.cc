@@ -66,7 +66,7 @@ StreamRef AddReceiver(const Operation& operation, const std::shared_ptr<StreamGr
 }
 
 StreamRef AddGenerated(const Operation& operation, const std::shared_ptr<StreamGraph>& graph,
-                       std::string kind, std::function<absl::StatusOr<RddRef>(Time)> generate) {
+                       std::string kind, GenerateDataSet generate) {
   return AddInput(graph, std::make_unique<GeneratedInputNode>(*graph, operation, std::move(kind),
                                                               std::move(generate)));
 }

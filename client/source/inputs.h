@@ -33,9 +33,8 @@ StreamRef AddReceiver(const Operation& operation, const std::shared_ptr<StreamGr
                       std::string kind, std::string receiver_class, ReceiverSpec spec,
                       OperatorRef read, const RecordTypeOperators& type);
 
-// A stream whose data sets `generate` makes; null: none in that batch.
 StreamRef AddGenerated(const Operation& operation, const std::shared_ptr<StreamGraph>& graph,
-                       std::string kind, std::function<absl::StatusOr<RddRef>(Time)> generate);
+                       std::string kind, GenerateDataSet generate);
 
 struct InputFile {
   std::string path;
