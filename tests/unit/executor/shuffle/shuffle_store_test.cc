@@ -1,0 +1,158 @@
+#include "executor/shuffle/shuffle_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "tests/support/memory_file_system.h"
+
+namespace millrace::internal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class ShuffleStoreTest : public ::testing::Test {
+ protected:
+  ShuffleStoreTest()
+      : disk_(fs_, "/spill"), blocks_(budget_, disk_), store_(budget_, blocks_, disk_) {}
+
+  absl::Status Put(int64_t shuffle_id, uint32_t map, const std::vector<std::string>& buckets) {
+    MapOutput output;
+    output.shuffle_id = shuffle_id;
+    output.map_partition = map;
+    for (uint32_t reduce = 0; reduce < buckets.size(); ++reduce) {
+      output.buckets.emplace_back(reduce, Buffer::CopyOf(buckets[reduce]));
+    }
+    return store_.Put(std::move(output));
+  }
+  std::vector<std::string> Read(int64_t shuffle_id, uint32_t reduce, uint32_t map_count) {
+    const auto buckets = store_.Read({shuffle_id, reduce}, map_count);
+    if (!buckets.ok()) return {buckets.status().ToString()};
+    std::vector<std::string> bytes;
+    for (const Buffer& bucket : *buckets) bytes.emplace_back(bucket.view());
+    return bytes;
+  }
+
+  MemoryFileSystem fs_;
+  MemoryBudget budget_{100};
+  SpillDir disk_;
+  BlockStore blocks_;
+  ShuffleStore store_;
+};
+
+TEST_F(ShuffleStoreTest, AReducePartitionIsReadyWhenAllMapsHaveHandedIn) {
+  EXPECT_FALSE(store_.ReadyOrExpect({1, 0}, 2));
+  EXPECT_FALSE(store_.ReadyOrExpect({1, 1}, 2));
+  ASSERT_TRUE(Put(1, 1, {"b0", "b1"}).ok());
+  EXPECT_THAT(store_.TakeReady(), IsEmpty());
+  ASSERT_TRUE(Put(1, 0, {"a0", ""}).ok());
+  EXPECT_THAT(store_.TakeReady(), ElementsAre(ReduceKey{1, 0}, ReduceKey{1, 1}));
+  EXPECT_THAT(store_.TakeReady(), IsEmpty());
+  EXPECT_TRUE(store_.ReadyOrExpect({1, 0}, 2));
+  EXPECT_THAT(Read(1, 0, 2), ElementsAre("a0", "b0"));
+  EXPECT_THAT(Read(1, 1, 2), ElementsAre("b1"));
+}
+
+TEST_F(ShuffleStoreTest, AShuffleOfNoMapsIsReadyAndEmpty) {
+  EXPECT_TRUE(store_.ReadyOrExpect({1, 0}, 0));
+  EXPECT_THAT(Read(1, 0, 0), IsEmpty());
+}
+
+TEST_F(ShuffleStoreTest, TheFirstCompleteAttemptCounts) {
+  ASSERT_TRUE(Put(1, 0, {"first", "first"}).ok());
+  ASSERT_TRUE(Put(1, 0, {"again", "again"}).ok());
+  EXPECT_THAT(Read(1, 0, 1), ElementsAre("first"));
+  EXPECT_EQ(budget_.used_bytes(), 10u);
+}
+
+TEST_F(ShuffleStoreTest, ReadingTooEarlySaysWhatIsMissing) {
+  ASSERT_TRUE(Put(1, 0, {"a"}).ok());
+  EXPECT_THAT(Read(1, 0, 3),
+              ElementsAre("NOT_FOUND: reduce partition 0 of shuffle 1 has 1 of 3 map "
+                          "outputs on this worker"));
+  EXPECT_THAT(Read(9, 4, 1), ElementsAre(HasSubstr("has 0 of 1 map outputs")));
+}
+
+TEST_F(ShuffleStoreTest, BucketsMayBeReadAgainUntilTheShuffleIsDropped) {
+  ASSERT_TRUE(Put(1, 0, {"a"}).ok());
+  EXPECT_THAT(Read(1, 0, 1), ElementsAre("a"));
+  EXPECT_THAT(Read(1, 0, 1), ElementsAre("a"));
+  store_.Drop(1);
+  EXPECT_THAT(Read(1, 0, 1), ElementsAre(HasSubstr("NOT_FOUND")));
+  EXPECT_EQ(store_.shuffle_count(), 0u);
+  EXPECT_EQ(budget_.used_bytes(), 0u);
+}
+
+TEST_F(ShuffleStoreTest, OverTheLimitMapOutputsGoToDisk) {
+  ASSERT_TRUE(Put(1, 0, {std::string(40, 'a'), std::string(40, 'b')}).ok());
+  ASSERT_TRUE(Put(1, 1, {std::string(40, 'c'), "", std::string(40, 'd')}).ok());
+  EXPECT_EQ(budget_.used_bytes(), 80u);
+  EXPECT_EQ(fs_.List("/spill")->size(), 1u);
+  EXPECT_THAT(Read(1, 0, 2), ElementsAre(std::string(40, 'a'), std::string(40, 'c')));
+  EXPECT_THAT(Read(1, 1, 2), ElementsAre(std::string(40, 'b')));
+  store_.Drop(1);
+  EXPECT_EQ(budget_.used_bytes(), 0u);
+  disk_.RemoveDiscarded();
+  EXPECT_THAT(*fs_.List("/spill"), IsEmpty());
+}
+
+TEST_F(ShuffleStoreTest, CachedPartitionsMakeRoomFirst) {
+  StoreData cached{.buffers = {Buffer(std::string(90, 'x'))}};
+  ASSERT_TRUE(blocks_.Put(StoreKey::Cached(1, 1), cached).ok());
+  ASSERT_TRUE(Put(1, 0, {std::string(40, 'a')}).ok());
+  EXPECT_FALSE(blocks_.Contains(StoreKey::Cached(1, 1)));
+  EXPECT_EQ(budget_.used_bytes(), 40u);
+}
+
+TEST_F(ShuffleStoreTest, AFullDiskIsToldAndAnotherAttemptMaySucceed) {
+  ASSERT_TRUE(Put(1, 0, {std::string(90, 'a')}).ok());
+  fs_.SetCapacity(10);
+  const absl::Status refused = Put(1, 1, {std::string(40, 'b')});
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("shuffle 1 map 1: "));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("/spill/"));
+  EXPECT_FALSE(store_.ReadyOrExpect({1, 0}, 2));
+  fs_.SetCapacity(10000);
+  ASSERT_TRUE(Put(1, 1, {std::string(40, 'b')}).ok());
+  EXPECT_THAT(store_.TakeReady(), ElementsAre(ReduceKey{1, 0}));
+}
+
+TEST_F(ShuffleStoreTest, PartitionNumbersAreNotBelieved) {
+  MapOutput output;
+  output.shuffle_id = 1;
+  output.map_partition = 4'000'000'000;
+  EXPECT_TRUE(absl::IsInvalidArgument(store_.Put(std::move(output))));
+  output = {};
+  output.shuffle_id = 1;
+  output.buckets.emplace_back(4'000'000'000, Buffer());
+  EXPECT_TRUE(absl::IsInvalidArgument(store_.Put(std::move(output))));
+  EXPECT_TRUE(store_.ReadyOrExpect({1, 4'000'000'000}, 1));
+  EXPECT_FALSE(store_.Read({1, 4'000'000'000}, 1).ok());
+}
+
+TEST_F(ShuffleStoreTest, MapsThatFinishAtOnceMakeEachPartitionReadyOnce) {
+  constexpr uint32_t kMaps = 8;
+  constexpr uint32_t kReduces = 16;
+  for (int64_t shuffle = 0; shuffle < 50; ++shuffle) {
+    for (uint32_t reduce = 0; reduce < kReduces; ++reduce) {
+      ASSERT_FALSE(store_.ReadyOrExpect({shuffle, reduce}, kMaps));
+    }
+    std::vector<std::thread> maps;
+    for (uint32_t map = 0; map < kMaps; ++map) {
+      maps.emplace_back([&, map] {
+        ASSERT_TRUE(Put(shuffle, map, std::vector<std::string>(kReduces, "")).ok());
+      });
+    }
+    for (std::thread& map : maps) map.join();
+    EXPECT_EQ(store_.TakeReady().size(), kReduces);
+    store_.Drop(shuffle);
+  }
+}
+
+}  // namespace
+}  // namespace millrace::internal
