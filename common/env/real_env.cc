@@ -13,7 +13,8 @@ constexpr TimerId kWallBit = TimerId{1} << 63;
 constexpr int64_t kNanosPerMicro = 1000;
 // Far above what the cores have under way: tasks are bounded by slots, jobs by batches.
 constexpr size_t kPoolQueueMax = size_t{1} << 16;
-// A sleeping loop that is told of a clock jump by nobody looks at the wall clock at least this often.
+// A sleeping loop that is told of a clock jump by nobody looks at the wall clock at least this
+// often.
 constexpr int64_t kWallCheckMicros = 1'000'000;
 
 ThreadPool::Options PoolOptions(const RealEnv::Options& env, const char* kind, int threads) {
@@ -84,7 +85,8 @@ void RealEnv::ArmWall(TimerId timer, int64_t wall_micros, Closure callback) {
   const auto delay = std::chrono::microseconds(std::min(left_micros, kWallCheckMicros));
   wall_timers_[timer] =
       loop_.PostAfter(delay, [this, timer, wall_micros, callback = std::move(callback)]() mutable {
-        if (WallClockMicros() < wall_micros) return ArmWall(timer, wall_micros, std::move(callback));
+        if (WallClockMicros() < wall_micros)
+          return ArmWall(timer, wall_micros, std::move(callback));
         wall_timers_.erase(timer);
         callback();
       });

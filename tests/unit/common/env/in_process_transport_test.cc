@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <utility>
 #include <vector>
 
+#include "tests/support/fake_env.h"
 #include "tests/support/memory_file_system.h"
 
 namespace millrace {
@@ -14,33 +14,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-// An event loop whose turns the test takes.
-class TurnEnv : public Env {
- public:
-  void RunAll() {
-    while (!posts_.empty()) {
-      Closure next = std::move(posts_.front());
-      posts_.pop_front();
-      next();
-    }
-  }
-
-  void Post(Closure callback) override { posts_.push_back(std::move(callback)); }
-  int64_t NowMicros() const override { return 0; }
-  int64_t MonotonicMicros() const override { return 0; }
-  TimerId After(int64_t, Closure) override { return kNoTimer; }
-  TimerId AtWall(int64_t, Closure) override { return kNoTimer; }
-  void Cancel(TimerId) override {}
-  void RunTask(Closure, Closure) override {}
-  void RunJob(Closure, Closure) override {}
-  FileSystem& fs() override { return fs_; }
-  uint64_t Random() override { return 0; }
-
- private:
-  MemoryFileSystem fs_;
-  std::deque<Closure> posts_;
-};
 
 proto::ToWorker Cancel(int64_t task_id) {
   proto::ToWorker message;
@@ -67,7 +40,8 @@ class InProcessTransportTest : public ::testing::Test {
     });
   }
 
-  TurnEnv env_;
+  MemoryFileSystem fs_;
+  FakeEnv env_{fs_};
   InProcessTransport transport_{env_};
   WorkerTransport* to_driver_ = nullptr;
   std::vector<int64_t> at_driver_, at_worker_;
@@ -77,14 +51,14 @@ TEST_F(InProcessTransportTest, MessagesArriveInOrderOnTurnsOfTheirOwn) {
   transport_.SendToWorker(1, Cancel(1));
   transport_.SendToWorker(1, Cancel(2));
   EXPECT_THAT(at_worker_, IsEmpty());
-  env_.RunAll();
+  env_.RunUntilIdle();
   EXPECT_THAT(at_worker_, ElementsAre(1, 2));
   EXPECT_THAT(at_driver_, ElementsAre(10, 20));
 }
 
 TEST_F(InProcessTransportTest, AMessageToNobodyIsLost) {
   transport_.SendToWorker(2, Cancel(1));
-  env_.RunAll();
+  env_.RunUntilIdle();
   EXPECT_THAT(at_worker_, IsEmpty());
 }
 
@@ -93,7 +67,7 @@ TEST_F(InProcessTransportTest, ADisconnectionLosesWhatIsUnderWay) {
   to_driver_->SendToDriver(Status(5));
   transport_.DisconnectWorker(1);
   transport_.DisconnectWorker(1);
-  env_.RunAll();
+  env_.RunUntilIdle();
   EXPECT_THAT(at_worker_, IsEmpty());
   EXPECT_THAT(at_driver_, IsEmpty());
 
@@ -102,7 +76,7 @@ TEST_F(InProcessTransportTest, ADisconnectionLosesWhatIsUnderWay) {
     at_new_worker.push_back(message.cancel_task().task_id());
   });
   transport_.SendToWorker(1, Cancel(7));
-  env_.RunAll();
+  env_.RunUntilIdle();
   EXPECT_THAT(at_new_worker, ElementsAre(7));
 }
 

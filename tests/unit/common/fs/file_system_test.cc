@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <memory>
 #include <string>
@@ -12,6 +11,7 @@
 #include "common/fs/local_file_system.h"
 #include "common/fs/path.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/temp_dir.h"
 
 namespace millrace {
 namespace {
@@ -26,13 +26,11 @@ class FileSystemTest : public ::testing::TestWithParam<bool> {
   FileSystemTest() {
     if (GetParam()) {
       fs_ = std::make_unique<LocalFileSystem>();
-      std::string name = JoinPath(::testing::TempDir(), "file_system_test.XXXXXX");
-      root_ = ::mkdtemp(name.data());
+      root_ = temp_dir_.path();
     } else {
       fs_ = std::make_unique<MemoryFileSystem>();
     }
   }
-  ~FileSystemTest() override { EXPECT_TRUE(fs_->DeleteRecursively(root_).ok()); }
 
   std::string Path(std::string_view name) const { return JoinPath(root_, name); }
   void Write(std::string_view name, std::string_view contents,
@@ -54,6 +52,7 @@ class FileSystemTest : public ::testing::TestWithParam<bool> {
     return names;
   }
 
+  TempDir temp_dir_;
   std::unique_ptr<FileSystem> fs_;
   std::string root_ = "/";
 };

@@ -2,27 +2,22 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
 
 #include "common/fs/path.h"
+#include "tests/support/temp_dir.h"
 
 namespace millrace {
 namespace {
 
 class LocalFileSystemTest : public ::testing::Test {
  protected:
-  LocalFileSystemTest() {
-    std::string name = JoinPath(::testing::TempDir(), "local_file_system_test.XXXXXX");
-    root_ = ::mkdtemp(name.data());
-  }
-  ~LocalFileSystemTest() override { EXPECT_TRUE(fs_.DeleteRecursively(root_).ok()); }
-
   LocalFileSystem fs_;
-  std::string root_;
+  TempDir temp_dir_;
+  const std::string root_ = temp_dir_.path();
 };
 
 TEST_F(LocalFileSystemTest, ModificationTimesAreMilliseconds) {
