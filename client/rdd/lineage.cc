@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/rdd/job_scope.h"
 #include "driver/service/driver_handle.h"
+#include "executor/operator/fail.h"
 #include "executor/operator/partition_ops.h"
 
 namespace millrace::internal {
@@ -126,15 +127,17 @@ RddRef MakeConcat(const ContextRef& context, const RecordTypeOperators& type, co
   return node;
 }
 
-RddRef MakeValues(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
-                  std::vector<std::string> encoded_partitions) {
-  RddRef node =
-      MakeNode(context, std::move(op), type, static_cast<int>(encoded_partitions.size()));
-  node->sources.resize(encoded_partitions.size());
-  for (size_t i = 0; i < encoded_partitions.size(); ++i) {
-    node->sources[i].split = std::move(encoded_partitions[i]);
-  }
+RddRef MakeSplits(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
+                  std::vector<std::string> splits) {
+  RddRef node = MakeNode(context, std::move(op), type, static_cast<int>(splits.size()));
+  node->sources.resize(splits.size());
+  for (size_t i = 0; i < splits.size(); ++i) node->sources[i].split = std::move(splits[i]);
   return node;
+}
+
+RddRef MakeFailed(const ContextRef& context, const RecordTypeOperators& type,
+                  const absl::Status& error, const std::string& label) {
+  return MakeNode(context, MakeSpec<FailOperator>(EncodeFailure(error), label), type, 1);
 }
 
 RddRef MakeKeyed(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,

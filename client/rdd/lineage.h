@@ -35,9 +35,13 @@ RddRef MakeUnion(const ContextRef& context, const RecordTypeOperators& type,
 RddRef MakeConcat(const ContextRef& context, const RecordTypeOperators& type, const RddRef& parent,
                   std::vector<std::vector<int>> groups);
 
-// A leaf of values that travel with each task.
-RddRef MakeValues(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
-                  std::vector<std::string> encoded_partitions);
+// A leaf whose operator reads the split that travels with each task (values, a piece of a file).
+RddRef MakeSplits(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
+                  std::vector<std::string> splits);
+
+// A data set that could not be made: every action on it returns `error`.
+RddRef MakeFailed(const ContextRef& context, const RecordTypeOperators& type,
+                  const absl::Status& error, const std::string& label);
 
 // One keyed input of an operator that wants all records of a key together, as HashedRecord.
 struct KeyedInput {

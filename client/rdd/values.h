@@ -29,7 +29,7 @@ RDD<T> MakeParallelize(const ContextRef& context, const Values& values, int part
     }
     encoded[partition] = encoder.ToString();
   }
-  return RDD<T>(context, MakeValues(context,
+  return RDD<T>(context, MakeSplits(context,
                                     MakeSpec<ValuesOperator<T>>(
                                         "", OperatorLabel("Parallelize", where), BindingKind::kSplit),
                                     RecordOperators<T>(), std::move(encoded)));
