@@ -1,0 +1,179 @@
+#include "driver/dag/dag_scheduler.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/driver_fixture.h"
+
+namespace millrace::internal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class DagSchedulerLossesTest : public DriverFixture {
+ protected:
+  static proto::ToDriver CacheMiss(const LaunchedTask& task) {
+    proto::ToDriver miss = AnswerOf(task, proto::TaskStatus::CACHE_MISS);
+    for (const proto::Binding& binding : task.request.bindings()) {
+      if (binding.has_cached()) *miss.mutable_task_status()->add_lost_cached() = binding.cached();
+    }
+    return miss;
+  }
+  static std::string OperatorsOf(const LaunchedTask& task) {
+    std::string names;
+    for (const proto::PlanNode& node : task.plan->nodes()) names += node.operator_name() + " ";
+    return names;
+  }
+};
+
+TEST_F(DagSchedulerLossesTest, ALostPartitionIsComputedAgainAndKept) {
+  AddWorker(1, 4);
+  const RddRef map = Persisted(Narrow("map", Values("values", 2)));
+  Collect(map);
+  SucceedAll();
+  const auto job = Collect(Narrow("filter", map));
+  Tell(CacheMiss(workers_.Take()));
+  ASSERT_THAT(workers_.launched(), SizeIs(2));
+  EXPECT_EQ(OperatorsOf(workers_.launched()[0]), "cached_read filter collect ");
+  EXPECT_EQ(OperatorsOf(workers_.launched()[1]), "values map cached_write filter collect ");
+  SucceedAll();
+  ASSERT_TRUE(job->done());
+  EXPECT_THAT(job->results(), ElementsAre("collect 0", "collect 1"));
+  Collect(map);
+  EXPECT_EQ(OperatorsOf(workers_.launched()[0]), "cached_read collect ") << "whole again";
+  SucceedAll();
+}
+
+TEST_F(DagSchedulerLossesTest, APartitionThatIsSaidToBeDroppedIsNotReadAgain) {
+  AddWorker(1, 4);
+  const RddRef map = Persisted(Narrow("map", Values("values", 1)));
+  Collect(map);
+  SucceedAll();
+  proto::ToDriver dropped;
+  dropped.set_worker_id(1);
+  proto::CachedBinding& partition = *dropped.mutable_cached_dropped()->add_partitions();
+  partition.set_rdd_id(map->rdd_id);
+  Tell(std::move(dropped));
+  Collect(map);
+  EXPECT_EQ(OperatorsOf(workers_.launched()[0]), "values map cached_write collect ");
+  SucceedAll();
+}
+
+TEST_F(DagSchedulerLossesTest, ALostPartitionBehindAShuffleIsComputedFromItsOutputs) {
+  AddWorker(1, 1);
+  const RddRef sum = Persisted(Shuffled("sum", Values("values", 2), 2));
+  Collect(sum);
+  SucceedAll();
+  core_.DropShuffle(sum->dependencies[0].shuffle->shuffle_id);
+  const auto job = Collect(Narrow("filter", sum));
+  Tell(CacheMiss(workers_.Take()));
+  // The other task, then the map stage again; the lost one waits for that without a slot.
+  EXPECT_THAT(workers_.launched(), SizeIs(1));
+  Tell(Success(workers_.Take(), "other"));
+  ASSERT_THAT(workers_.launched(), SizeIs(1));
+  EXPECT_EQ(workers_.launched()[0].root(), "write");
+  SucceedAll();
+  ASSERT_TRUE(job->done());
+  EXPECT_TRUE(job->status().ok());
+}
+
+TEST_F(DagSchedulerLossesTest, AWorkerThatNeverFindsAnythingFailsTheJob) {
+  AddWorker(1, 1);
+  const RddRef map = Persisted(Values("values", 1));
+  const auto job = Collect(map);
+  while (!workers_.launched().empty()) Tell(CacheMiss(workers_.Take()));
+  EXPECT_EQ(job->status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(DagSchedulerLossesTest, ALostBlockFailsTheJobAndIsNamed) {
+  AddWorker(1, 1);
+  const auto job = Collect(Blocks("lines", 1, /*first_sequence=*/17, /*stream_id=*/3));
+  const LaunchedTask task = workers_.Take();
+  proto::ToDriver miss = AnswerOf(task, proto::TaskStatus::BLOCK_MISS);
+  *miss.mutable_task_status()->add_lost_blocks() = task.request.bindings(0).blocks().blocks(0);
+  Tell(std::move(miss));
+  ASSERT_TRUE(job->done());
+  EXPECT_EQ(job->status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(job->status().message()), HasSubstr("block 17 of stream 3"));
+}
+
+TEST_F(DagSchedulerLossesTest, AJobBeginsAgainWithoutALostWorker) {
+  AddWorker(1, 2);
+  AddWorker(2, 2);
+  int merged = 0;
+  core_.accumulators().Register(7, [&](std::string_view) { ++merged; });
+  const auto succeed = [&](const LaunchedTask& task) {
+    proto::ToDriver message = Success(task, std::to_string(task.request.partition()));
+    message.mutable_task_status()->add_accumulators()->set_accumulator_id(7);
+    Tell(std::move(message));
+  };
+  const auto job = Collect(Shuffled("sum", Values("values", 2), 4));
+  for (int i = 0; i < 2; ++i) succeed(workers_.Take("write"));
+  // One result from each worker is in when the first worker goes.
+  std::deque<LaunchedTask> reduces = std::exchange(workers_.launched(), {});
+  ASSERT_THAT(reduces, SizeIs(4));
+  succeed(reduces.front());
+  core_.WorkerLost(1, "connection reset");
+  for (const LaunchedTask& task : reduces) {
+    if (task.worker_id == 2) Tell(AnswerOf(task, proto::TaskStatus::CANCELLED));
+  }
+  while (!workers_.launched().empty()) {
+    EXPECT_EQ(workers_.launched().front().worker_id, 2);
+    succeed(workers_.Take());
+  }
+  ASSERT_TRUE(job->done());
+  ASSERT_TRUE(job->status().ok()) << job->status();
+  EXPECT_THAT(job->results(), ElementsAre("0", "1", "2", "3"));
+  EXPECT_EQ(merged, 2 + 4) << "every partition counts once, however often it was computed";
+}
+
+TEST_F(DagSchedulerLossesTest, JobsThatDidNotUseALostWorkerGoOn) {
+  AddWorker(1, 1);
+  const auto job = Collect(Values("values", 1));
+  AddWorker(2, 1);
+  core_.WorkerLost(2, "connection reset");
+  EXPECT_THAT(workers_.launched(), SizeIs(1));
+  SucceedAll();
+  EXPECT_TRUE(job->status().ok());
+}
+
+TEST_F(DagSchedulerLossesTest, PartitionsKeptOnALostWorkerAreComputedAgain) {
+  AddWorker(1, 1);
+  const RddRef map = Persisted(Narrow("map", Values("values", 1)));
+  Collect(map);
+  SucceedAll();
+  AddWorker(2, 1);
+  core_.WorkerLost(1, "connection reset");
+  const auto job = Collect(map);
+  EXPECT_EQ(OperatorsOf(workers_.launched()[0]), "values map cached_write collect ");
+  SucceedAll();
+  EXPECT_TRUE(job->done());
+}
+
+TEST_F(DagSchedulerLossesTest, AJobThatLosesItsWorkersAgainAndAgainFails) {
+  const auto job = Collect(Values("values", 1));
+  for (int64_t id = 1; id <= 4; ++id) {
+    EXPECT_FALSE(job->done());
+    AddWorker(id, 1);
+    core_.WorkerLost(id, "segmentation fault");
+  }
+  ASSERT_TRUE(job->done());
+  EXPECT_EQ(job->status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(job->status().message()), HasSubstr("segmentation fault"));
+}
+
+TEST_F(DagSchedulerLossesTest, ALateWordOfALostWorkerIsIgnored) {
+  AddWorker(1, 1);
+  const auto job = Collect(Values("values", 1));
+  const LaunchedTask task = workers_.Take();
+  core_.WorkerLost(1, "connection reset");
+  Tell(Success(task));
+  EXPECT_FALSE(job->done());
+  AddWorker(2, 1);
+  SucceedAll();
+  EXPECT_TRUE(job->done());
+}
+
+}  // namespace
+}  // namespace millrace::internal
