@@ -35,6 +35,11 @@ class DStreamNode {
   // batch, or because a parent has none.
   absl::StatusOr<RddRef> GetOrCompute(Time time);
 
+  // Whether GetOrCompute has made the data set at `time`, be it null.
+  bool WasMade(Time time) const { return made_.contains(time); }
+  // Every data set must be computed in its batch, even if no output asks for it.
+  virtual bool must_run() const { return false; }
+
   // "Map at word_count.cc:14", with the user's own name before it once there is one.
   std::string label() const;
   void set_name(std::string name) { name_ = std::move(name); }

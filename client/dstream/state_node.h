@@ -24,6 +24,8 @@ class StateNode : public DStreamNode {
             std::chrono::milliseconds slide);
 
   std::optional<std::chrono::milliseconds> default_checkpoint_interval() const override;
+  // The records of a batch that was left out would be missing for ever.
+  bool must_run() const override { return true; }
   // What a state stage puts out is kept by the workers anyway.
   void PersistForReuse() override {}
 

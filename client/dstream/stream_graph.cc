@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/dstream/input_node.h"
+#include "client/dstream/run_for_effect.h"
 #include "client/rdd/job_scope.h"
 #include "common/base/annotate_status.h"
 #include "glog/logging.h"
@@ -152,6 +153,9 @@ absl::Status StreamGraph::Start() {
                                                    absl::StrJoin(errors_, "\n  ")));
   }
   PlanRemember(reachable);
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (reachable[i] && nodes_[i]->must_run()) must_run_.push_back(nodes_[i].get());
+  }
   phase_ = Phase::kStarted;
   return absl::OkStatus();
 }
@@ -220,6 +224,7 @@ absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
     auto job = MakeJob(static_cast<int>(i), batch_time);
     if (job) batch.jobs.push_back(*std::move(job));
   }
+  AddJobsOfUnasked(batch_time, batch.jobs);
   batch.input_infos = std::move(input_infos_);
   input_infos_.clear();
   return batch;
@@ -264,6 +269,25 @@ std::optional<BatchJob> StreamGraph::MakeJob(int output_op_id, Time batch_time) 
     };
   }
   return job;
+}
+
+void StreamGraph::AddJobsOfUnasked(Time batch_time, std::vector<BatchJob>& jobs) {
+  for (size_t i = 0; i < must_run_.size(); ++i) {
+    DStreamNode& node = *must_run_[i];
+    if (node.WasMade(batch_time)) continue;
+    const absl::StatusOr<RddRef> rdd = node.GetOrCompute(batch_time);
+    if (!rdd.ok() || *rdd == nullptr) continue;
+    BatchJob job;
+    job.output_op_id = static_cast<int>(outputs_.size() + i);
+    job.name = node.operation().name;
+    job.description = node.label();
+    job.run = [context = context_, rdd = *rdd, label = node.label(), batch_time,
+               id = job.output_op_id] {
+      const JobScope scope(batch_time.ms(), id, label);
+      return RunForEffect(context, rdd, label);
+    };
+    jobs.push_back(std::move(job));
+  }
 }
 
 Time StreamGraph::ClearCompleted(Time batch_time) {

@@ -97,6 +97,8 @@ class StreamGraph final : public BatchGraph {
   void CheckCheckpoints(const std::vector<bool>& reachable);
   void BeginBatch(Time batch_time, const BatchBlocks& blocks);
   std::optional<BatchJob> MakeJob(int output_op_id, Time batch_time);
+  // For streams that must run and that no output has asked for, as in the gaps of a window.
+  void AddJobsOfUnasked(Time batch_time, std::vector<BatchJob>& jobs);
 
   const ContextRef context_;
   const std::chrono::milliseconds batch_interval_;
@@ -104,7 +106,8 @@ class StreamGraph final : public BatchGraph {
   std::recursive_mutex lock_;  // Guards everything below.
   Phase phase_ = Phase::kDeclaring;
   std::vector<std::unique_ptr<DStreamNode>> nodes_;
-  std::vector<InputNode*> inputs_;  // By input id.
+  std::vector<InputNode*> inputs_;      // By input id.
+  std::vector<DStreamNode*> must_run_;  // Of those that outputs need.
   // Shared with the jobs that run them.
   std::vector<std::shared_ptr<const OutputOperation>> outputs_;
   std::vector<std::string> errors_;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/local/console_progress.h"
 #include "client/local/engine_thread.h"
+#include "client/local/run_log.h"
 #include "client/local/streaming_settings.h"
 #include "common/base/status_macros.h"
 #include "common/concurrent/named_thread.h"
@@ -141,6 +142,7 @@ absl::Status StreamingCore::StartLocked(bool catch_signals) {
   spec.receivers = graph_->Receivers();
   run_ = runtime->NewStreaming();
   if (run_ == nullptr) return absl::FailedPreconditionError("the Context has been stopped");
+  run_->AddListener(std::make_shared<RunLog>());
   AddProgressLine();
   for (auto& listener : listeners_) run_->AddListener(std::move(listener));
   listeners_.clear();
