@@ -62,8 +62,8 @@ class CountOperator : public Operator {
   };
 };
 
-// Folds the partition into an A: a = f(a, record). Returns it encoded, or nothing when the partition
-// is empty and `only_if_any`. Params: f, A zero, bool only_if_any.
+// Folds the partition into an A: a = f(a, record). Returns it encoded, or nothing when the
+// partition is empty and `only_if_any`. Params: f, A zero, bool only_if_any.
 template <class T, class A, class F>
 class AggregateOperator : public Operator {
  public:
@@ -141,8 +141,7 @@ class ForeachOperator : public Operator {
 
  private:
   struct Caller : ChunkSink<T> {
-    Caller(TaskNode& node, F function)
-        : ChunkSink<T>(node), node(node), f(std::move(function)) {}
+    Caller(TaskNode& node, F function) : ChunkSink<T>(node), node(node), f(std::move(function)) {}
     bool Consume(T* records, size_t count) override {
       for (size_t i = 0; i < count; ++i) {
         if constexpr (std::is_void_v<decltype(CallWith(f, records[i]))>) {
@@ -156,6 +155,40 @@ class ForeachOperator : public Operator {
     }
     TaskNode& node;
     const F f;
+  };
+};
+
+// Returns the values of one key, encoded. Params: Owned<K> key.
+template <class K, class V>
+class LookupOperator : public Operator {
+ public:
+  bool Compute(TaskNode& node, AnySink* /*out*/) const override {
+    Finder finder(node);
+    if (!DecodeFromBytes(node.params(), finder.key)) return FailWrongParams(node);
+    if (!node.RunInput(finder)) return false;
+    node.task().SetResult(finder.encoder.ToString());
+    return true;
+  }
+
+ private:
+  struct Finder : ChunkSink<std::pair<K, V>> {
+    using ChunkSink<std::pair<K, V>>::ChunkSink;
+    bool keeps_views() const override { return false; }
+    bool Consume(std::pair<K, V>* records, size_t count) override {
+      for (size_t i = 0; i < count; ++i) {
+        if (IsKey(records[i].first)) Encode(encoder, records[i].second);
+      }
+      return true;
+    }
+    bool IsKey(const K& candidate) const {
+      if constexpr (requires { candidate == key; }) {
+        return candidate == key;
+      } else {
+        return ToOwned<K>(candidate) == key;
+      }
+    }
+    Owned<K> key{};
+    Encoder encoder;
   };
 };
 

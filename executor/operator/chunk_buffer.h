@@ -13,8 +13,8 @@ namespace millrace::internal {
 
 // Records in a chunk of T: large ones come in smaller chunks, so that a chunk stays in the cache.
 template <class T>
-inline constexpr size_t kChunkCapacity =
-    std::clamp<size_t>(size_t{24} * 1024 / sizeof(T), 16, kChunkRecords);
+inline constexpr size_t kChunkCapacity = std::clamp<size_t>(size_t{24} * 1024 / sizeof(T), 16,
+                                                            kChunkRecords);
 
 // One operator's output, on the stack of its Compute. The owner calls Flush at the end.
 template <class T>

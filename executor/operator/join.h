@@ -55,8 +55,8 @@ class CoGroupOperator : public Operator {
     bool Consume(Record* records, size_t count) override {
       for (size_t i = 0; i < count; ++i) {
         bool is_new = false;
-        Groups& groups = table.FindOrAdd(records[i].hash, records[i].key, is_new,
-                                         [] { return Groups(); });
+        Groups& groups =
+            table.FindOrAdd(records[i].hash, records[i].key, is_new, [] { return Groups(); });
         std::get<input>(groups).push_back(std::move(records[i].value));
       }
       return true;

@@ -10,8 +10,7 @@ size_t ShuffleBuckets::BucketCount(TaskNode& node) {
 bool ShuffleBuckets::HandOver() {
   for (size_t i = 0; i < buckets_.size(); ++i) {
     if (buckets_[i].empty()) continue;
-    const absl::Status status =
-        node_.WriteBucket(static_cast<int>(i), buckets_[i].TakeBuffer());
+    const absl::Status status = node_.WriteBucket(static_cast<int>(i), buckets_[i].TakeBuffer());
     if (!status.ok()) return node_.task().Fail(status);
   }
   return true;

@@ -245,6 +245,33 @@ class AddHashOperator : public Operator {
   };
 };
 
+// The records as they were before the shuffle. Input: HashedRecord<K, V>.
+template <class K, class V>
+class DropHashOperator : public Operator {
+ public:
+  using Out = std::pair<K, V>;
+
+  bool Compute(TaskNode& node, AnySink* out) const override {
+    ChunkSink<Out>* const sink = SinkOf<Out>(out);
+    if (sink == nullptr) return FailWrongSink(node);
+    Dropper dropper(node, *sink);
+    return node.RunInput(dropper);
+  }
+
+ private:
+  struct Dropper : Kernel<HashedRecord<K, V>, Out> {
+    Dropper(TaskNode& node, ChunkSink<Out>& out)
+        : Kernel<HashedRecord<K, V>, Out>(node, out), buffer(out) {}
+    bool Consume(HashedRecord<K, V>* records, size_t count) override {
+      for (size_t i = 0; i < count; ++i) {
+        if (!buffer.Emplace(std::move(records[i].key), std::move(records[i].value))) return false;
+      }
+      return buffer.Flush();
+    }
+    ChunkBuffer<Out> buffer;
+  };
+};
+
 // Combines all values of a key. Input: HashedRecord<K, Policy::In>. Params: policy.
 template <class K, class Policy>
 class CombineOperator : public Operator {

@@ -18,8 +18,8 @@ bool LineCutter::Cut(std::string_view text, size_t* consumed) {
     MatchEither(text.data() + window, size, '\n', '\r', masks);
     for (size_t block = 0; block < ScanBlockCount(size); ++block) {
       for (uint64_t mask = masks[block]; mask != 0; mask &= mask - 1) {
-        const size_t end = window + block * kScanBlockBytes +
-                           static_cast<size_t>(std::countr_zero(mask));
+        const size_t end =
+            window + block * kScanBlockBytes + static_cast<size_t>(std::countr_zero(mask));
         if (end == after_return && text[end] == '\n') {
           line_start = end + 1;
           continue;

@@ -1,4 +1,5 @@
-// Operators that see a partition as a whole: MapPartitions, Glom, counts, folds, round-robin shuffle.
+// Operators that see a partition as a whole: MapPartitions, Glom, counts, folds, round-robin
+// shuffle.
 #ifndef MILLRACE_EXECUTOR_OPERATOR_PARTITION_OPS_H_
 #define MILLRACE_EXECUTOR_OPERATOR_PARTITION_OPS_H_
 
@@ -39,10 +40,13 @@ struct Gatherer : ChunkSink<T> {
   std::vector<T> records;
 };
 
-// f(records, emit), once for each partition. Params: f.
+// f([index, ]records, emit), once for each partition. Params: f.
 template <class T, class Out, class F>
 class MapPartitionsOperator : public Operator {
  public:
+  static constexpr bool kTakesIndex =
+      std::is_invocable_v<const F&, int, PartitionReader<T>&, Emitter<Out>&>;
+
   bool Compute(TaskNode& node, AnySink* out) const override {
     ChunkSink<Out>* const sink = SinkOf<Out>(out);
     if (sink == nullptr) return FailWrongSink(node);
@@ -53,14 +57,44 @@ class MapPartitionsOperator : public Operator {
     if (!node.RunInput(gatherer)) return false;
     PartitionReader<T> reader(gatherer.records);
     Emitter<Out> emitter(*sink);
-    if constexpr (std::is_void_v<std::invoke_result_t<const F&, PartitionReader<T>&,
-                                                      Emitter<Out>&>>) {
-      f(reader, emitter);
+    if constexpr (std::is_void_v<decltype(Call(f, node, reader, emitter))>) {
+      Call(f, node, reader, emitter);
     } else {
-      absl::Status status = f(reader, emitter);
+      absl::Status status = Call(f, node, reader, emitter);
       if (!status.ok()) return node.task().Fail(std::move(status));
     }
     return emitter.Flush();
+  }
+
+ private:
+  static decltype(auto) Call(const F& f, TaskNode& node, PartitionReader<T>& reader,
+                             Emitter<Out>& emitter) {
+    if constexpr (kTakesIndex) {
+      return f(node.task().partition(), reader, emitter);
+    } else {
+      return f(reader, emitter);
+    }
+  }
+};
+
+// Root that calls f(records) once for each partition, for what it does elsewhere. Params: f.
+template <class T, class F>
+class ForeachPartitionOperator : public Operator {
+ public:
+  bool Compute(TaskNode& node, AnySink* /*out*/) const override {
+    Decoder params(node.params());
+    const F f = DecodeFunction<F>(params);
+    if (params.failed()) return FailWrongParams(node);
+    Gatherer<T> gatherer(node);
+    if (!node.RunInput(gatherer)) return false;
+    PartitionReader<T> reader(gatherer.records);
+    if constexpr (std::is_void_v<std::invoke_result_t<const F&, PartitionReader<T>&>>) {
+      f(reader);
+      return true;
+    } else {
+      absl::Status status = f(reader);
+      return status.ok() || node.task().Fail(std::move(status));
+    }
   }
 };
 
