@@ -47,19 +47,6 @@ absl::StatusOr<RddRef> NodeOf(const absl::StatusOr<RDD<U>>& rdd) {
   return rdd->node();
 }
 
-// Key and value types of a stream of pairs; of other streams, types that no operation takes.
-struct NoPair {};
-template <class T>
-struct PairParts {
-  using Key = NoPair;
-  using Value = NoPair;
-};
-template <class K, class V>
-struct PairParts<std::pair<K, V>> {
-  using Key = K;
-  using Value = V;
-};
-
 // `transform`, an RDD<T> -> RDD<U> made once (client/rdd), applied to each batch of `in`.
 template <class T, class Transform>
 auto Lift(const char* name, Location where, const DStream<T>& in, Transform transform) {

@@ -1,0 +1,184 @@
+#include "client/dstream/state_node.h"
+
+#include <millrace/testing.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/temp_dir.h"
+
+namespace millrace {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+using Pair = std::pair<std::string, int64_t>;
+using Pairs = std::vector<std::vector<Pair>>;
+using Updated = std::optional<int64_t>;
+
+template <class T>
+std::vector<std::vector<T>> Sorted(std::vector<std::vector<T>> batches) {
+  for (std::vector<T>& batch : batches) std::sort(batch.begin(), batch.end());
+  return batches;
+}
+
+Updated Sum(const std::string& /*key*/, std::span<const int64_t> values, Updated sum) {
+  for (const int64_t value : values) sum = sum.value_or(0) + value;
+  return sum;
+}
+
+class StateTest : public ::testing::Test {
+ protected:
+  const TempDir dir_;
+  testing::StreamHarness h_{1s, {.checkpoint_dir = dir_.path()}};
+};
+
+TEST_F(StateTest, UpdateStateByKeyPutsOutAllKeysEachBatch) {
+  auto out = h_.Output(h_.Input<Pair>({{{"a", 1}, {"b", 1}}, {{"a", 2}}, {}, {{"c", 5}}})
+                           .UpdateStateByKey<int64_t>(Fn<&Sum>));
+  const absl::Status status = h_.RunBatches(4);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Sorted(out.batches()), (Pairs{{{"a", 1}, {"b", 1}},
+                                          {{"a", 3}, {"b", 1}},
+                                          {{"a", 3}, {"b", 1}},
+                                          {{"a", 3}, {"b", 1}, {"c", 5}}}));
+}
+
+TEST_F(StateTest, UpdateStateByKeyDropsKeysWithoutState) {
+  auto out = h_.Output(
+      h_.Input<Pair>({{{"a", 1}, {"b", 1}}, {{"a", 2}}, {{"b", 7}}})
+          .UpdateStateByKey<int64_t>([](Time time, const std::string&,
+                                        std::span<const int64_t> values, Updated) -> Updated {
+            if (values.empty()) return std::nullopt;
+            return time.ms() + values[0];
+          }));
+  const absl::Status status = h_.RunBatches(3);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Sorted(out.batches()),
+            (Pairs{{{"a", 1001}, {"b", 1001}}, {{"a", 2002}}, {{"b", 3007}}}));
+}
+
+TEST_F(StateTest, InitialStateStandsBeforeTheFirstBatch) {
+  const std::vector<Pair> known{{"a", 10}, {"z", 1}};
+  auto initial = h_.context().context().Parallelize(known);
+  auto in = h_.Input<Pair>({{}, {{"a", 1}}});
+  auto all = h_.Output(in.UpdateStateByKey<int64_t>(Fn<&Sum>, initial));
+  auto spread = h_.Output(in.UpdateStateByKey<int64_t>(Fn<&Sum>, 3, initial));
+  const absl::Status status = h_.RunBatches(2);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Sorted(all.batches()), (Pairs{{{"a", 10}, {"z", 1}}, {{"a", 11}, {"z", 1}}}));
+  EXPECT_EQ(Sorted(spread.batches()), Sorted(all.batches()));
+  EXPECT_EQ(spread.partition_counts(), (std::vector<int>{3, 3}));
+}
+
+TEST_F(StateTest, WithoutDataSetKnownKeysAreUpdated) {
+  auto out = h_.Output(h_.Input<Pair>({std::nullopt, {{"a", 1}}, std::nullopt})
+                           .UpdateStateByKey<int64_t>(Fn<&Sum>));
+  const absl::Status status = h_.RunBatches(3);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(out.batches(), (Pairs{{{"a", 1}}, {{"a", 1}}}));
+  EXPECT_EQ(out.times(), (std::vector<Time>{Time(2000), Time(3000)}));
+}
+
+Pair Count(const std::string& key, std::optional<int64_t> value, State<int64_t>& state) {
+  state.Update(state.GetOption().value_or(0) + value.value_or(0));
+  return {key, state.Get()};
+}
+
+TEST_F(StateTest, MapWithStateCallsOnceARecord) {
+  auto counts = h_.Input<Pair>({{{"a", 1}, {"a", 2}, {"b", 5}}, {}, {{"a", 3}}}, 1)
+                    .MapWithState(StateSpec(Fn<&Count>));
+  auto out = h_.Output(counts);
+  auto all = h_.Output(counts.StateSnapshots());
+  const absl::Status status = h_.RunBatches(3);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Sorted(out.batches()), (Pairs{{{"a", 1}, {"a", 3}, {"b", 5}}, {}, {{"a", 6}}}));
+  EXPECT_EQ(Sorted(all.batches()),
+            (Pairs{{{"a", 3}, {"b", 5}}, {{"a", 3}, {"b", 5}}, {{"a", 6}, {"b", 5}}}));
+}
+
+TEST_F(StateTest, MapWithStateTakesInitialStateAndPartitions) {
+  const std::vector<Pair> known{{"a", 10}};
+  auto out = h_.Output(h_.Input<Pair>({{{"a", 1}}})
+                           .MapWithState(StateSpec(Fn<&Count>)
+                                             .InitialState(h_.context().context().Parallelize(known))
+                                             .NumPartitions(4)));
+  const absl::Status status = h_.RunBatches(1);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(out.batches(), (Pairs{{{"a", 11}}}));
+  EXPECT_EQ(out.partition_counts(), (std::vector<int>{4}));
+}
+
+TEST_F(StateTest, KeysTimeOutInTheFirstBatchAfterTheTimeout) {
+  auto out = h_.Output(
+      h_.Input<Pair>({{{"a", 1}}, {{"b", 1}}, {{"b", 1}}})
+          .MapWithState(StateSpec([](const std::string& key, std::optional<int64_t> value,
+                                     State<int64_t>& state) -> std::optional<std::string> {
+                          if (state.IsTimingOut()) return key + " is gone";
+                          state.Update(*value);
+                          return std::nullopt;
+                        }).Timeout(2s)));
+  const absl::Status status = h_.RunBatches(6);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(out.batches(), (std::vector<std::vector<std::string>>{
+                               {}, {}, {}, {"a is gone"}, {}, {"b is gone"}}));
+}
+
+TEST_F(StateTest, GenericFunctionsSayTheirState) {
+  auto stream = h_.Input<Pair>({{{"a", 1}}, {{"a", 1}}})
+                    .MapWithState<int64_t>([](const auto&, auto value, auto& state) {
+                      state.Update(state.GetOption().value_or(0) + *value);
+                    });
+  auto out = h_.Output(stream.StateSnapshots());
+  const absl::Status status = h_.RunBatches(2);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(out.batches(), (Pairs{{{"a", 1}}, {{"a", 2}}}));
+}
+
+TEST_F(StateTest, NoBatchIsLeftOutWhereWindowsHaveGaps) {
+  auto sums = h_.Input<Pair>({{{"a", 1}}, {{"a", 1}}, {{"a", 1}}, {{"a", 1}}, {{"a", 1}}, {{"a", 1}}})
+                  .UpdateStateByKey<int64_t>(Fn<&Sum>);
+  auto with_gaps = h_.Output(sums.Window(1s, 3s));
+  const absl::Status status = h_.RunBatches(6);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(with_gaps.batches(), (Pairs{{{"a", 3}}, {{"a", 6}}}));
+}
+
+TEST_F(StateTest, TumblingWindowOfStates) {
+  auto sums = h_.Input<Pair>({{{"a", 1}}, {{"a", 1}}, {{"a", 1}}, {{"a", 1}}})
+                  .UpdateStateByKey<int64_t>(Fn<&Sum>);
+  auto window = h_.Output(sums.Window(2s, 2s));
+  const absl::Status status = h_.RunBatches(4);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Sorted(window.batches()), (Pairs{{{"a", 1}, {"a", 2}}, {{"a", 3}, {"a", 4}}}));
+}
+
+TEST_F(StateTest, StateGoesOnAfterABatchThatFailed) {
+  auto in = h_.Input<Pair>({{{"a", 1}}, {{"a", -1}}, {{"a", 3}}});
+  auto checked = in.Map([](const Pair& pair) -> absl::StatusOr<Pair> {
+    if (pair.second < 0) return absl::InvalidArgumentError("negative");
+    return pair;
+  });
+  auto out = h_.Output(checked.UpdateStateByKey<int64_t>(Fn<&Sum>));
+  EXPECT_THAT(std::string(h_.RunBatches(3).message()), HasSubstr("negative"));
+  EXPECT_EQ(out.batches(), (Pairs{{{"a", 1}}, {{"a", 4}}}));
+}
+
+TEST(StateWithoutDirectoryTest, IsAnError) {
+  testing::StreamHarness h(1s);
+  h.Output(h.Input<Pair>({}).UpdateStateByKey<int64_t>(Fn<&Sum>));
+  h.Output(h.Input<Pair>({}).MapWithState(StateSpec(Fn<&Count>)));
+  const absl::Status status = h.RunBatches(1);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("UpdateStateByKey at state_node_test.cc:"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("MapWithState at state_node_test.cc:"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("Checkpoint(directory)"));
+}
+
+}  // namespace
+}  // namespace millrace
