@@ -9,6 +9,8 @@ namespace {
 
 // More attempts than one driver can launch in a century at full speed.
 constexpr int kTaskIdBits = 40;
+// Of the blocks of one streaming run.
+constexpr int kSequenceBits = 48;
 
 }  // namespace
 
@@ -36,7 +38,8 @@ void DriverCore::HandleMessage(proto::ToDriver message) {
     case proto::ToDriver::kBlockReport:
       return HandleBlockReport(worker_id, message.block_report());
     case proto::ToDriver::kReceiverEvent:
-      if (streaming_ != nullptr) streaming_->HandleReceiverEvent(worker_id, message.receiver_event());
+      if (streaming_ != nullptr)
+        streaming_->HandleReceiverEvent(worker_id, message.receiver_event());
       return;
     case proto::ToDriver::kCachedDropped:
       return data_.NoteDropped(worker_id, message.cached_dropped().partitions());
@@ -93,6 +96,9 @@ void DriverCore::HandleBlockReport(int64_t worker_id, const proto::BlockReport& 
 
 void DriverCore::SubmitJob(JobSpec spec, JobDone done) {
   if (is_stopped_) return done(absl::CancelledError("the driver has stopped"));
+  const bool is_of_stopping_run =
+      spec.batch_time_ms >= 0 && streaming_ != nullptr && streaming_->is_stopping_at_once();
+  if (is_of_stopping_run) return done(absl::CancelledError("the streaming context was stopped"));
   dag_.Submit(std::move(spec), std::move(done));
   tasks_.Dispatch();
 }
@@ -134,17 +140,21 @@ absl::StatusOr<StreamingRun*> DriverCore::BeginStreaming(StreamingSpec spec,
     return absl::FailedPreconditionError(
         "a streaming run of this application is under way; stop it first");
   }
-  const StreamingRun::Parts parts{
-      env_, workers_, data_,
-      [this] {
-        dag_.BatchEnded();
-        tasks_.Dispatch();
-      },
-      [this](const absl::Status& reason) {
-        dag_.Cancel([](const JobSpec& job) { return job.batch_time_ms >= 0; }, reason);
-        tasks_.Dispatch();
-      }};
-  streaming_ = std::make_unique<StreamingRun>(parts, std::move(spec), std::move(observer));
+  StreamingRun::Parts parts{env_,
+                            workers_,
+                            data_,
+                            streaming_count_++ << kSequenceBits,
+                            [this] {
+                              dag_.BatchEnded();
+                              tasks_.Dispatch();
+                            },
+                            [this](const absl::Status& reason) {
+                              dag_.Cancel([](const JobSpec& job) { return job.batch_time_ms >= 0; },
+                                          reason);
+                              tasks_.Dispatch();
+                            }};
+  streaming_ =
+      std::make_shared<StreamingRun>(std::move(parts), std::move(spec), std::move(observer));
   return streaming_.get();
 }
 

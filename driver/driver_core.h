@@ -88,7 +88,8 @@ class DriverCore final : public StreamingHost {
   TaskScheduler tasks_;
   DagScheduler dag_;
   absl::btree_map<int64_t, std::string> broadcasts_;
-  std::unique_ptr<StreamingRun> streaming_;  // The latest; null before the first.
+  std::shared_ptr<StreamingRun> streaming_;  // The latest; null before the first.
+  int64_t streaming_count_ = 0;
 };
 
 }  // namespace millrace::internal

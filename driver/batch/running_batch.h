@@ -2,6 +2,7 @@
 #ifndef MILLRACE_DRIVER_BATCH_RUNNING_BATCH_H_
 #define MILLRACE_DRIVER_BATCH_RUNNING_BATCH_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -11,8 +12,8 @@
 
 namespace millrace::internal {
 
-// The event loop's own, but for `generated` and `outcomes[i]`, which a job thread writes before the
-// loop hears of it.
+// The event loop's own, but for what job threads write before the loop hears of it: `generated`,
+// each job's `run` and outcome, `droppable_blocks`.
 struct RunningBatch {
   explicit RunningBatch(Time batch_time) { info.batch_time = batch_time; }
 
@@ -30,11 +31,15 @@ struct RunningBatch {
   absl::Status generation_status;
   GeneratedBatch generated;
   std::vector<absl::Status> outcomes;  // One a job.
+  // Jobs that have not begun do not.
+  std::atomic<bool> is_cancelled{false};
   BatchInfo info;
 
-  size_t next_job = 0;       // The first that no lane has taken.
+  size_t next_job = 0;  // The first that no lane has taken.
   size_t jobs_done = 0;
-  Time droppable_blocks{0};  // What BatchGraph::ClearCompleted said.
+  bool is_ending = false;    // All jobs are done and lanes have let go of it.
+  bool is_cleared = false;   // BatchGraph::ClearCompleted has been called.
+  Time droppable_blocks{0};  // What it said.
   int64_t submitted_micros = 0;
   int64_t started_micros = 0;
 };

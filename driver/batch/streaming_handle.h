@@ -27,8 +27,8 @@ struct ReceiverSpec {
   std::string params;         // Its encoded arguments.
   StorageLevel storage_level = StorageLevel::kMemoryAndDisk2;
   std::string preferred_host;
-  std::string name;           // "SocketTextReceiver-0"
-  std::string label;          // "SocketTextStream at wc.cc:12"
+  std::string name;   // "SocketTextReceiver-0"
+  std::string label;  // "SocketTextStream at wc.cc:12"
 };
 
 // A received block that a batch was given.
@@ -54,16 +54,18 @@ struct BatchJob {
 };
 
 struct GeneratedBatch {
-  std::vector<BatchJob> jobs;                    // In declaration order.
-  std::map<int, StreamInputInfo> input_infos;    // Of streams without a receiver.
+  std::vector<BatchJob> jobs;                  // In declaration order.
+  std::map<int, StreamInputInfo> input_infos;  // Of streams without a receiver.
 };
 
-// The graph of streams. All calls come from job threads, one at a time.
+// The graph of streams. Calls come from job threads: GenerateJobs one at a time, but ClearCompleted
+// also while another batch is generated or cleared.
 class BatchGraph {
  public:
   virtual ~BatchGraph() = default;
   // Makes the batch's data sets. Batch times come in rising order; each is asked for once.
-  virtual absl::StatusOr<GeneratedBatch> GenerateJobs(Time batch_time, const BatchBlocks& blocks) = 0;
+  virtual absl::StatusOr<GeneratedBatch> GenerateJobs(Time batch_time,
+                                                      const BatchBlocks& blocks) = 0;
   // The batch ended (whatever its outcome): drop what no later batch needs. Returns the time up to
   // which (inclusive) received blocks may be dropped.
   virtual Time ClearCompleted(Time batch_time) = 0;
@@ -89,7 +91,7 @@ struct StreamingSpec {
 };
 
 struct StreamingResult {
-  absl::Status status;      // The latest reported error (failed job or generation), else OK.
+  absl::Status status;  // The latest reported error (failed job or generation), else OK.
   bool stopped = false;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "glog/logging.h"
 
 namespace millrace::internal {
 namespace {
@@ -13,21 +14,12 @@ namespace {
 constexpr int64_t kMicrosPerMilli = 1000;
 // A receiver that does not answer at a batch's end holds the batch up no longer than this.
 constexpr int64_t kCutDeadlineMicrosMax = 50'000;
-// And at an immediate stop.
+// What an immediate stop waits for: receivers to end, and jobs that were cancelled to return.
 constexpr int64_t kReceiverStopMicrosMax = 10'000'000;
+constexpr int64_t kJobStopMicrosMax = 2'000'000;
 constexpr int64_t kDefaultStopIntervals = 10;
 
-std::map<int, StreamInputInfo> ReceiverInputs(const BatchBlocks& blocks) {
-  std::map<int, StreamInputInfo> inputs;
-  for (const auto& [stream_id, stream_blocks] : blocks) {
-    StreamInputInfo& input = inputs[static_cast<int>(stream_id)];
-    input.stream_id = static_cast<int>(stream_id);
-    for (const ReceivedBlock& block : stream_blocks) {
-      input.num_records += std::max<int64_t>(0, block.record_count);
-    }
-  }
-  return inputs;
-}
+absl::Status StoppedError() { return absl::CancelledError("the streaming context was stopped"); }
 
 // What a user's function threw, as an error.
 template <class F>
@@ -41,6 +33,12 @@ absl::Status Guarded(const std::string& what, F f) {
   }
 }
 
+absl::Status OfBatch(Time batch_time, const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat("batch ", batch_time.ms(), " ms: ", status.message()));
+}
+
 }  // namespace
 
 StreamingRun::StreamingRun(Parts parts, StreamingSpec spec, Observer observer)
@@ -50,9 +48,11 @@ StreamingRun::StreamingRun(Parts parts, StreamingSpec spec, Observer observer)
       cancel_jobs_(std::move(parts.cancel_jobs)),
       spec_(std::move(spec)),
       observer_(std::move(observer)),
-      bus_(env_),
-      receivers_(env_, parts.workers, data_.blocks, bus_, spec_,
-                 RateController::InitialRate(spec_)),
+      bus_(std::make_shared<ListenerBus>(env_)),
+      reporter_(env_, *bus_),
+      receivers_(env_, parts.workers, data_.blocks, *bus_, spec_,
+                 {.initial_rate = RateController::InitialRate(spec_),
+                  .first_sequence = parts.first_sequence}),
       ticker_(env_, spec_.batch_interval, [this](Time batch_time) { OnTick(batch_time); }),
       free_lanes_(std::max(1, spec_.concurrent_jobs)) {}
 
@@ -65,198 +65,199 @@ absl::Status StreamingRun::Start() {
     }
   }
   is_started_ = true;
-  bus_.Post([time = Now()](StreamingListener& listener) { listener.OnStreamingStarted(time); });
+  const Time now(env_.NowMicros() / kMicrosPerMilli);
+  bus_->Post([now](StreamingListener& listener) { listener.OnStreamingStarted(now); });
   receivers_.Start();
   ticker_.Start();
   return absl::OkStatus();
 }
 
-Time StreamingRun::Now() const { return Time(env_.NowMicros() / kMicrosPerMilli); }
-
 // ---------------------------------------------------------------------------------------------
-// Generation.
+// Blocks. They are cut and allocated at the tick, however far behind the generation is: so a batch
+// holds what was received in its interval.
 
 void StreamingRun::OnTick(Time batch_time) {
   ticks_.push_back(batch_time);
-  GenerateNext();
+  CutNext();
 }
 
-void StreamingRun::GenerateNext() {
-  if (is_generating_ || ticks_.empty()) return;
-  is_generating_ = true;
-  auto batch = std::make_shared<RunningBatch>(ticks_.front());
+void StreamingRun::CutNext() {
+  if (is_cutting_ || ticks_.empty()) return;
+  is_cutting_ = true;
+  const auto batch = std::make_shared<RunningBatch>(ticks_.front());
   ticks_.pop_front();
   unfinished_.emplace(batch->time(), batch);
   const int64_t deadline_micros =
       std::min<int64_t>(spec_.batch_interval.count() * kMicrosPerMilli / 2, kCutDeadlineMicrosMax);
-  receivers_.CutForBatch(batch->time(), deadline_micros, [this, batch] { Allocate(batch); });
+  receivers_.CutForBatch(batch->time(), deadline_micros, [this, batch] { OnCut(batch); });
 }
 
-void StreamingRun::Allocate(const BatchRef& batch) {
-  batch->blocks = receivers_.blocks().AllocateBlocksToBatch(batch->time());
+void StreamingRun::OnCut(const BatchRef& batch) {
+  is_cutting_ = false;
+  if (is_stopped_) return;
+  if (is_stopping_at_once_) {
+    Complete(batch);
+  } else {
+    batch->blocks = receivers_.blocks().AllocateBlocksToBatch(batch->time());
+    allocated_.push_back(batch);
+    GenerateNext();
+  }
+  CutNext();
+  ContinueStop();
+}
+
+// ---------------------------------------------------------------------------------------------
+// Generation.
+
+void StreamingRun::GenerateNext() {
+  if (is_generating_ || allocated_.empty()) return;
+  is_generating_ = true;
+  const BatchRef batch = std::move(allocated_.front());
+  allocated_.pop_front();
   Generate(batch);
 }
 
 void StreamingRun::Generate(const BatchRef& batch) {
-  const bool runs_on = spec_.concurrent_jobs <= 1 && queue_.empty() && free_lanes_ > 0;
+  const bool runs_on = RunsWholeBatches() && queue_.empty() && free_lanes_ > 0;
   if (runs_on) --free_lanes_;
   env_.RunJob(
-      [this, batch, runs_on] {
-        GenerateOn(*spec_.graph, *batch);
+      [self = shared_from_this(), batch, runs_on] {
+        GenerateOn(*self->spec_.graph, *batch);
         const size_t jobs = batch->generated.jobs.size();
-        if (jobs == 0) batch->droppable_blocks = spec_.graph->ClearCompleted(batch->time());
+        if (jobs == 0) Clear(*self->spec_.graph, *batch);
         if (!runs_on) return;
         // The next batch may be generated while this one's jobs run.
-        env_.Post([this, batch] { OnGenerated(batch, /*runs_already=*/true); });
-        if (jobs > 0) RunJobs(batch, 0, jobs);
+        self->env_.Post([self, batch] { self->OnGenerated(batch, /*runs_already=*/true); });
+        if (jobs > 0) self->RunJobs(batch, 0, jobs);
       },
-      [this, batch, runs_on] {
-        if (!runs_on) return OnGenerated(batch, /*runs_already=*/false);
-        ++free_lanes_;
-        if (!batch->generated.jobs.empty()) OnJobsDone(batch);
-        FillLanes();
+      [self = shared_from_this(), batch, runs_on] {
+        if (runs_on) {
+          self->OnLaneDone(batch);
+        } else {
+          self->OnGenerated(batch, /*runs_already=*/false);
+        }
       });
 }
 
 // On a job thread.
 void StreamingRun::GenerateOn(BatchGraph& graph, RunningBatch& batch) {
-  batch.generation_status =
-      Guarded(absl::StrCat("making the jobs of batch ", batch.time().ms(), " ms"), [&] {
-        absl::StatusOr<GeneratedBatch> generated = graph.GenerateJobs(batch.time(), batch.blocks);
-        if (!generated.ok()) return generated.status();
-        batch.generated = *std::move(generated);
-        return absl::OkStatus();
-      });
+  batch.generation_status = Guarded("making its jobs", [&] {
+    absl::StatusOr<GeneratedBatch> generated = graph.GenerateJobs(batch.time(), batch.blocks);
+    if (!generated.ok()) return generated.status();
+    batch.generated = *std::move(generated);
+    return absl::OkStatus();
+  });
   batch.outcomes.resize(batch.generated.jobs.size());
 }
 
 void StreamingRun::OnGenerated(const BatchRef& batch, bool runs_already) {
+  if (is_stopped_) return;
   is_generating_ = false;
-  if (batch->generated.jobs.empty()) {
+  const size_t jobs = batch->generated.jobs.size();
+  if (jobs == 0) {
+    if (!runs_already) Complete(batch);  // Else when its lane is done.
+  } else if (runs_already) {
+    reporter_.Submitted(*batch);
+    reporter_.Begun(*batch);
+    reporter_.JobStarted(*batch, 0);
+    batch->next_job = jobs;
+  } else if (is_stopping_at_once_) {
     Complete(batch);
   } else {
-    Submit(batch);
-    if (runs_already) {
-      BeginBatch(*batch);
-      OnJobStarted(*batch, 0);
-      batch->next_job = batch->generated.jobs.size();
-    } else if (is_stopping_at_once_) {
-      Complete(batch);
-    } else {
-      queue_.push_back(batch);
-      FillLanes();
-    }
+    reporter_.Submitted(*batch);
+    queue_.push_back(batch);
+    FillLanes();
   }
   GenerateNext();
+  ContinueStop();
 }
 
 // ---------------------------------------------------------------------------------------------
-// Running.
-
-void StreamingRun::Submit(const BatchRef& batch) {
-  BatchInfo& info = batch->info;
-  info.stream_id_to_input_info = ReceiverInputs(batch->blocks);
-  info.stream_id_to_input_info.merge(batch->generated.input_infos);
-  info.submission_time = Now();
-  batch->submitted_micros = env_.MonotonicMicros();
-  for (const BatchJob& job : batch->generated.jobs) {
-    OutputOperationInfo& output = info.output_operation_infos[job.output_op_id];
-    output.batch_time = info.batch_time;
-    output.id = job.output_op_id;
-    output.name = job.name;
-    output.description = job.description;
-  }
-  bus_.Post([info](StreamingListener& listener) { listener.OnBatchSubmitted(info); });
-}
+// Running. A lane takes a whole batch where batches run one at a time, else one job.
 
 void StreamingRun::FillLanes() {
   while (free_lanes_ > 0 && !queue_.empty()) {
     const BatchRef batch = queue_.front();
     const size_t jobs = batch->generated.jobs.size();
     const size_t first = batch->next_job;
-    const size_t end = spec_.concurrent_jobs <= 1 ? jobs : first + 1;
+    const size_t end = RunsWholeBatches() ? jobs : first + 1;
     batch->next_job = end;
     if (end == jobs) queue_.pop_front();
     --free_lanes_;
-    if (first == 0) BeginBatch(*batch);
-    OnJobStarted(*batch, first);
-    env_.RunJob([this, batch, first, end] { RunJobs(batch, first, end); },
-                [this, batch, end] {
-                  ++free_lanes_;
-                  if (spec_.concurrent_jobs <= 1) {
-                    OnJobsDone(batch);
-                  } else {
-                    OnJobDone(*batch, end - 1);
-                    if (batch->jobs_done == batch->generated.jobs.size()) OnJobsDone(batch);
-                  }
-                  FillLanes();
-                });
+    if (first == 0) reporter_.Begun(*batch);
+    reporter_.JobStarted(*batch, first);
+    env_.RunJob(
+        [self = shared_from_this(), batch, first, end] { self->RunJobs(batch, first, end); },
+        [self = shared_from_this(), batch] { self->OnLaneDone(batch); });
   }
 }
 
-// On a job thread. The loop hears of the last job's end by the closure's own.
+// On a job thread. What a job has captured is let go of here, too: it is the user's.
 void StreamingRun::RunJobs(const BatchRef& batch, size_t first, size_t end) {
   for (size_t i = first; i < end; ++i) {
-    const BatchJob& job = batch->generated.jobs[i];
-    batch->outcomes[i] = Guarded(job.description, job.run);
-    if (i + 1 == end) break;
-    env_.Post([this, batch, i] {
-      OnJobDone(*batch, i);
-      OnJobStarted(*batch, i + 1);
+    BatchJob& job = batch->generated.jobs[i];
+    auto run = std::move(job.run);
+    batch->outcomes[i] =
+        batch->is_cancelled.load() ? StoppedError() : Guarded(job.description, run);
+    run = nullptr;
+    env_.Post([self = shared_from_this(), batch, i, starts_next = i + 1 < end] {
+      self->OnJobDone(batch, i, starts_next);
     });
   }
-  // With several lanes nobody knows here who is last.
-  if (spec_.concurrent_jobs <= 1) batch->droppable_blocks = spec_.graph->ClearCompleted(batch->time());
+  // The batch is over for its listeners by now; its clean-up does not count.
+  if (first == 0 && end == batch->generated.jobs.size()) Clear(*spec_.graph, *batch);
 }
 
-void StreamingRun::BeginBatch(RunningBatch& batch) {
-  batch.info.processing_start_time = Now();
-  batch.started_micros = env_.MonotonicMicros();
-  batch.info.precise_scheduling_delay =
-      std::chrono::microseconds(batch.started_micros - batch.submitted_micros);
-  bus_.Post([info = batch.info](StreamingListener& listener) { listener.OnBatchStarted(info); });
+// On a job thread.
+void StreamingRun::Clear(BatchGraph& graph, RunningBatch& batch) {
+  batch.droppable_blocks = graph.ClearCompleted(batch.time());
+  batch.is_cleared = true;
 }
 
-void StreamingRun::OnJobStarted(RunningBatch& batch, size_t job) {
-  OutputOperationInfo& output =
-      batch.info.output_operation_infos[batch.generated.jobs[job].output_op_id];
-  output.start_time = Now();
-  bus_.Post([output](StreamingListener& listener) { listener.OnOutputOperationStarted(output); });
-}
-
-void StreamingRun::OnJobDone(RunningBatch& batch, size_t job) {
-  OutputOperationInfo& output =
-      batch.info.output_operation_infos[batch.generated.jobs[job].output_op_id];
-  output.end_time = Now();
-  if (!batch.outcomes[job].ok()) output.failure_reason = batch.outcomes[job].ToString();
-  ++batch.jobs_done;
-  bus_.Post([output](StreamingListener& listener) { listener.OnOutputOperationCompleted(output); });
-}
-
-void StreamingRun::OnJobsDone(const BatchRef& batch) {
-  const size_t jobs = batch->generated.jobs.size();
-  if (batch->jobs_done < jobs) OnJobDone(*batch, jobs - 1);
-  batch->info.processing_end_time = Now();
-  batch->info.precise_processing_delay =
-      std::chrono::microseconds(env_.MonotonicMicros() - batch->started_micros);
-  bus_.Post([info = batch->info](StreamingListener& listener) { listener.OnBatchCompleted(info); });
+void StreamingRun::OnJobDone(const BatchRef& batch, size_t job, bool starts_next) {
+  if (is_stopped_) return;
+  reporter_.JobDone(*batch, job);
+  if (starts_next) reporter_.JobStarted(*batch, job + 1);
+  if (++batch->jobs_done < batch->generated.jobs.size()) return;
+  reporter_.Completed(*batch);
   UpdateRates(*batch);
-  if (spec_.concurrent_jobs <= 1) return Complete(batch);
-  env_.RunJob(
-      [this, batch] {
-        batch->droppable_blocks = spec_.graph->ClearCompleted(batch->time());
-      },
-      [this, batch] { Complete(batch); });
+}
+
+void StreamingRun::OnLaneDone(const BatchRef& batch) {
+  ++free_lanes_;
+  if (is_stopped_) return;
+  const bool is_over = batch->jobs_done == batch->generated.jobs.size();
+  if (is_over && !std::exchange(batch->is_ending, true)) {
+    if (batch->is_cleared) {
+      Complete(batch);
+    } else {
+      env_.RunJob([self = shared_from_this(), batch] { Clear(*self->spec_.graph, *batch); },
+                  [self = shared_from_this(), batch] { self->Complete(batch); });
+    }
+  }
+  FillLanes();
 }
 
 void StreamingRun::Complete(const BatchRef& batch) {
+  if (is_stopped_) return;
   unfinished_.erase(batch->time());
-  data_.DropBlocks(receivers_.blocks().ForgetBatches(batch->droppable_blocks));
+  DropBlocks(batch->droppable_blocks);
   batch_ended_();
-  const absl::Status status = batch->status();
-  if (!status.ok()) observer_.error(status);
+  const absl::Status status = OfBatch(batch->time(), batch->status());
+  const bool was_cut_short = is_stopping_at_once_ && absl::IsCancelled(status);
+  if (!status.ok() && !was_cut_short) observer_.error(status);
   observer_.batch_completed(batch->time(), status);
   ContinueStop();
+}
+
+// A batch that still runs keeps what it reads, also when a later one ends before it.
+void StreamingRun::DropBlocks(Time droppable) {
+  droppable_blocks_ = std::max(droppable_blocks_, droppable);
+  Time until = droppable_blocks_;
+  if (!unfinished_.empty()) {
+    until = std::min(until, unfinished_.begin()->first - std::chrono::milliseconds(1));
+  }
+  data_.DropBlocks(receivers_.blocks().ForgetBatches(until));
 }
 
 void StreamingRun::UpdateRates(const RunningBatch& batch) {
@@ -281,15 +282,22 @@ void StreamingRun::Stop(bool graceful) {
   const int64_t timeout_ms = spec_.graceful_stop_timeout.count() > 0
                                  ? spec_.graceful_stop_timeout.count()
                                  : kDefaultStopIntervals * spec_.batch_interval.count();
-  stop_timer_ = env_.After(timeout_ms * kMicrosPerMilli, [this] {
+  stop_timer_ = env_.After(timeout_ms * kMicrosPerMilli, [this, timeout_ms] {
     stop_timer_ = kNoTimer;
+    const absl::Status error = absl::DeadlineExceededError(
+        absl::StrCat("the graceful stop took over ", timeout_ms, " ms (", unfinished_.size(),
+                     " batches had not ended), so the streaming context was stopped at once; see "
+                     "millrace.streaming.gracefulStopTimeout"));
+    LOG(ERROR) << error.message();
+    observer_.error(error);
     StopAtOnce();
   });
+  StopReceivers();
+}
+
+void StreamingRun::StopReceivers() {
   receivers_.Stop([this] {
     receivers_stopped_ = true;
-    ticker_.Stop();
-    // The last batch need not wait for its tick: nothing more can come for it.
-    if (is_started_ && receivers_.blocks().has_unallocated_blocks()) OnTick(ticker_.next_time());
     ContinueStop();
   });
 }
@@ -306,32 +314,47 @@ void StreamingRun::StopAtOnce() {
     receivers_stopped_ = true;
     ContinueStop();
   });
-  cancel_jobs_(absl::CancelledError("the streaming context was stopped"));
+  job_timer_ = env_.After(kJobStopMicrosMax, [this] {
+    job_timer_ = kNoTimer;
+    jobs_are_overdue_ = true;
+    ContinueStop();
+  });
+  for (const auto& [batch_time, batch] : unfinished_) batch->is_cancelled.store(true);
+  cancel_jobs_(StoppedError());
   // Batches that no lane has begun end here; those that have end with their lanes.
+  for (const BatchRef& batch : std::exchange(allocated_, {})) Complete(batch);
   for (const BatchRef& batch : std::exchange(queue_, {})) {
     if (batch->next_job == 0) Complete(batch);
   }
-  if (!was_stopping) {
-    receivers_.Stop([this] {
-      receivers_stopped_ = true;
-      ContinueStop();
-    });
-  }
+  if (!was_stopping) StopReceivers();
   ContinueStop();
 }
 
+// A graceful stop ends with the tick that takes the last blocks: a batch ahead of its time would
+// meet its namesake in the next run of the application. Empty batches are not waited for.
 void StreamingRun::ContinueStop() {
   if (!is_stopping_ || is_stopped_ || !receivers_stopped_) return;
-  if (is_generating_ || !ticks_.empty() || !unfinished_.empty()) return;
+  const bool needs_tick =
+      !is_stopping_at_once_ && is_started_ && receivers_.blocks().has_unallocated_blocks();
+  if (needs_tick) return;
+  ticker_.Stop();
+  const bool is_busy = is_cutting_ || is_generating_ || !ticks_.empty() || !unfinished_.empty();
+  if (is_busy && !jobs_are_overdue_) return;
   FinishStop();
 }
 
 void StreamingRun::FinishStop() {
   is_stopped_ = true;
   env_.Cancel(std::exchange(stop_timer_, kNoTimer));
+  env_.Cancel(std::exchange(job_timer_, kNoTimer));
+  unfinished_.clear();
+  queue_.clear();
   data_.DropBlocks(receivers_.blocks().ForgetAll());
-  bus_.Stop([this] { observer_.stopped(); });
+  batch_ended_();
+  bus_->Stop([self = shared_from_this()] { self->observer_.stopped(); });
 }
+
+// ---------------------------------------------------------------------------------------------
 
 void StreamingRun::HandleBlockReport(int64_t worker_id, const proto::BlockReport& report) {
   receivers_.HandleBlockReport(worker_id, report);

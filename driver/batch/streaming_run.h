@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "common/env/env.h"
+#include "driver/batch/batch_reporter.h"
 #include "driver/batch/batch_ticker.h"
 #include "driver/batch/running_batch.h"
 #include "driver/batch/streaming_handle.h"
@@ -29,13 +30,15 @@ namespace millrace::internal {
 //
 // Threads: the driver core's event loop. Graph functions and jobs run on job threads.
 // Invariants: (1) every tick's batch is generated, in order; (2) a batch ends whatever becomes of
-// its jobs, and what it held is dropped; (3) after `stopped` nothing runs.
-class StreamingRun {
+// its jobs, and what it held is dropped; (3) after `stopped` nothing is told any more.
+class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
  public:
   struct Parts {
     Env& env;
     WorkerRegistry& workers;
     WorkerData& data;
+    // Where the numbers of its blocks begin; what earlier runs have received stays below.
+    int64_t first_sequence = 0;
     // A batch has ended (DagScheduler::BatchEnded), and: cancel all jobs of batches.
     std::function<void()> batch_ended;
     std::function<void(const absl::Status&)> cancel_jobs;
@@ -51,13 +54,15 @@ class StreamingRun {
   StreamingRun(const StreamingRun&) = delete;
   StreamingRun& operator=(const StreamingRun&) = delete;
 
-  ListenerBus& bus() { return bus_; }
+  ListenerBus& bus() { return *bus_; }
 
   // InvalidArgument: senseless rate settings; nothing has started then.
   absl::Status Start();
   // Graceful first and at once later is fine.
   void Stop(bool graceful);
   bool is_stopped() const { return is_stopped_; }
+  // Jobs of its batches are refused.
+  bool is_stopping_at_once() const { return is_stopping_at_once_; }
 
   void HandleBlockReport(int64_t worker_id, const proto::BlockReport& report);
   void HandleReceiverEvent(int64_t worker_id, const proto::ReceiverEvent& event);
@@ -72,30 +77,33 @@ class StreamingRun {
  private:
   using BatchRef = std::shared_ptr<RunningBatch>;
 
+  // Blocks.
   void OnTick(Time batch_time);
+  void CutNext();
+  void OnCut(const BatchRef& batch);
   // Generation.
   void GenerateNext();
-  void Allocate(const BatchRef& batch);
   void Generate(const BatchRef& batch);
   void OnGenerated(const BatchRef& batch, bool runs_already);
   // Running.
-  void Submit(const BatchRef& batch);
   void FillLanes();
-  void BeginBatch(RunningBatch& batch);
-  void RunJobs(const BatchRef& batch, size_t first, size_t end);
-  void OnJobsDone(const BatchRef& batch);
-  void OnJobStarted(RunningBatch& batch, size_t job);
-  void OnJobDone(RunningBatch& batch, size_t job);
+  void OnLaneDone(const BatchRef& batch);
+  void OnJobDone(const BatchRef& batch, size_t job, bool starts_next);
   void Complete(const BatchRef& batch);
+  void DropBlocks(Time droppable);
   void UpdateRates(const RunningBatch& batch);
   // Stopping.
+  void StopReceivers();
   void StopAtOnce();
   void ContinueStop();
   void FinishStop();
 
+  // On job threads.
   static void GenerateOn(BatchGraph& graph, RunningBatch& batch);
-  static absl::Status RunJob(const BatchJob& job);
-  Time Now() const;
+  void RunJobs(const BatchRef& batch, size_t first, size_t end);
+  static void Clear(BatchGraph& graph, RunningBatch& batch);
+
+  bool RunsWholeBatches() const { return spec_.concurrent_jobs <= 1; }
 
   Env& env_;
   WorkerData& data_;
@@ -103,23 +111,30 @@ class StreamingRun {
   const std::function<void(const absl::Status&)> cancel_jobs_;
   const StreamingSpec spec_;
   const Observer observer_;
-  ListenerBus bus_;
+  // Deliveries under way may outlive the run.
+  const std::shared_ptr<ListenerBus> bus_;
+  BatchReporter reporter_;
   ReceiverTracker receivers_;
   BatchTicker ticker_;
   std::map<int64_t, RateController> rate_controllers_;  // By stream.
 
-  std::deque<Time> ticks_;                 // Not yet generated.
+  std::deque<Time> ticks_;  // Whose blocks have not been cut yet.
+  bool is_cutting_ = false;
+  std::deque<BatchRef> allocated_;  // With their blocks, not yet generated.
   bool is_generating_ = false;
-  std::deque<BatchRef> queue_;             // With jobs that no lane has taken, in time order.
-  int free_lanes_;                         // Of `concurrent_jobs`.
-  std::map<Time, BatchRef> unfinished_;    // From the tick's turn on until the batch has ended.
+  std::deque<BatchRef> queue_;           // With jobs that no lane has taken, in time order.
+  int free_lanes_;                       // Of `concurrent_jobs`.
+  std::map<Time, BatchRef> unfinished_;  // From the cut on until the batch has ended.
+  Time droppable_blocks_{0};             // The latest that the graph allowed.
 
   bool is_started_ = false;
   bool is_stopping_ = false;
   bool is_stopping_at_once_ = false;
   bool receivers_stopped_ = false;
+  bool jobs_are_overdue_ = false;  // A stop waits for them no longer.
   bool is_stopped_ = false;
   TimerId stop_timer_ = kNoTimer;
+  TimerId job_timer_ = kNoTimer;
 };
 
 }  // namespace millrace::internal

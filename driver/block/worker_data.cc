@@ -9,8 +9,8 @@ using CachedList = google::protobuf::RepeatedPtrField<proto::CachedBinding>;
 
 void WorkerData::NoteCached(int64_t worker_id, const CachedList& partitions) {
   for (const proto::CachedBinding& partition : partitions) {
-    const bool is_known = cached.Add(partition.rdd_id(), static_cast<int>(partition.partition()),
-                                     worker_id);
+    const bool is_known =
+        cached.Add(partition.rdd_id(), static_cast<int>(partition.partition()), worker_id);
     if (!is_known) SendDropRdd(worker_id, partition.rdd_id());
   }
 }

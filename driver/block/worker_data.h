@@ -27,7 +27,8 @@ class WorkerData {
   StateTracker states;
 
   // A task has put partitions into its worker's block store.
-  void NoteCached(int64_t worker_id, const google::protobuf::RepeatedPtrField<proto::CachedBinding>& partitions);
+  void NoteCached(int64_t worker_id,
+                  const google::protobuf::RepeatedPtrField<proto::CachedBinding>& partitions);
   // The block store has let them go.
   void NoteDropped(int64_t worker_id,
                    const google::protobuf::RepeatedPtrField<proto::CachedBinding>& partitions);

@@ -23,9 +23,9 @@ struct Worker {
   // Slots minus the tasks that hold one; below zero while tasks that were launched ahead of their
   // inputs have got them and more run than there are slots.
   int free_slots = 0;
-  int tasks_ahead = 0;                          // Launched ahead of their inputs; hold no slot.
-  absl::flat_hash_set<uint64_t> known_plans;    // Digests that were registered there.
-  proto::ToWorker launches;                     // Collected while the scheduler dispatches.
+  int tasks_ahead = 0;                        // Launched ahead of their inputs; hold no slot.
+  absl::flat_hash_set<uint64_t> known_plans;  // Digests that were registered there.
+  proto::ToWorker launches;                   // Collected while the scheduler dispatches.
 };
 
 // Threads: the driver core's event loop.

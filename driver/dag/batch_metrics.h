@@ -25,8 +25,8 @@ struct StageReport {
   int64_t job_id = 0;
   std::string label;
   int task_count = 0;
-  int64_t run_micros = 0;             // Of all tasks together.
-  int64_t wait_micros = 0;            // Between arrival at the worker and the start.
+  int64_t run_micros = 0;   // Of all tasks together.
+  int64_t wait_micros = 0;  // Between arrival at the worker and the start.
   int64_t shuffle_bytes_written = 0;
   std::vector<OperatorReport> operators;
 };

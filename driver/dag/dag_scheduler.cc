@@ -111,8 +111,8 @@ void DagScheduler::Cancel(absl::FunctionRef<bool(const JobSpec&)> which,
 
 DagScheduler::StageRef DagScheduler::NewStage(StageKind kind, RddRef rdd,
                                               std::vector<int> partitions, const Job& job) {
-  auto stage = std::make_shared<Stage>(*this, kind, ++last_stage_id_, std::move(rdd),
-                                       std::move(partitions));
+  auto stage =
+      std::make_shared<Stage>(*this, kind, ++last_stage_id_, std::move(rdd), std::move(partitions));
   stage->job_id = job.id;
   stage->batch_time_ms = job.spec.batch_time_ms;
   const bool writes_files =
@@ -128,10 +128,9 @@ DagScheduler::StageRef DagScheduler::MapStageOf(const Dependency& dependency, co
   if (data_.shuffles.IsComplete(shuffle.shuffle_id)) return nullptr;
   const auto known = map_stages_.find(shuffle.shuffle_id);
   if (known != map_stages_.end()) return known->second->Ref();
-  const int64_t place =
-      workers_.count() == 1 ? workers_.all()[0]->id : MapOutputTracker::kUnplaced;
-  data_.shuffles.Register(shuffle.shuffle_id, dependency.parent->num_partitions,
-                          shuffle.num_reduce, place);
+  const int64_t place = workers_.count() == 1 ? workers_.all()[0]->id : MapOutputTracker::kUnplaced;
+  data_.shuffles.Register(shuffle.shuffle_id, dependency.parent->num_partitions, shuffle.num_reduce,
+                          place);
   const StageRef stage = NewStage(StageKind::kShuffleMap, dependency.parent,
                                   data_.shuffles.MissingMaps(shuffle.shuffle_id), job);
   stage->shuffle = dependency.shuffle;
@@ -359,13 +358,13 @@ absl::Status DagScheduler::BeginStateUpdate(Stage& stage, bool& must_wait) {
   const int64_t committed = data_.states.LastCommitted(update.state_id);
   if (data_.states.IsLost(update.state_id)) {
     return absl::DataLossError(absl::StrCat(
-        stage.rdd->op->label, ": a worker was lost with partitions of its state, of which there is ",
-        "no checkpoint"));
+        stage.rdd->op->label,
+        ": a worker was lost with partitions of its state, of which there is ", "no checkpoint"));
   }
   if (committed >= update.batch_time_ms) {
-    return absl::DataLossError(absl::StrCat(
-        stage.rdd->op->label, ": what the update of batch ", update.batch_time_ms,
-        " ms put out is no longer kept, and the update cannot be made twice"));
+    return absl::DataLossError(
+        absl::StrCat(stage.rdd->op->label, ": what the update of batch ", update.batch_time_ms,
+                     " ms put out is no longer kept, and the update cannot be made twice"));
   }
   const bool earlier_may_come = update.previous_time_ms > committed && is_unfinished_ != nullptr &&
                                 is_unfinished_(update.previous_time_ms);

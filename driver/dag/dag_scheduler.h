@@ -144,12 +144,12 @@ class DagScheduler final : public StageOwner {
   int64_t last_job_id_ = 0;
   int64_t last_stage_id_ = 0;
   absl::btree_map<int64_t, std::unique_ptr<Job>> jobs_;
-  std::vector<int64_t> waiting_jobs_;                        // For a worker, or to begin again.
-  absl::flat_hash_map<int64_t, StageRef> stages_;            // In flight, by id.
-  absl::flat_hash_map<int64_t, Stage*> map_stages_;          // By shuffle.
-  absl::flat_hash_map<int64_t, Stage*> state_stages_;        // By data set.
-  absl::flat_hash_map<int64_t, Stage*> claims_;              // By data set that is being kept.
-  std::vector<StageRef> state_waits_;                        // For their turn to update a state.
+  std::vector<int64_t> waiting_jobs_;                  // For a worker, or to begin again.
+  absl::flat_hash_map<int64_t, StageRef> stages_;      // In flight, by id.
+  absl::flat_hash_map<int64_t, Stage*> map_stages_;    // By shuffle.
+  absl::flat_hash_map<int64_t, Stage*> state_stages_;  // By data set.
+  absl::flat_hash_map<int64_t, Stage*> claims_;        // By data set that is being kept.
+  std::vector<StageRef> state_waits_;                  // For their turn to update a state.
 };
 
 }  // namespace millrace::internal

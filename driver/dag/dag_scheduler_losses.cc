@@ -75,9 +75,8 @@ void DagScheduler::RecomputeLost(Stage& stage, int index) {
   }
   stage.lost_tasks.push_back(index);
   const std::vector<StageRef> inputs = stage.inputs;
-  const bool is_circle = std::any_of(inputs.begin(), inputs.end(), [&](const StageRef& input) {
-    return Reaches(*input, stage);
-  });
+  const bool is_circle = std::any_of(inputs.begin(), inputs.end(),
+                                     [&](const StageRef& input) { return Reaches(*input, stage); });
   if (is_circle) StopSharing();
   for (const StageRef& input : inputs) {
     AttachJobs(stage, *input);

@@ -32,8 +32,8 @@ class PlanWriter {
     out.set_label(*op.label);
     out.set_binding(static_cast<proto::BindingKind>(node.binding));
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      const bool repeats = !node.choice.empty() &&
-                           node.choice[i] != static_cast<uint32_t>(out.inputs_size());
+      const bool repeats =
+          !node.choice.empty() && node.choice[i] != static_cast<uint32_t>(out.inputs_size());
       if (repeats) continue;
       out.add_inputs(index_of_.at(tree_.nodes()[static_cast<size_t>(node.inputs[i])].digest));
     }

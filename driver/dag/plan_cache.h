@@ -14,7 +14,7 @@ namespace millrace::internal {
 
 // A StagePlan, ready to be registered at workers. Immutable, shared by the stages that run it.
 struct Plan {
-  uint64_t digest = 0;              // xxh3 of `bytes`; what tasks name.
+  uint64_t digest = 0;  // xxh3 of `bytes`; what tasks name.
   std::string bytes;
   std::vector<std::string> labels;  // By plan node.
 };

@@ -55,9 +55,9 @@ class Stage final : public TaskSet {
  public:
   enum class Phase : uint8_t {
     kNew,
-    kWaiting,    // Planned; for other stages, or for its turn to update a state.
+    kWaiting,  // Planned; for other stages, or for its turn to update a state.
     kSubmitted,
-    kEnded,      // Complete, or given up.
+    kEnded,  // Complete, or given up.
   };
 
   Stage(StageOwner& owner, StageKind kind, int64_t id, RddRef rdd, std::vector<int> partitions)
@@ -80,13 +80,13 @@ class Stage final : public TaskSet {
   int64_t batch_time_ms = -1;
 
   Phase phase = Phase::kNew;
-  int unfinished_count;                // Tasks.
-  absl::InlinedVector<Job*, 1> jobs;   // That need it; a result stage has one.
+  int unfinished_count;               // Tasks.
+  absl::InlinedVector<Job*, 1> jobs;  // That need it; a result stage has one.
 
   // The graph of stages in flight. What stands in a wait list has this stage in `dependents`.
-  std::vector<std::shared_ptr<Stage>> inputs;    // Of the latest variant, not complete when planned.
+  std::vector<std::shared_ptr<Stage>> inputs;  // Of the latest variant, not complete when planned.
   absl::InlinedVector<Stage*, 2> shuffle_waits;  // Map stages: tasks may be sent ahead of them.
-  std::vector<Stage*> hard_waits;                 // Nothing is launched before they have ended.
+  std::vector<Stage*> hard_waits;                // Nothing is launched before they have ended.
   std::vector<Stage*> dependents;
   bool replan_after_wait = false;
   std::vector<int> lost_tasks;  // To launch again after the waits.

@@ -79,8 +79,8 @@ uint32_t StageTree::PushInputs(const StageNode& node, int partition, Pending& pe
   switch (dependencies[0].kind) {
     case DependencyKind::kSelect: {
       // Of dependencies without partitions, which begin where the next one does, the last is meant.
-      const auto after = std::upper_bound(node.first_partition.begin(), node.first_partition.end(),
-                                          partition);
+      const auto after =
+          std::upper_bound(node.first_partition.begin(), node.first_partition.end(), partition);
       const size_t chosen = static_cast<size_t>(after - node.first_partition.begin()) - 1;
       push(chosen, partition - node.first_partition[chosen]);
       return node.choice.empty() ? 0 : node.choice[chosen];

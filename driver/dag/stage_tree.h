@@ -32,7 +32,7 @@ struct PlanDigest {
 
 struct StageNode {
   enum class Kind : uint8_t {
-    kOperator,    // `*rdd->op`
+    kOperator,  // `*rdd->op`
     kShuffleRead,
     kCachedRead,
     kCacheWrite,  // Tee above the operator of the same `rdd`.
@@ -41,8 +41,8 @@ struct StageNode {
 
   Kind kind = Kind::kOperator;
   BindingKind binding = BindingKind::kNone;
-  const RddNode* rdd = nullptr;         // Of the root: the stage's data set.
-  const Dependency* shuffle = nullptr;  // kShuffleRead
+  const RddNode* rdd = nullptr;                      // Of the root: the stage's data set.
+  const Dependency* shuffle = nullptr;               // kShuffleRead
   StorageLevel storage_level = StorageLevel::kNone;  // kCacheWrite, and operators with state.
   // Where binding a partition goes on: this node, or, when it has nothing to bind and hands its
   // partition on to one input, the first node below for which that is not so.
@@ -57,8 +57,8 @@ struct StageNode {
 
 // What the records of a stage end in.
 struct StageRoot {
-  OperatorRef op;           // Null: the stage ends in its data set's own operator.
-  int64_t shuffle_id = 0;   // Shuffle writes.
+  OperatorRef op;          // Null: the stage ends in its data set's own operator.
+  int64_t shuffle_id = 0;  // Shuffle writes.
   int reduce_count = 0;
   std::string output_path;  // File sinks.
 };

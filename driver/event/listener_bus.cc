@@ -23,8 +23,8 @@ void Deliver(const ListenerBus::Event& event, StreamingListener& listener) {
 void ListenerBus::Add(std::shared_ptr<StreamingListener> listener) {
   auto listeners = *listeners_;
   listeners.push_back(std::move(listener));
-  listeners_ = std::make_shared<const std::vector<std::shared_ptr<StreamingListener>>>(
-      std::move(listeners));
+  listeners_ =
+      std::make_shared<const std::vector<std::shared_ptr<StreamingListener>>>(std::move(listeners));
 }
 
 void ListenerBus::Post(Event event) {
@@ -61,7 +61,7 @@ void ListenerBus::DeliverNext() {
           for (const auto& listener : *listeners) Deliver(event, *listener);
         }
       },
-      [this] { DeliverNext(); });
+      [self = shared_from_this()] { self->DeliverNext(); });
 }
 
 void ListenerBus::Finish() {

@@ -18,9 +18,10 @@ namespace millrace::internal {
 // order in which those were added. So a slow listener delays listeners, and a throwing one is
 // logged and goes on to be called.
 //
+// Lifetime: shared with the delivery under way.
 // Threads: the driver core's event loop; listeners are called on job threads.
 // Invariant: at most one delivery is under way, so events never overtake one another.
-class ListenerBus {
+class ListenerBus : public std::enable_shared_from_this<ListenerBus> {
  public:
   using Event = std::function<void(StreamingListener&)>;
 
@@ -32,6 +33,8 @@ class ListenerBus {
 
   // Hears of everything posted from here on.
   void Add(std::shared_ptr<StreamingListener> listener);
+  // Where nobody listens, events need not be made.
+  bool has_listeners() const { return !listeners_->empty(); }
   void Post(Event event);
   // Later events are not delivered. `done` runs when those posted before have been, or at once.
   void Stop(Closure done);

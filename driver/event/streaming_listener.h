@@ -14,9 +14,9 @@ namespace millrace {
 
 struct ReceiverInfo {
   int stream_id = 0;
-  std::string name;           // "SocketTextReceiver-0"
+  std::string name;  // "SocketTextReceiver-0"
   bool active = false;
-  std::string location;       // Host.
+  std::string location;  // Host.
   std::string executor_id;
   std::string last_error_message;
   std::string last_error;
@@ -33,7 +33,7 @@ struct OutputOperationInfo {
   Time batch_time{0};
   int id = 0;
   std::string name;
-  std::string description;    // The call's place in the program.
+  std::string description;  // The call's place in the program.
   std::optional<Time> start_time;
   std::optional<Time> end_time;
   std::optional<std::string> failure_reason;

@@ -20,8 +20,8 @@ namespace millrace::internal {
 
 class RddNode;
 using RddRef = std::shared_ptr<RddNode>;
-// Made once, when a stream's operation is declared, and shared by the nodes of all its batches: equal
-// pointers mean equal operators, which is how plans are recognised from batch to batch.
+// Made once, when a stream's operation is declared, and shared by the nodes of all its batches:
+// equal pointers mean equal operators, which is how plans are recognised from batch to batch.
 using OperatorRef = std::shared_ptr<const OperatorSpec>;
 
 // How records are spread over partitions. Two data sets whose partitioners are equal hold a key in
@@ -71,8 +71,8 @@ struct BlockRef {
 
 // What a leaf's partition reads.
 struct SourcePartition {
-  std::vector<BlockRef> blocks;           // BindingKind::kBlocks
-  std::string split;                      // BindingKind::kSplit
+  std::vector<BlockRef> blocks;  // BindingKind::kBlocks
+  std::string split;             // BindingKind::kSplit
   std::vector<std::string> preferred_hosts;
 };
 
@@ -102,8 +102,8 @@ class RddNode {
   std::shared_ptr<const PartitionerSpec> partitioner;  // Null when not known.
   std::vector<SourcePartition> sources;                // Leaves: one a partition.
   std::shared_ptr<const StateUpdate> state;
-  int64_t batch_time_ms = -1;                          // Of the batch it belongs to.
-  std::vector<int64_t> broadcast_ids;                  // Values that `op` reads.
+  int64_t batch_time_ms = -1;          // Of the batch it belongs to.
+  std::vector<int64_t> broadcast_ids;  // Values that `op` reads.
 
   // Set by Persist; a job sees the level that stood when it was submitted.
   std::atomic<StorageLevel> storage_level{StorageLevel::kNone};

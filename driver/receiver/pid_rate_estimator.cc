@@ -9,8 +9,8 @@ namespace {
 
 absl::Status CheckNotNegative(const char* key, double value) {
   if (value >= 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("millrace.streaming.backpressure.pid.", key,
-                                                 " = ", value, ": must not be negative"));
+  return absl::InvalidArgumentError(absl::StrCat("millrace.streaming.backpressure.pid.", key, " = ",
+                                                 value, ": must not be negative"));
 }
 
 }  // namespace
@@ -25,8 +25,8 @@ absl::StatusOr<PidRateEstimator> PidRateEstimator::Create(const PidOptions& opti
     return absl::InvalidArgumentError("the batch interval must be positive");
   }
   if (!(options.min_rate > 0)) {
-    return absl::InvalidArgumentError(absl::StrCat("millrace.streaming.backpressure.pid.minRate = ",
-                                                   options.min_rate, ": must be positive"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "millrace.streaming.backpressure.pid.minRate = ", options.min_rate, ": must be positive"));
   }
   return PidRateEstimator(options);
 }
@@ -47,10 +47,9 @@ std::optional<double> PidRateEstimator::Compute(int64_t time_ms, int64_t records
   const double historical =
       scheduling_delay_ms * rate / static_cast<double>(options_.batch_interval_ms);
   const double derivative = (error - latest_error_) / seconds;
-  const double next =
-      std::max(latest_rate_ - options_.proportional * error - options_.integral * historical -
-                   options_.derived * derivative,
-               options_.min_rate);
+  const double next = std::max(latest_rate_ - options_.proportional * error -
+                                   options_.integral * historical - options_.derived * derivative,
+                               options_.min_rate);
   latest_time_ms_ = time_ms;
   latest_rate_ = next;
   latest_error_ = error;

@@ -16,7 +16,7 @@ struct PlacementFacts {
     int receivers = 0;  // Running or about to run there.
   };
   std::vector<Candidate> workers;
-  std::string preferred_host{};           // Empty: none.
+  std::string preferred_host{};            // Empty: none.
   std::optional<int64_t> failed_worker{};  // Where it ended last; another one is better.
 };
 

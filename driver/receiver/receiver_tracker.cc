@@ -39,7 +39,8 @@ proto::ToWorker StartMessage(const ReceiverSpec& receiver, const StreamingSpec& 
 }  // namespace
 
 ReceiverTracker::ReceiverTracker(Env& env, WorkerRegistry& workers, BlockLocations& locations,
-                                 ListenerBus& bus, const StreamingSpec& spec, double initial_rate)
+                                 ListenerBus& bus, const StreamingSpec& spec,
+                                 const Beginning& beginning)
     : env_(env),
       workers_(workers),
       locations_(locations),
@@ -51,7 +52,8 @@ ReceiverTracker::ReceiverTracker(Env& env, WorkerRegistry& workers, BlockLocatio
     receiver.spec = receiver_spec;
     receiver.info.stream_id = static_cast<int>(receiver_spec.stream_id);
     receiver.info.name = receiver_spec.name;
-    receiver.rate = initial_rate;
+    receiver.rate = beginning.initial_rate;
+    receiver.next_sequence = beginning.first_sequence;
   }
 }
 
@@ -85,9 +87,8 @@ void ReceiverTracker::Place(Receiver& receiver) {
 
 void ReceiverTracker::PlaceLater(Receiver& receiver) {
   if (is_stopping_ || receiver.restart_timer != kNoTimer) return;
-  receiver.restart_timer =
-      env_.After(spec_.receiver_restart_delay.count() * kMicrosPerMilli,
-                 [this, &receiver] { Place(receiver); });
+  receiver.restart_timer = env_.After(spec_.receiver_restart_delay.count() * kMicrosPerMilli,
+                                      [this, &receiver] { Place(receiver); });
 }
 
 void ReceiverTracker::Stop(Closure done) {
@@ -105,9 +106,9 @@ void ReceiverTracker::Stop(Closure done) {
 }
 
 bool ReceiverTracker::all_stopped() const {
-  return is_stopping_ &&
-         std::none_of(receivers_.begin(), receivers_.end(),
-                      [](const auto& entry) { return entry.second.worker_id.has_value(); });
+  return is_stopping_ && std::none_of(receivers_.begin(), receivers_.end(), [](const auto& entry) {
+           return entry.second.worker_id.has_value();
+         });
 }
 
 void ReceiverTracker::FinishStopWhenDone() {
@@ -217,9 +218,8 @@ void ReceiverTracker::WorkerLost(int64_t worker_id) {
     receiver.info.active = false;
     receiver.info.last_error_message = absl::StrCat("worker ", worker_id, " was lost");
     receiver.info.last_error_time_ms = env_.NowMicros() / kMicrosPerMilli;
-    bus_.Post([info = receiver.info](StreamingListener& listener) {
-      listener.OnReceiverStopped(info);
-    });
+    bus_.Post(
+        [info = receiver.info](StreamingListener& listener) { listener.OnReceiverStopped(info); });
     std::erase(cut_waits_for_, stream_id);
     Place(receiver);
   }

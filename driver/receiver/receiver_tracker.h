@@ -25,9 +25,13 @@ namespace millrace::internal {
 // receiver that was thought lost; no receiver starts after Stop.
 class ReceiverTracker {
  public:
-  // `initial_rate` 0: no limit. The references outlive the tracker.
+  struct Beginning {
+    double initial_rate = 0;     // 0: no limit.
+    int64_t first_sequence = 0;  // Every stream numbers its blocks from here on.
+  };
+  // The references outlive the tracker.
   ReceiverTracker(Env& env, WorkerRegistry& workers, BlockLocations& locations, ListenerBus& bus,
-                  const StreamingSpec& spec, double initial_rate);
+                  const StreamingSpec& spec, const Beginning& beginning);
   ~ReceiverTracker();
   ReceiverTracker(const ReceiverTracker&) = delete;
   ReceiverTracker& operator=(const ReceiverTracker&) = delete;
@@ -57,7 +61,7 @@ class ReceiverTracker {
   struct Receiver {
     ReceiverSpec spec;
     ReceiverInfo info;
-    std::optional<int64_t> worker_id;       // Where it runs or was told to.
+    std::optional<int64_t> worker_id;  // Where it runs or was told to.
     std::optional<int64_t> failed_worker;
     int64_t next_sequence = 0;
     double rate = 0;
@@ -83,7 +87,7 @@ class ReceiverTracker {
 
   // The cut under way.
   int64_t cut_time_ms_ = 0;
-  std::vector<int64_t> cut_waits_for_;     // Streams that have not answered.
+  std::vector<int64_t> cut_waits_for_;  // Streams that have not answered.
   TimerId cut_timer_ = kNoTimer;
   Closure when_cut_;
 

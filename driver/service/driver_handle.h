@@ -25,7 +25,7 @@ struct JobSpec {
   std::string description;      // "Print at network_word_count.cc:16"
   int64_t batch_time_ms = -1;
   int output_op_id = -1;
-  std::string pool;             // Scheduler pool; empty: default.
+  std::string pool;  // Scheduler pool; empty: default.
 };
 
 struct JobResult {

@@ -105,8 +105,8 @@ void DriverService::UnregisterAccumulator(int64_t accumulator_id) {
 std::optional<std::vector<StageReport>> DriverService::StagesOf(int64_t batch_time_ms,
                                                                 std::chrono::milliseconds timeout) {
   const auto reports = std::make_shared<OneShot<std::vector<StageReport>>>();
-  const bool is_posted = port_->Post(
-      [this, batch_time_ms, reports] { reports->Set(core_.StagesOf(batch_time_ms)); });
+  const bool is_posted =
+      port_->Post([this, batch_time_ms, reports] { reports->Set(core_.StagesOf(batch_time_ms)); });
   if (!is_posted) return std::nullopt;
   std::vector<StageReport>* const found = reports->WaitFor(timeout);
   if (found == nullptr) return std::nullopt;

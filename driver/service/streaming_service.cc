@@ -19,13 +19,13 @@ absl::Status StreamingService::Start(StreamingSpec spec) {
              loop_state = loop_state_]() mutable {
     StartOnLoop(host, std::move(spec), progress, loop_state);
   });
-  return progress_->WaitUntil([](const Progress& p) { return p.is_start_decided; }, kStartTimeout,
-                              [](const Progress& p) {
-                                return p.is_start_decided
-                                           ? p.start_status
-                                           : absl::DeadlineExceededError(
-                                                 "the driver's event loop does not answer");
-                              });
+  return progress_->WaitUntil(
+      [](const Progress& p) { return p.is_start_decided; }, kStartTimeout,
+      [](const Progress& p) {
+        return p.is_start_decided
+                   ? p.start_status
+                   : absl::DeadlineExceededError("the driver's event loop does not answer");
+      });
 }
 
 void StreamingService::StartOnLoop(StreamingHost& host, StreamingSpec spec,
@@ -67,11 +67,11 @@ void StreamingService::Stop(bool graceful) {
 }
 
 StreamingResult StreamingService::Await(std::chrono::milliseconds timeout) {
-  return progress_->WaitUntil(
-      [](const Progress& p) { return p.is_stopped || !p.error.ok(); }, timeout,
-      [](const Progress& p) {
-        return StreamingResult{p.error, p.is_stopped};
-      });
+  return progress_->WaitUntil([](const Progress& p) { return p.is_stopped || !p.error.ok(); },
+                              timeout,
+                              [](const Progress& p) {
+                                return StreamingResult{p.error, p.is_stopped};
+                              });
 }
 
 bool StreamingService::AwaitStopped(std::chrono::milliseconds timeout) {
@@ -92,13 +92,13 @@ void StreamingService::AddListener(std::shared_ptr<StreamingListener> listener) 
 absl::Status StreamingService::AwaitBatch(Time batch_time, std::chrono::milliseconds timeout) {
   return progress_->WaitUntil(
       [batch_time](const Progress& p) { return p.is_stopped || p.completed.contains(batch_time); },
-      timeout, [batch_time, timeout](const Progress& p) {
+      timeout,
+      [batch_time, timeout](const Progress& p) {
         const auto found = p.completed.find(batch_time);
         if (found != p.completed.end()) return found->second;
         if (p.is_stopped) return absl::CancelledError("the streaming context was stopped");
-        return absl::DeadlineExceededError(absl::StrCat("batch ", batch_time.ms(),
-                                                        " ms did not complete within ",
-                                                        timeout.count(), " ms"));
+        return absl::DeadlineExceededError(absl::StrCat(
+            "batch ", batch_time.ms(), " ms did not complete within ", timeout.count(), " ms"));
       });
 }
 

@@ -43,13 +43,13 @@ class StreamingService : public StreamingHandle {
   struct Progress {
     bool is_start_decided = false;
     absl::Status start_status;
-    absl::Status error;                     // The latest.
+    absl::Status error;  // The latest.
     bool is_stopped = false;
-    std::map<Time, absl::Status> completed; // Of the latest batches.
+    std::map<Time, absl::Status> completed;  // Of the latest batches.
   };
   // Of the event loop alone.
   struct LoopState {
-    StreamingRun* run = nullptr;            // Null before the start and after the stop.
+    StreamingRun* run = nullptr;  // Null before the start and after the stop.
     std::vector<std::shared_ptr<StreamingListener>> listeners;  // Added before the start.
   };
   using SharedProgress = std::shared_ptr<Watched<Progress>>;

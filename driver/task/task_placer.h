@@ -31,7 +31,8 @@ class TaskPlacer {
     int partition;
   };
 
-  void Narrow(const StageNode& node, int partition, Workers& candidates, std::vector<Leaf>& unplaced);
+  void Narrow(const StageNode& node, int partition, Workers& candidates,
+              std::vector<Leaf>& unplaced);
   template <class Holders>
   void NarrowTo(const Holders& holders, Workers& candidates) const;
   void PlaceLeaf(const Leaf& leaf, int64_t worker_id);

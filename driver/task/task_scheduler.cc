@@ -21,8 +21,8 @@ absl::Status ReasonOf(const proto::TaskStatus& status) {
     return absl::AbortedError("the worker gave the task up");
   }
   const bool has_code = status.error_code() > 0 && status.error_code() <= 16;
-  const auto code = has_code ? static_cast<absl::StatusCode>(status.error_code())
-                             : absl::StatusCode::kUnknown;
+  const auto code =
+      has_code ? static_cast<absl::StatusCode>(status.error_code()) : absl::StatusCode::kUnknown;
   return absl::Status(code, status.error_message());
 }
 
@@ -321,9 +321,9 @@ void TaskScheduler::Failed(const Running& running, int64_t task_id, absl::Status
   const std::string times = task.failures == 1 ? "once" : absl::StrCat(task.failures, " times");
   set.TaskFailedForGood(
       running.index,
-      absl::Status(reason.code(), absl::StrCat(reason.message(), " (", set.DescribeTask(running.index),
-                                               " failed ", times, ", the last time on worker ",
-                                               running.worker_id, ")")));
+      absl::Status(reason.code(),
+                   absl::StrCat(reason.message(), " (", set.DescribeTask(running.index), " failed ",
+                                times, ", the last time on worker ", running.worker_id, ")")));
 }
 
 // The worker has forgotten the plan (or was told of it before it lost its memory): the next launch
@@ -349,8 +349,7 @@ void TaskScheduler::WorkerAdded(int64_t worker_id) {
 
 bool TaskScheduler::RunsOn(const TaskSet& set, int64_t worker_id) const {
   return std::any_of(set.tasks_.begin(), set.tasks_.end(), [&](const Task& task) {
-    return task.state == TaskState::kRunning &&
-           running_.at(task.running_id).worker_id == worker_id;
+    return task.state == TaskState::kRunning && running_.at(task.running_id).worker_id == worker_id;
   });
 }
 

@@ -107,7 +107,7 @@ class TaskScheduler {
   std::vector<std::shared_ptr<TaskSet>> ahead_;    // Sets to launch ahead at the next Dispatch.
   std::vector<int64_t> freed_workers_;             // May take something at the next Dispatch.
   bool offer_to_all_ = false;
-  size_t first_offered_ = 0;                       // Spreads successive sets over the workers.
+  size_t first_offered_ = 0;  // Spreads successive sets over the workers.
 };
 
 }  // namespace millrace::internal

@@ -86,7 +86,7 @@ class TaskSet : public std::enable_shared_from_this<TaskSet> {
 
   std::vector<Task> tasks_;
   int64_t job_id_ = 0;
-  int64_t order_ = 0;           // Among the sets of a job.
+  int64_t order_ = 0;  // Among the sets of a job.
   std::string pool_name_;
   // Workers wait for the verdict on every attempt of it: commit or abort.
   bool is_judged_ = false;
@@ -96,7 +96,7 @@ class TaskSet : public std::enable_shared_from_this<TaskSet> {
   int running_count_ = 0;
   bool inputs_ready_ = false;
   bool cancelled_ = false;
-  bool queued_ = false;         // Stands in its pool.
+  bool queued_ = false;  // Stands in its pool.
   bool relax_timer_set_ = false;
   SchedulingPool* pool_ = nullptr;
 };

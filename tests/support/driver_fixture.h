@@ -30,8 +30,7 @@ struct JobWatch {
 // Operators are named as the test names them; their labels are "<name> at test.cc:1".
 class DriverFixture : public ::testing::Test {
  protected:
-  explicit DriverFixture(DriverOptions options = {})
-      : core_(env_, workers_, std::move(options)) {}
+  explicit DriverFixture(DriverOptions options = {}) : core_(env_, workers_, std::move(options)) {}
   // Everything that a test holds must be gone when it checks for leaks.
   void TearDown() override {
     if (expects_idle_) {
@@ -39,6 +38,7 @@ class DriverFixture : public ::testing::Test {
     }
   }
 
+  // Known from here on; its tasks, if any can run, are launched.
   void AddWorker(int64_t id, int slots) {
     proto::ToDriver message;
     message.set_worker_id(id);
@@ -127,8 +127,8 @@ class DriverFixture : public ::testing::Test {
     node->batch_time_ms = batch_time_ms;
     node->storage_level = StorageLevel::kMemoryAndDisk;
     node->cache_lease = LeaseOf(node->rdd_id, &DriverCore::DropRdd);
-    node->state = std::make_shared<const StateUpdate>(
-        StateUpdate{state_id, batch_time_ms, previous_time_ms});
+    node->state =
+        std::make_shared<const StateUpdate>(StateUpdate{state_id, batch_time_ms, previous_time_ms});
     return node;
   }
   Lease LeaseOf(int64_t id, void (DriverCore::*drop)(int64_t)) {

@@ -59,6 +59,8 @@ class FakeEnv : public Env {
   }
   // The wall clock jumps; its timers do not notice.
   void JumpWall(int64_t micros) { wall_micros_ += micros; }
+  // Both clocks move on while something runs; timers wait for Advance.
+  void JumpMonotonic(int64_t micros) { SetMonotonic(monotonic_micros_ + micros); }
 
   // Held tasks wait for RunNextTask, as if all threads were busy.
   void HoldTasks(bool held) { tasks_held_ = held; }
@@ -69,6 +71,11 @@ class FakeEnv : public Env {
   // The work alone; its `done` runs with the posts.
   bool RunNextTask() { return RunNext(tasks_); }
   bool RunNextJob() { return RunNext(jobs_); }
+  // The first job becomes the last.
+  void RotateJobs() {
+    jobs_.push_back(std::move(jobs_.front()));
+    jobs_.pop_front();
+  }
 
   int64_t NowMicros() const override { return wall_micros_; }
   int64_t MonotonicMicros() const override { return monotonic_micros_; }

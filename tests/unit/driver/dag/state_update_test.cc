@@ -44,7 +44,8 @@ class StateUpdateTest : public DriverFixture {
     std::vector<Verdict> verdicts;
     for (const SentMessage& sent : workers_.sent()) {
       if (!sent.message.has_commit_task()) continue;
-      verdicts.push_back({sent.message.commit_task().task_id(), sent.message.commit_task().abort()});
+      verdicts.push_back(
+          {sent.message.commit_task().task_id(), sent.message.commit_task().abort()});
     }
     return verdicts;
   }

@@ -10,9 +10,9 @@ TEST(PlaceReceiverTest, TakesTheWorkerWithTheFewestReceivers) {
 }
 
 TEST(PlaceReceiverTest, PrefersTheWantedHostEvenWhenItIsBusier) {
-  EXPECT_EQ(PlaceReceiver({.workers = {{1, "a", 0}, {2, "b", 5}, {3, "b", 4}},
-                           .preferred_host = "b"}),
-            3);
+  EXPECT_EQ(
+      PlaceReceiver({.workers = {{1, "a", 0}, {2, "b", 5}, {3, "b", 4}}, .preferred_host = "b"}),
+      3);
 }
 
 TEST(PlaceReceiverTest, TakesAnotherHostWhenTheWantedOneIsUnknown) {

@@ -79,9 +79,10 @@ TEST_F(TaskSchedulerTest, AJobFailsWithItsTasksFourthFailure) {
   }
   ASSERT_TRUE(job->done());
   EXPECT_EQ(job->status().code(), absl::StatusCode::kUnknown);
-  EXPECT_EQ(job->status().message(),
-            "map at test.cc:1: no number: 'x3' (task 2 of 2 of collect at test.cc:1 failed 4 times, "
-            "the last time on worker 1)");
+  EXPECT_EQ(
+      job->status().message(),
+      "map at test.cc:1: no number: 'x3' (task 2 of 2 of collect at test.cc:1 failed 4 times, "
+      "the last time on worker 1)");
 }
 
 TEST_F(TaskSchedulerTest, RetriesElsewhereWhenPossible) {

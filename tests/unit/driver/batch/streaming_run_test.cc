@@ -1,0 +1,629 @@
+#include "driver/batch/streaming_run.h"
+
+#include <stdexcept>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/driver_fixture.h"
+
+namespace millrace::internal {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::Pair;
+using ::testing::SizeIs;
+
+constexpr int64_t kMicrosPerMilli = 1000;
+
+// A graph whose every batch has the same jobs.
+class ScriptedGraph : public BatchGraph {
+ public:
+  absl::StatusOr<GeneratedBatch> GenerateJobs(Time batch_time, const BatchBlocks& blocks) override {
+    log.push_back("generate " + std::to_string(batch_time.ms()));
+    for (const auto& [stream_id, stream_blocks] : blocks) {
+      for (const ReceivedBlock& block : stream_blocks) {
+        received.emplace_back(batch_time.ms(), block.id.sequence);
+      }
+    }
+    if (batch_time == failing_generation) return absl::InternalError("Transform: no such file");
+    GeneratedBatch batch;
+    for (int id = 0; id < jobs_per_batch; ++id) {
+      BatchJob job;
+      job.output_op_id = id;
+      job.name = "Print";
+      job.description = "Print at test.cc:9";
+      job.run = [this, batch_time, id] {
+        log.push_back("run " + std::to_string(batch_time.ms()) + "/" + std::to_string(id));
+        return run == nullptr ? absl::OkStatus() : run(batch_time, id);
+      };
+      batch.jobs.push_back(std::move(job));
+    }
+    return batch;
+  }
+  Time ClearCompleted(Time batch_time) override {
+    log.push_back("clear " + std::to_string(batch_time.ms()));
+    return batch_time;
+  }
+
+  int jobs_per_batch = 1;
+  Time failing_generation{-1};
+  std::function<absl::Status(Time, int)> run;
+  std::vector<std::string> log;
+  std::vector<std::pair<int64_t, int64_t>> received;  // Batch time, sequence.
+};
+
+// Writes down what it hears.
+class LoggingListener : public StreamingListener {
+ public:
+  void OnStreamingStarted(Time /*time*/) override { log.push_back("started"); }
+  void OnReceiverStarted(const ReceiverInfo& r) override { log.push_back("receiver " + r.name); }
+  void OnReceiverStopped(const ReceiverInfo& r) override { log.push_back("no more " + r.name); }
+  void OnBatchSubmitted(const BatchInfo& b) override { Log("submitted", b.batch_time); }
+  void OnBatchStarted(const BatchInfo& b) override { Log("begun", b.batch_time); }
+  void OnBatchCompleted(const BatchInfo& b) override {
+    Log("completed", b.batch_time);
+    infos.push_back(b);
+  }
+  void OnOutputOperationStarted(const OutputOperationInfo& o) override {
+    Log("output " + std::to_string(o.id), o.batch_time);
+  }
+  void OnOutputOperationCompleted(const OutputOperationInfo& o) override {
+    Log("done " + std::to_string(o.id), o.batch_time);
+  }
+
+  std::vector<std::string> log;
+  std::vector<BatchInfo> infos;
+
+ private:
+  void Log(const std::string& what, Time time) {
+    log.push_back(what + " " + std::to_string(time.ms()));
+  }
+};
+
+class StreamingRunTest : public DriverFixture {
+ protected:
+  StreamingRunTest() {
+    spec_.batch_interval = milliseconds(1000);
+    spec_.graph = graph_;
+  }
+
+  void AddReceiver(int64_t stream_id) {
+    ReceiverSpec receiver;
+    receiver.stream_id = stream_id;
+    receiver.operator_name = "receiver";
+    receiver.name = "Receiver-" + std::to_string(stream_id);
+    spec_.receivers.push_back(receiver);
+  }
+
+  absl::Status Start() {
+    StreamingRun::Observer observer;
+    observer.batch_completed = [this](Time time, const absl::Status& status) {
+      completed_.emplace_back(time.ms(), status);
+    };
+    observer.error = [this](const absl::Status& error) { errors_.push_back(error); };
+    observer.stopped = [this] { stopped_ = true; };
+    const absl::StatusOr<StreamingRun*> run = core_.BeginStreaming(spec_, std::move(observer));
+    if (!run.ok()) return run.status();
+    run_ = *run;
+    for (const auto& listener : listeners_) run_->bus().Add(listener);
+    const absl::Status status = run_->Start();
+    env_.RunUntilIdle();
+    return status;
+  }
+  void AdvanceMillis(int64_t millis) { env_.Advance(millis * kMicrosPerMilli); }
+
+  // What a worker says of a receiver.
+  void ReceiverSays(int64_t worker_id, int64_t stream_id, proto::ReceiverEvent::Kind kind) {
+    proto::ToDriver message;
+    message.set_worker_id(worker_id);
+    message.mutable_receiver_event()->set_stream_id(stream_id);
+    message.mutable_receiver_event()->set_kind(kind);
+    Tell(std::move(message));
+    env_.RunUntilIdle();
+  }
+  void Report(int64_t worker_id, int64_t stream_id, const std::vector<int64_t>& sequences,
+              int64_t batch_time_ms = 0) {
+    proto::ToDriver message;
+    message.set_worker_id(worker_id);
+    proto::BlockReport& report = *message.mutable_block_report();
+    report.set_stream_id(stream_id);
+    report.set_batch_time_ms(batch_time_ms);
+    for (const int64_t sequence : sequences) {
+      proto::StoredBlock& block = *report.add_blocks();
+      block.mutable_id()->set_stream_id(stream_id);
+      block.mutable_id()->set_sequence(sequence);
+      block.set_record_count(500);
+    }
+    Tell(std::move(message));
+    env_.RunUntilIdle();
+  }
+  std::vector<int64_t> DroppedBlocks() const {
+    std::vector<int64_t> sequences;
+    for (const SentMessage& sent : workers_.sent()) {
+      for (const proto::BlockId& id : sent.message.drop_blocks().blocks()) {
+        sequences.push_back(id.sequence());
+      }
+    }
+    return sequences;
+  }
+  std::vector<int64_t> CompletedTimes() const {
+    std::vector<int64_t> times;
+    for (const auto& [time, status] : completed_) times.push_back(time);
+    return times;
+  }
+
+  StreamingSpec spec_;
+  const std::shared_ptr<ScriptedGraph> graph_ = std::make_shared<ScriptedGraph>();
+  std::vector<std::shared_ptr<StreamingListener>> listeners_;
+  StreamingRun* run_ = nullptr;
+  std::vector<std::pair<int64_t, absl::Status>> completed_;
+  std::vector<absl::Status> errors_;
+  bool stopped_ = false;
+};
+
+// ---------------------------------------------------------------------------------------------
+// Ticks.
+
+TEST_F(StreamingRunTest, BatchTimesAreTheMultiplesOfTheInterval) {
+  AdvanceMillis(2300);
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(699);
+  EXPECT_THAT(completed_, IsEmpty());
+  AdvanceMillis(1);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(3000));
+  AdvanceMillis(2000);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(3000, 4000, 5000));
+}
+
+TEST_F(StreamingRunTest, ATimeThatIsAMultipleIsNotItself) {
+  AdvanceMillis(2000);
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(completed_, IsEmpty());
+  AdvanceMillis(1000);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(3000));
+}
+
+TEST_F(StreamingRunTest, NoTickIsSkippedWhenGenerationFallsBehind) {
+  ASSERT_TRUE(Start().ok());
+  env_.HoldJobs(true);
+  AdvanceMillis(3000);
+  EXPECT_THAT(completed_, IsEmpty());
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000, 2000, 3000));
+}
+
+TEST_F(StreamingRunTest, TheNextBatchIsGeneratedWhileTheLastOneRuns) {
+  graph_->jobs_per_batch = 2;
+  spec_.concurrent_jobs = 2;
+  ASSERT_TRUE(Start().ok());
+  env_.HoldJobs(true);
+  AdvanceMillis(1000);
+  env_.RunNextJob();  // Generates.
+  env_.RunUntilIdle();
+  EXPECT_EQ(env_.job_count(), 2u) << "both lanes have a job";
+  AdvanceMillis(1000);
+  EXPECT_EQ(env_.job_count(), 3u) << "and the second batch is being generated";
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000, 2000));
+}
+
+// ---------------------------------------------------------------------------------------------
+// Jobs and events.
+
+TEST_F(StreamingRunTest, ListenersHearOfABatchInOrder) {
+  const auto listener = std::make_shared<LoggingListener>();
+  listeners_.push_back(listener);
+  graph_->jobs_per_batch = 2;
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(1000);
+  EXPECT_THAT(listener->log,
+              ElementsAre("started", "submitted 1000", "begun 1000", "output 0 1000", "done 0 1000",
+                          "output 1 1000", "done 1 1000", "completed 1000"));
+  EXPECT_THAT(graph_->log, ElementsAre("generate 1000", "run 1000/0", "run 1000/1", "clear 1000"));
+  const BatchInfo& info = listener->infos.at(0);
+  EXPECT_EQ(info.submission_time, Time(1000));
+  EXPECT_EQ(info.processing_start_time, Time(1000));
+  EXPECT_EQ(info.processing_end_time, Time(1000));
+  ASSERT_THAT(info.output_operation_infos, SizeIs(2));
+  EXPECT_EQ(info.output_operation_infos.at(1).description, "Print at test.cc:9");
+  EXPECT_EQ(info.output_operation_infos.at(1).failure_reason, std::nullopt);
+}
+
+TEST_F(StreamingRunTest, ABatchWithoutJobsHasNoEvents) {
+  const auto listener = std::make_shared<LoggingListener>();
+  listeners_.push_back(listener);
+  graph_->jobs_per_batch = 0;
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(1000);
+  EXPECT_THAT(listener->log, ElementsAre("started"));
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000));
+  EXPECT_THAT(graph_->log, ElementsAre("generate 1000", "clear 1000"));
+}
+
+TEST_F(StreamingRunTest, AFailedJobIsReportedAndTheOthersGoOn) {
+  const auto listener = std::make_shared<LoggingListener>();
+  listeners_.push_back(listener);
+  graph_->jobs_per_batch = 2;
+  graph_->run = [](Time time, int id) {
+    return time == Time(1000) && id == 0 ? absl::DataLossError("Map at test.cc:3: boom")
+                                         : absl::OkStatus();
+  };
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(2000);
+  EXPECT_THAT(graph_->log, Contains("run 1000/1"));
+  EXPECT_THAT(graph_->log, Contains("clear 1000")) << "a failed batch is cleaned, too";
+  ASSERT_THAT(errors_, SizeIs(1));
+  EXPECT_EQ(errors_[0].code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(errors_[0].message(), "batch 1000 ms: Map at test.cc:3: boom");
+  EXPECT_EQ(completed_[0].second, errors_[0]);
+  EXPECT_TRUE(completed_[1].second.ok());
+  const BatchInfo& info = listener->infos.at(0);
+  EXPECT_THAT(info.output_operation_infos.at(0).failure_reason.value(), HasSubstr("boom"));
+  EXPECT_EQ(info.output_operation_infos.at(1).failure_reason, std::nullopt);
+}
+
+TEST_F(StreamingRunTest, WhatAJobThrowsIsItsError) {
+  graph_->run = [](Time, int) -> absl::Status { throw std::runtime_error("out of luck"); };
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(1000);
+  ASSERT_THAT(errors_, SizeIs(1));
+  EXPECT_EQ(errors_[0].message(), "batch 1000 ms: Print at test.cc:9: out of luck");
+}
+
+TEST_F(StreamingRunTest, ABatchThatCannotBeGeneratedIsReportedAndCleaned) {
+  graph_->failing_generation = Time(1000);
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(2000);
+  ASSERT_THAT(errors_, SizeIs(1));
+  EXPECT_EQ(errors_[0].message(), "batch 1000 ms: Transform: no such file");
+  EXPECT_THAT(graph_->log, ElementsAre("generate 1000", "clear 1000", "generate 2000", "run 2000/0",
+                                       "clear 2000"));
+}
+
+TEST_F(StreamingRunTest, ConcurrentBatchesEndInAnyOrder) {
+  spec_.concurrent_jobs = 2;
+  ASSERT_TRUE(Start().ok());
+  env_.HoldJobs(true);
+  AdvanceMillis(1000);
+  env_.RunNextJob();
+  env_.RunUntilIdle();  // The first batch's job is held.
+  AdvanceMillis(1000);
+  EXPECT_EQ(env_.job_count(), 2u);
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000, 2000));
+  EXPECT_THAT(errors_, IsEmpty());
+}
+
+// ---------------------------------------------------------------------------------------------
+// Receivers.
+
+TEST_F(StreamingRunTest, BlocksBelongToTheBatchThatIsCutAfterThem) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  ASSERT_EQ(workers_.CountSent(proto::ToWorker::kStartReceiver), 1);
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  Report(1, 0, {1, 2});
+  AdvanceMillis(1000);
+  EXPECT_EQ(workers_.CountSent(proto::ToWorker::kCutBlocks), 1);
+  EXPECT_THAT(graph_->log, IsEmpty()) << "until the receiver has answered";
+  Report(1, 0, {3}, 1000);
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(1000, 1), Pair(1000, 2), Pair(1000, 3)));
+  Report(1, 0, {4});
+  EXPECT_THAT(DroppedBlocks(), ElementsAre(1, 2, 3));
+  AdvanceMillis(1000);
+  Report(1, 0, {}, 2000);
+  EXPECT_THAT(graph_->received, Contains(Pair(2000, 4)));
+}
+
+TEST_F(StreamingRunTest, AReceiverThatDoesNotAnswerHoldsUpNothingForLong) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  AdvanceMillis(1000);
+  AdvanceMillis(49);
+  EXPECT_THAT(completed_, IsEmpty());
+  AdvanceMillis(1);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000));
+  Report(1, 0, {1}, 1000);
+  AdvanceMillis(950);
+  Report(1, 0, {}, 2000);
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(2000, 1)));
+}
+
+TEST_F(StreamingRunTest, BlocksAreCutAtTheTickHoweverLateTheBatchIsGenerated) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  env_.HoldJobs(true);
+  for (int64_t n = 1; n <= 3; ++n) {
+    Report(1, 0, {n});
+    AdvanceMillis(1000);
+    Report(1, 0, {}, 1000 * n);
+  }
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(1000, 1), Pair(2000, 2), Pair(3000, 3)));
+}
+
+TEST_F(StreamingRunTest, ARunningBatchKeepsItsBlocksWhenALaterOneEnds) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  spec_.concurrent_jobs = 2;
+  ASSERT_TRUE(Start().ok());
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  env_.HoldJobs(true);
+  Report(1, 0, {1});
+  AdvanceMillis(1000);
+  Report(1, 0, {}, 1000);
+  env_.RunNextJob();
+  env_.RunUntilIdle();
+  EXPECT_EQ(env_.job_count(), 1u) << "the job of batch 1000, which is held from here on";
+  Report(1, 0, {2});
+  AdvanceMillis(1000);
+  Report(1, 0, {}, 2000);
+  env_.RotateJobs();  // The next batch overtakes it.
+  env_.RunNextJob();  // Generates batch 2000, and
+  env_.RunUntilIdle();
+  env_.RotateJobs();
+  env_.RunNextJob();  // runs it.
+  env_.RunUntilIdle();
+  EXPECT_THAT(CompletedTimes(), ElementsAre(2000));
+  EXPECT_THAT(DroppedBlocks(), IsEmpty());
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  EXPECT_THAT(CompletedTimes(), ElementsAre(2000, 1000));
+  EXPECT_THAT(DroppedBlocks(), ElementsAre(1, 2));
+}
+
+TEST_F(StreamingRunTest, AReceiverThatEndsIsStartedAgainAfterItsDelay) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  ReceiverSays(1, 0, proto::ReceiverEvent::STOPPED);
+  AdvanceMillis(1999);
+  EXPECT_EQ(workers_.CountSent(proto::ToWorker::kStartReceiver), 1);
+  AdvanceMillis(1);
+  ASSERT_EQ(workers_.CountSent(proto::ToWorker::kStartReceiver), 2);
+  EXPECT_GT(workers_.sent().back().message.start_receiver().first_sequence(), 0);
+}
+
+TEST_F(StreamingRunTest, AReceiverOfALostWorkerStartsElsewhereAtOnce) {
+  AddWorker(1, 1);
+  AddWorker(2, 1);
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  const int64_t first = workers_.sent().back().worker_id;
+  ReceiverSays(first, 0, proto::ReceiverEvent::STARTED);
+  workers_.ClearSent();
+  core_.WorkerLost(first, "connection reset");
+  ASSERT_EQ(workers_.CountSent(proto::ToWorker::kStartReceiver), 1);
+  EXPECT_NE(workers_.sent().back().worker_id, first);
+}
+
+TEST_F(StreamingRunTest, ReceiversWaitForAWorker) {
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(1000);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000)) << "batches do not wait for receivers";
+  AddWorker(1, 1);
+  EXPECT_EQ(workers_.CountSent(proto::ToWorker::kStartReceiver), 1);
+}
+
+TEST_F(StreamingRunTest, BackpressureSlowsEachReceiverByItsOwnBatches) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  AddReceiver(1);
+  spec_.backpressure_enabled = true;
+  spec_.initial_rate = 5000;
+  spec_.concurrent_jobs = 2;  // So that the start of a job is seen before it runs.
+  graph_->run = [this](Time, int) {
+    env_.JumpMonotonic(800'000);
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(Start().ok());
+  for (const SentMessage& sent : workers_.sent()) {
+    if (!sent.message.has_start_receiver()) continue;
+    EXPECT_EQ(sent.message.start_receiver().rate_limit(), 5000);
+  }
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  ReceiverSays(1, 1, proto::ReceiverEvent::STARTED);
+  for (int64_t n = 1; n <= 2; ++n) {
+    Report(1, 0, {n});
+    AdvanceMillis(1000 * n - env_.NowMicros() / kMicrosPerMilli);
+    Report(1, 0, {}, 1000 * n);
+    Report(1, 1, {}, 1000 * n);
+    if (n == 1) {
+      EXPECT_EQ(workers_.CountSent(proto::ToWorker::kUpdateRate), 0) << "only primes";
+    }
+  }
+  ASSERT_EQ(workers_.CountSent(proto::ToWorker::kUpdateRate), 1) << "the other received nothing";
+  for (const SentMessage& sent : workers_.sent()) {
+    if (!sent.message.has_update_rate()) continue;
+    EXPECT_EQ(sent.message.update_rate().stream_id(), 0);
+    EXPECT_NEAR(sent.message.update_rate().rate_limit(), 625, 1);
+  }
+}
+
+TEST_F(StreamingRunTest, SenselessRateSettingsAreRefused) {
+  AddReceiver(0);
+  spec_.backpressure_enabled = true;
+  spec_.pid_min_rate = 0;
+  EXPECT_EQ(Start().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Stopping.
+
+TEST_F(StreamingRunTest, AGracefulStopWithNothingToDoEndsAtOnce) {
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(1000);
+  run_->Stop(/*graceful=*/true);
+  env_.RunUntilIdle();
+  EXPECT_TRUE(stopped_);
+  AdvanceMillis(5000);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000));
+  EXPECT_EQ(env_.timer_count(), 0u);
+}
+
+TEST_F(StreamingRunTest, AGracefulStopProcessesWhatWasReceived) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  const auto listener = std::make_shared<LoggingListener>();
+  listeners_.push_back(listener);
+  ASSERT_TRUE(Start().ok());
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  AdvanceMillis(400);
+  run_->Stop(/*graceful=*/true);
+  ASSERT_EQ(workers_.CountSent(proto::ToWorker::kStopReceiver), 1);
+  Report(1, 0, {1});
+  ReceiverSays(1, 0, proto::ReceiverEvent::STOPPED);
+  EXPECT_FALSE(stopped_);
+  AdvanceMillis(599);
+  EXPECT_THAT(graph_->log, IsEmpty()) << "batches have the times of their ticks to the end";
+  AdvanceMillis(1);
+  EXPECT_TRUE(stopped_);
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(1000, 1)));
+  EXPECT_EQ(listener->log.back(), "completed 1000") << "listeners hear all of it";
+  AdvanceMillis(5000);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000)) << "no empty batches behind it";
+  EXPECT_EQ(env_.timer_count(), 0u);
+}
+
+TEST_F(StreamingRunTest, AGracefulStopDoesNotWaitLongerWhenTheLastBatchFails) {
+  graph_->run = [](Time, int) { return absl::InternalError("boom"); };
+  ASSERT_TRUE(Start().ok());
+  env_.HoldJobs(true);
+  AdvanceMillis(1000);
+  run_->Stop(/*graceful=*/true);
+  env_.RunUntilIdle();
+  EXPECT_FALSE(stopped_);
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  EXPECT_TRUE(stopped_);
+  EXPECT_THAT(errors_, SizeIs(1));
+}
+
+TEST_F(StreamingRunTest, AGracefulStopHasADeadline) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  spec_.graceful_stop_timeout = milliseconds(3000);
+  ASSERT_TRUE(Start().ok());
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  run_->Stop(/*graceful=*/true);
+  AdvanceMillis(2999);
+  EXPECT_THAT(errors_, IsEmpty());
+  AdvanceMillis(1);
+  ASSERT_THAT(errors_, SizeIs(1));
+  EXPECT_EQ(errors_[0].code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(std::string(errors_[0].message()), HasSubstr("3000 ms"));
+  AdvanceMillis(10'000);
+  EXPECT_TRUE(stopped_) << "a receiver that never ends is given up";
+}
+
+TEST_F(StreamingRunTest, AStopFromAJobEndsBehindIt) {
+  graph_->jobs_per_batch = 2;
+  graph_->run = [this](Time, int id) {
+    if (id == 0) env_.Post([this] { run_->Stop(/*graceful=*/true); });
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(1000);
+  EXPECT_TRUE(stopped_);
+  EXPECT_THAT(graph_->log, ElementsAre("generate 1000", "run 1000/0", "run 1000/1", "clear 1000"));
+}
+
+TEST_F(StreamingRunTest, AnImmediateStopDropsWhatHasNotBegun) {
+  ASSERT_TRUE(Start().ok());
+  env_.HoldJobs(true);
+  AdvanceMillis(3000);
+  run_->Stop(/*graceful=*/false);
+  env_.RunUntilIdle();
+  EXPECT_FALSE(stopped_) << "the batch that is being made may still run user code";
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  EXPECT_TRUE(stopped_);
+  EXPECT_THAT(graph_->log, Not(Contains("generate 2000")));
+  EXPECT_THAT(graph_->log, Not(Contains("run 1000/0")));
+  EXPECT_THAT(errors_, IsEmpty()) << "to be stopped is no error";
+}
+
+TEST_F(StreamingRunTest, AnImmediateStopCancelsTheJobsOfBatchesOnly) {
+  AddWorker(1, 4);
+  ASSERT_TRUE(Start().ok());
+  const auto of_batch = Collect(Values("values", 1), /*batch_time_ms=*/1000);
+  const auto of_program = Collect(Values("values", 1));
+  run_->Stop(/*graceful=*/false);
+  EXPECT_EQ(of_batch->status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(Collect(Values("values", 1), 1000)->status().code(), absl::StatusCode::kCancelled);
+  SucceedAll();
+  EXPECT_TRUE(of_program->status().ok());
+}
+
+TEST_F(StreamingRunTest, AnImmediateStopGivesUpJobsThatDoNotReturn) {
+  ASSERT_TRUE(Start().ok());
+  env_.HoldJobs(true);
+  AdvanceMillis(1000);
+  run_->Stop(/*graceful=*/false);
+  AdvanceMillis(1999);
+  EXPECT_FALSE(stopped_);
+  AdvanceMillis(1);
+  EXPECT_TRUE(stopped_);
+  // The context may be used again before the job returns.
+  ASSERT_TRUE(Start().ok());
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  AdvanceMillis(1000);
+  EXPECT_THAT(CompletedTimes(), Contains(4000));
+}
+
+TEST_F(StreamingRunTest, AnImmediateStopMayFollowAGracefulOne) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  Report(1, 0, {1});
+  run_->Stop(/*graceful=*/true);
+  run_->Stop(/*graceful=*/false);
+  EXPECT_EQ(workers_.CountSent(proto::ToWorker::kStopReceiver), 1);
+  ReceiverSays(1, 0, proto::ReceiverEvent::STOPPED);
+  EXPECT_TRUE(stopped_);
+  EXPECT_THAT(DroppedBlocks(), ElementsAre(1));
+}
+
+TEST_F(StreamingRunTest, OneRunAtATime) {
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(Start().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(StreamingRunTest, BlocksOfTwoRunsHaveDifferentNumbers) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  const int64_t first = workers_.sent().back().message.start_receiver().first_sequence();
+  run_->Stop(/*graceful=*/true);
+  ReceiverSays(1, 0, proto::ReceiverEvent::STOPPED);
+  ASSERT_TRUE(Start().ok());
+  EXPECT_GT(workers_.sent().back().message.start_receiver().first_sequence(),
+            first + (int64_t{1} << 40));
+}
+
+TEST_F(StreamingRunTest, BlocksThatComeWithoutARunAreDropped) {
+  AddWorker(1, 1);
+  Report(1, 0, {7});
+  EXPECT_THAT(DroppedBlocks(), ElementsAre(7));
+}
+
+}  // namespace
+}  // namespace millrace::internal
