@@ -3,17 +3,33 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-namespace millrace {
+#include "common/record/short_bytes.h"
 
-uint64_t StableHashBytes(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+namespace millrace {
 
 namespace internal {
 namespace {
 
-// A constant size lets the compiler drop XXH3's choice by length.
+uint64_t FoldedProduct(uint64_t a, uint64_t b) {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+// Two rounds of multiply and fold over the string's words, as wyhash does for short strings: XXH3
+// branches on 1 to 3, 4 to 8 and 9 to 16 bytes, and words of a text come in all lengths.
+uint64_t HashString(std::string_view bytes) {
+  constexpr uint64_t kFirstSecret = 0xa0761d6478bd642fu;
+  constexpr uint64_t kSecondSecret = 0xe7037ed1a0b428dbu;
+  if (bytes.size() > ShortBytes::kSizeMax) return XXH3_64bits(bytes.data(), bytes.size());
+  const ShortBytes words = LoadShortBytes(bytes);
+  return FoldedProduct(kSecondSecret ^ bytes.size(),
+                       FoldedProduct(words.first ^ kSecondSecret, words.second ^ kFirstSecret));
+}
+
+// A constant size lets the compiler drop the branches on it.
 template <size_t size>
 void HashFixed(const char* p, size_t stride, size_t count, uint64_t* hashes) {
-  for (size_t i = 0; i < count; ++i, p += stride) hashes[i] = XXH3_64bits(p, size);
+  for (size_t i = 0; i < count; ++i, p += stride) hashes[i] = HashString({p, size});
 }
 
 }  // namespace
@@ -23,7 +39,7 @@ void StableHashStrings(const std::string_view* first, size_t stride, size_t coun
   const char* p = reinterpret_cast<const char*>(first);
   for (size_t i = 0; i < count; ++i, p += stride) {
     const auto& key = *reinterpret_cast<const std::string_view*>(p);
-    hashes[i] = XXH3_64bits(key.data(), key.size());
+    hashes[i] = HashString(key);
   }
 }
 
@@ -36,9 +52,12 @@ void StableHashFixed(const void* first, size_t size, size_t stride, size_t count
     case 8:
       return HashFixed<8>(p, stride, count, hashes);
     default:
-      for (size_t i = 0; i < count; ++i, p += stride) hashes[i] = XXH3_64bits(p, size);
+      for (size_t i = 0; i < count; ++i, p += stride) hashes[i] = HashString({p, size});
   }
 }
 
 }  // namespace internal
+
+uint64_t StableHashBytes(std::string_view bytes) { return internal::HashString(bytes); }
+
 }  // namespace millrace

@@ -30,7 +30,9 @@ void StableHashFixed(const void* first, size_t size, size_t stride, size_t count
 template <class K>
 uint64_t StableHash(const K& key) {
   if constexpr (internal::HasStableHash<K>) {
-    return key.StableHash();
+    // Mixed: what a user returns, a number of the key say, need not be spread over all bits.
+    const uint64_t hash = key.StableHash();
+    return StableHashBytes({reinterpret_cast<const char*>(&hash), sizeof hash});
   } else if constexpr (internal::StringLike<K>) {
     return StableHashBytes(key);
   } else if constexpr (std::is_floating_point_v<K>) {

@@ -12,8 +12,15 @@
 namespace millrace::internal {
 namespace {
 
-// Each backend has `Match(p, a, b)`: the mask of 64 bytes that are a or b. The loops over blocks are
-// instantiated inside functions that carry the backend's target attribute, so that Match inlines.
+// Each backend has `Block`: the mask of 64 bytes that are a or b, and `Short`, the same of fewer.
+
+// Bytes behind the end must not be read, so they are made up.
+template <class Backend>
+uint64_t CopiedShort(const char* p, size_t size, char a, char b) {
+  char block[kScanBlockBytes] = {};
+  std::memcpy(block, p, size);
+  return Backend::Block(block, a, b) & ((uint64_t{1} << size) - 1);
+}
 
 #if defined(__x86_64__)
 
@@ -23,16 +30,28 @@ struct Sse2 {
     return static_cast<uint32_t>(
         _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, a), _mm_cmpeq_epi8(bytes, b))));
   }
-  static uint64_t Match(const char* p, char a, char b) {
+  static uint64_t Half(const char* p, __m128i a, __m128i b) {
+    return Quarter(p, a, b) | Quarter(p + 16, a, b) << 16;
+  }
+  static uint64_t Block(const char* p, char a, char b) {
     const __m128i va = _mm_set1_epi8(a);
     const __m128i vb = _mm_set1_epi8(b);
-    return Quarter(p, va, vb) | Quarter(p + 16, va, vb) << 16 | Quarter(p + 32, va, vb) << 32 |
-           Quarter(p + 48, va, vb) << 48;
+    return Half(p, va, vb) | Half(p + 32, va, vb) << 32;
+  }
+  // The first bytes and the last bytes; what lies between is looked at twice.
+  static uint64_t Short(const char* p, size_t size, char a, char b) {
+    const __m128i va = _mm_set1_epi8(a);
+    const __m128i vb = _mm_set1_epi8(b);
+    if (size >= 32) return Half(p, va, vb) | Half(p + size - 32, va, vb) << (size - 32);
+    if (size >= 16) return Quarter(p, va, vb) | Quarter(p + size - 16, va, vb) << (size - 16);
+    char quarter[16] = {};
+    std::memcpy(quarter, p, size);
+    return Quarter(quarter, va, vb) & ((uint64_t{1} << size) - 1);
   }
 };
 using Baseline = Sse2;
 
-__attribute__((target("avx2"))) uint64_t MatchAvx2(const char* p, char a, char b) {
+__attribute__((target("avx2"))) inline uint64_t BlockAvx2(const char* p, char a, char b) {
   const __m256i va = _mm256_set1_epi8(a);
   const __m256i vb = _mm256_set1_epi8(b);
   const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -47,7 +66,7 @@ __attribute__((target("avx2"))) uint64_t MatchAvx2(const char* p, char a, char b
 #elif defined(__aarch64__)
 
 struct Neon {
-  static uint64_t Match(const char* p, char a, char b) {
+  static uint64_t Block(const char* p, char a, char b) {
     const uint8x16_t va = vdupq_n_u8(static_cast<uint8_t>(a));
     const uint8x16_t vb = vdupq_n_u8(static_cast<uint8_t>(b));
     const uint8x16_t bits = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
@@ -60,43 +79,65 @@ struct Neon {
     const uint8x16_t sum = vpaddq_u8(vpaddq_u8(part[0], part[1]), vpaddq_u8(part[2], part[3]));
     return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(sum, sum)), 0);
   }
+  static uint64_t Short(const char* p, size_t size, char a, char b) {
+    return CopiedShort<Neon>(p, size, a, b);
+  }
 };
 using Baseline = Neon;
 
 #else
 
 struct Portable {
-  static uint64_t Match(const char* p, char a, char b) {
+  static uint64_t Block(const char* p, char a, char b) {
     uint64_t mask = 0;
     for (size_t i = 0; i < kScanBlockBytes; ++i) mask |= uint64_t{p[i] == a || p[i] == b} << i;
     return mask;
+  }
+  static uint64_t Short(const char* p, size_t size, char a, char b) {
+    return CopiedShort<Portable>(p, size, a, b);
   }
 };
 using Baseline = Portable;
 
 #endif
 
-using MatchBlocks = void (*)(const char* data, size_t blocks, char a, char b, uint64_t* masks);
+using MatchFunction = void (*)(const char* data, size_t size, char a, char b, uint64_t* masks);
 
-void MatchBlocksBaseline(const char* data, size_t blocks, char a, char b, uint64_t* masks) {
-  for (size_t i = 0; i < blocks; ++i) masks[i] = Baseline::Match(data + i * kScanBlockBytes, a, b);
+// The last block, when it is not full, is matched with bytes before it that were matched already.
+void MatchBaseline(const char* data, size_t size, char a, char b, uint64_t* masks) {
+  const size_t rest = size % kScanBlockBytes;
+  if (size < kScanBlockBytes) {
+    if (size != 0) *masks = Baseline::Short(data, size, a, b);
+    return;
+  }
+  const char* const end = data + size;
+  for (; data != end - rest; data += kScanBlockBytes) *masks++ = Baseline::Block(data, a, b);
+  if (rest != 0) *masks = Baseline::Block(end - kScanBlockBytes, a, b) >> (kScanBlockBytes - rest);
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) void MatchBlocksAvx2(const char* data, size_t blocks, char a, char b,
-                                                     uint64_t* masks) {
-  for (size_t i = 0; i < blocks; ++i) masks[i] = MatchAvx2(data + i * kScanBlockBytes, a, b);
+// The same loop once more: only inside a function with the attribute do its instructions inline.
+__attribute__((target("avx2"))) void MatchAvx2(const char* data, size_t size, char a, char b,
+                                               uint64_t* masks) {
+  const size_t rest = size % kScanBlockBytes;
+  if (size < kScanBlockBytes) {
+    if (size != 0) *masks = Sse2::Short(data, size, a, b);
+    return;
+  }
+  const char* const end = data + size;
+  for (; data != end - rest; data += kScanBlockBytes) *masks++ = BlockAvx2(data, a, b);
+  if (rest != 0) *masks = BlockAvx2(end - kScanBlockBytes, a, b) >> (kScanBlockBytes - rest);
 }
 #endif
 
-MatchBlocks ChooseMatchBlocks() {
+MatchFunction ChooseMatch() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) return MatchBlocksAvx2;
+  if (__builtin_cpu_supports("avx2")) return MatchAvx2;
 #endif
-  return MatchBlocksBaseline;
+  return MatchBaseline;
 }
 
-const MatchBlocks kMatchBlocks = ChooseMatchBlocks();
+const MatchFunction kMatch = ChooseMatch();
 
 bool ContainsBaseline(std::string_view haystack, std::string_view needle) {
   return memmem(haystack.data(), haystack.size(), needle.data(), needle.size()) != nullptr;
@@ -141,19 +182,11 @@ const bool kHasAvx2 = __builtin_cpu_supports("avx2") != 0;
 }  // namespace
 
 void MatchEither(const char* data, size_t size, char first, char second, uint64_t* masks) {
-  const size_t blocks = size / kScanBlockBytes;
-  kMatchBlocks(data, blocks, first, second, masks);
-  const size_t rest = size % kScanBlockBytes;
-  if (rest == 0) return;
-  char tail[kScanBlockBytes];
-  std::memcpy(tail, data + blocks * kScanBlockBytes, rest);
-  const uint64_t inside = (uint64_t{1} << rest) - 1;
-  std::memset(tail + rest, 0, kScanBlockBytes - rest);
-  masks[blocks] = Baseline::Match(tail, first, second) & inside;
+  kMatch(data, size, first, second, masks);
 }
 
 void MatchByte(const char* data, size_t size, char byte, uint64_t* masks) {
-  MatchEither(data, size, byte, byte, masks);
+  kMatch(data, size, byte, byte, masks);
 }
 
 bool ContainsBytes(std::string_view haystack, std::string_view needle) {
@@ -170,8 +203,8 @@ size_t CountByte(std::string_view data, char byte) {
   uint64_t masks[kBlocks];
   size_t count = 0;
   while (!data.empty()) {
-    const size_t size = data.size() < kBlocks * kScanBlockBytes ? data.size()
-                                                                : kBlocks * kScanBlockBytes;
+    const size_t size =
+        data.size() < kBlocks * kScanBlockBytes ? data.size() : kBlocks * kScanBlockBytes;
     MatchByte(data.data(), size, byte, masks);
     for (size_t i = 0; i < ScanBlockCount(size); ++i) {
       count += static_cast<size_t>(std::popcount(masks[i]));

@@ -37,6 +37,31 @@ class ChunkBuffer {
     return next_ != records_ + kChunkCapacity<T> || Flush();
   }
 
+  // Appends to a buffer that nothing else appends to meanwhile. The place of the next record stays
+  // in a register, where the buffer's own is stored and loaded again for each record.
+  class Appender {
+   public:
+    explicit Appender(ChunkBuffer& buffer) : buffer_(buffer), next_(buffer.next_) {}
+    ~Appender() { buffer_.next_ = next_; }
+    Appender(const Appender&) = delete;
+    Appender& operator=(const Appender&) = delete;
+
+    template <class... Args>
+    bool Emplace(Args&&... args) {
+      new (next_) T(std::forward<Args>(args)...);
+      if (++next_ != buffer_.records_ + kChunkCapacity<T>) return true;
+      return Flush();
+    }
+    [[nodiscard]] bool Flush() {
+      buffer_.next_ = std::exchange(next_, buffer_.records_);
+      return buffer_.Flush();
+    }
+
+   private:
+    ChunkBuffer& buffer_;
+    T* next_;
+  };
+
   [[nodiscard]] bool Flush() {
     if (next_ == records_) return true;
     // The records are destroyed even if the sink throws.

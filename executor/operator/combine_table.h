@@ -1,177 +1,175 @@
-// The hash table of every keyed operator: groups in the order in which their keys first came.
+// The hash table of every keyed operator.
 #ifndef MILLRACE_EXECUTOR_OPERATOR_COMBINE_TABLE_H_
 #define MILLRACE_EXECUTOR_OPERATOR_COMBINE_TABLE_H_
 
+#include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <memory>
-#include <string_view>
+#include <new>
 #include <utility>
-#include <vector>
 
 #include "common/memory/arena.h"
-#include "common/record/owned.h"
+#include "executor/operator/table_key.h"
 
 namespace millrace::internal {
 
 inline void PrefetchRead(const void* address) { __builtin_prefetch(address, 0, 3); }
 
-// Equality of keys whose hashes are already known to be equal. Short strings are compared by two
-// overlapping words: a call of memcmp costs more than the rest of the probe.
-template <class K>
-bool SameKey(const K& a, const K& b) {
-  if constexpr (StringLike<K>) {
-    const size_t size = a.size();
-    if (size != b.size()) return false;
-    const char* p = a.data();
-    const char* q = b.data();
-    if (size > 16) return std::memcmp(p, q, size) == 0;
-    if (size >= 8) {
-      uint64_t p_first, q_first, p_last, q_last;
-      std::memcpy(&p_first, p, 8);
-      std::memcpy(&q_first, q, 8);
-      std::memcpy(&p_last, p + size - 8, 8);
-      std::memcpy(&q_last, q + size - 8, 8);
-      return ((p_first ^ q_first) | (p_last ^ q_last)) == 0;
-    }
-    if (size >= 4) {
-      uint32_t p_first, q_first, p_last, q_last;
-      std::memcpy(&p_first, p, 4);
-      std::memcpy(&q_first, q, 4);
-      std::memcpy(&p_last, p + size - 4, 4);
-      std::memcpy(&q_last, q + size - 4, 4);
-      return ((p_first ^ q_first) | (p_last ^ q_last)) == 0;
-    }
-    if (size == 0) return true;
-    return p[0] == q[0] && p[size / 2] == q[size / 2] && p[size - 1] == q[size - 1];
-  } else {
-    return a == b;
-  }
-}
-
-// A key as the table keeps it: views are copied into the arena, side by side.
-template <class K>
-K KeepKey(const K& key, Arena& arena) {
-  if constexpr (std::is_same_v<K, std::string_view>) {
-    return arena.CopyBytes(key);
-  } else if constexpr (!kHoldsViews<K>) {
-    return key;
-  } else if constexpr (kIsPair<K>) {
-    return K(KeepKey(key.first, arena), KeepKey(key.second, arena));
-  } else if constexpr (kIsTuple<K>) {
-    return std::apply([&](const auto&... parts) { return K(KeepKey(parts, arena)...); }, key);
-  } else if constexpr (kIsOptional<K>) {
-    return key.has_value() ? K(KeepKey(*key, arena)) : K();
-  } else if constexpr (kIsVariant<K>) {
-    return MapVariant<K>(key, [&](const auto& held) { return KeepKey(held, arena); });
-  } else {
-    K kept;
-    for (const auto& element : key) {
-      if constexpr (kIsArray<K>) {
-        kept[static_cast<size_t>(&element - key.data())] = KeepKey(element, arena);
-      } else if constexpr (MapContainer<K>) {
-        kept.emplace(KeepKey(element.first, arena), KeepKey(element.second, arena));
-      } else {
-        kept.insert(kept.end(), KeepKey(element, arena));
-      }
-    }
-    return kept;
-  }
-}
-
-// Maps keys to groups of type G. The groups stand densely in insertion order, so frequent keys,
-// which come early, share cache lines; beside them a sparse index of 8-byte slots is probed
-// linearly. Hashes are the caller's, computed once a record.
+// Maps keys to groups of type G. Open addressing with linear probes, keys and groups in the slots:
+// most probes for a known key touch one cache line, which the caller prefetches some records ahead.
+// (Groups apart from the slots, in order of arrival, cost a second miss in the caches and in the
+// TLB: twice the time on a vocabulary of 100,000 words.) Hashes are the caller's, computed once a
+// record. The order of the keys follows from the keys and the order in which they came.
 template <class K, class G>
 class CombineTable {
  public:
-  struct Entry {
-    uint64_t hash;
-    K key;
-    G group;
-  };
-
-  CombineTable() { Rehash(kMinSlots); }
+  CombineTable() : CombineTable(kMinSlots) {}
+  ~CombineTable() { DestroyGroups(); }
   CombineTable(const CombineTable&) = delete;
   CombineTable& operator=(const CombineTable&) = delete;
 
-  size_t size() const { return entries_.size(); }
-  std::vector<Entry>& entries() { return entries_; }
-  size_t memory_bytes() const {
-    return slots_size_ * sizeof(uint64_t) + entries_.capacity() * sizeof(Entry) +
-           arena_.bytes_reserved();
-  }
+  size_t size() const { return size_; }
+  size_t memory_bytes() const { return (mask_ + 1) * sizeof(Slot) + arena_.bytes_reserved(); }
 
-  // First of two steps that hide the cache misses of a later Find, for some records ahead.
-  void PrefetchSlot(uint64_t hash) const { PrefetchRead(&slots_[hash & mask_]); }
-  // Second step, once the slot has arrived: the entry that it most likely leads to.
-  void PrefetchEntry(uint64_t hash) const {
-    const uint64_t slot = slots_[hash & mask_];
-    if (slot != 0) PrefetchRead(&entries_[static_cast<uint32_t>(slot) - 1]);
+  // Hides the cache miss of a later Find.
+  void Prefetch(uint64_t hash) const {
+    const Slot* const slot = &slots_[TableKey<K>::PlaceOf(hash) & mask_];
+    PrefetchRead(slot);
+    if constexpr (kLineBytes % sizeof(Slot) != 0) {
+      PrefetchRead(reinterpret_cast<const char*>(slot) + std::min(sizeof(Slot), kLineBytes) - 1);
+    }
   }
 
   // The group of `key`, or nullptr.
   G* Find(uint64_t hash, const K& key) {
-    for (size_t i = hash & mask_;; i = (i + 1) & mask_) {
-      const uint64_t slot = slots_[i];
-      if (slot == 0) return nullptr;
-      if (Tag(slot) != Tag(hash)) continue;
-      Entry& entry = entries_[static_cast<uint32_t>(slot) - 1];
-      if (entry.hash == hash && SameKey(entry.key, key)) return &entry.group;
+    const typename TableKey<K>::Sought sought(hash, key);
+    for (size_t i = TableKey<K>::PlaceOf(hash) & mask_;; i = (i + 1) & mask_) {
+      Slot& slot = slots_[i];
+      if (slot.key.Is(sought)) return &slot.group;
+      if (slot.key.free()) return nullptr;
     }
   }
 
-  // The group of `key`; `make()` makes it when the key is new. `is_new` tells.
+  // The group of `key`; `make()` makes it when the key is new. `is_new` tells. The reference holds
+  // until the next call.
   template <class Make>
   G& FindOrAdd(uint64_t hash, const K& key, bool& is_new, Make make) {
-    size_t i = hash & mask_;
+    const typename TableKey<K>::Sought sought(hash, key);
+    size_t i = TableKey<K>::PlaceOf(hash) & mask_;
     for (;; i = (i + 1) & mask_) {
-      const uint64_t slot = slots_[i];
-      if (slot == 0) break;
-      if (Tag(slot) != Tag(hash)) continue;
-      Entry& entry = entries_[static_cast<uint32_t>(slot) - 1];
-      if (entry.hash == hash && SameKey(entry.key, key)) {
+      Slot& slot = slots_[i];
+      if (slot.key.Is(sought)) [[likely]] {
         is_new = false;
-        return entry.group;
+        return slot.group;
       }
+      if (slot.key.free()) break;
     }
     is_new = true;
-    // Made before anything changes: `make` may throw.
-    entries_.push_back(Entry{hash, KeepKey(key, arena_), make()});
-    slots_[i] = (hash & kTagMask) | entries_.size();
-    if (entries_.size() * 2 > slots_size_) Rehash(slots_size_ * 2);
-    return entries_.back().group;
+    if (size_ >= size_max_) {
+      Grow();
+      i = FreeSlot(TableKey<K>::PlaceOf(hash));
+    }
+    // What throws here leaves the slot free.
+    G made = make();
+    Slot& slot = slots_[i];
+    slot.key.Put(sought, arena_);
+    new (&slot.group) G(std::move(made));
+    ++size_;
+    return slot.group;
   }
 
+  // Calls f(hash, key, group) for each key until it returns false; false then. The bytes of keys
+  // that are views live as long as the table, or until it is cleared.
+  template <class F>
+  bool ForEach(F f) {
+    for (size_t i = 0; i <= mask_; ++i) {
+      Slot& slot = slots_[i];
+      if (slot.key.free()) continue;
+      if (!f(slot.key.hash(), slot.key.key(arena_), slot.group)) return false;
+    }
+    return true;
+  }
+
+  // Gives back the memory too.
   void Clear() {
-    entries_.clear();
+    DestroyGroups();
+    slots_.reset();
     arena_.Clear();
-    std::memset(slots_.get(), 0, slots_size_ * sizeof(uint64_t));
+    SetSlots(kMinSlots);
+    size_ = 0;
   }
 
  private:
-  static constexpr size_t kMinSlots = 64;
-  // A slot: the upper half of the hash, and one more than the entry's index; 0 when free.
-  static constexpr uint64_t kTagMask = 0xffffffff00000000u;
-  static uint32_t Tag(uint64_t slot_or_hash) { return static_cast<uint32_t>(slot_or_hash >> 32); }
+  static constexpr size_t kMinSlots = 32;
+  static constexpr size_t kLineBytes = 64;
 
-  void Rehash(size_t slots) {
-    slots_.reset(new uint64_t[slots]());
-    slots_size_ = slots;
-    mask_ = slots - 1;
-    for (size_t index = 0; index < entries_.size(); ++index) {
-      const uint64_t hash = entries_[index].hash;
-      size_t i = hash & mask_;
-      while (slots_[i] != 0) i = (i + 1) & mask_;
-      slots_[i] = (hash & kTagMask) | (index + 1);
+  struct Slot {
+    Slot() {}
+    ~Slot() {}
+
+    TableKey<K> key;
+    union {
+      G group;
+    };
+  };
+  static constexpr std::align_val_t kAlign{std::max(alignof(Slot), kLineBytes)};
+
+  // Frees slots without destroying what they hold.
+  struct Free {
+    void operator()(Slot* slots) const { ::operator delete(slots, kAlign); }
+  };
+  using Slots = std::unique_ptr<Slot[], Free>;
+
+  explicit CombineTable(size_t slots) { SetSlots(slots); }
+
+  static Slots MakeSlots(size_t count) {
+    Slot* const slots = static_cast<Slot*>(::operator new(count * sizeof(Slot), kAlign));
+    std::uninitialized_default_construct_n(slots, count);
+    return Slots(slots);
+  }
+  void SetSlots(size_t count) {
+    slots_ = MakeSlots(count);
+    mask_ = count - 1;
+    size_max_ = count / 8 * 5;
+  }
+
+  size_t FreeSlot(uint64_t place) const {
+    size_t i = place & mask_;
+    while (!slots_[i].key.free()) i = (i + 1) & mask_;
+    return i;
+  }
+
+  void Grow() {
+    const size_t old_count = mask_ + 1;
+    const Slots old = std::move(slots_);
+    SetSlots(old_count * 2);
+    for (size_t i = 0; i < old_count; ++i) {
+      Slot& from = old[i];
+      if (from.key.free()) continue;
+      Slot& to = slots_[FreeSlot(from.key.place())];
+      new (&to.group) G(std::move(from.group));
+      from.group.~G();
+      to.key.PutFrom(from.key);
     }
   }
 
-  std::vector<Entry> entries_;
-  std::unique_ptr<uint64_t[]> slots_;
-  size_t slots_size_ = 0;  // A power of two, at least twice the number of entries.
+  void DestroyGroups() {
+    if constexpr (std::is_trivially_destructible_v<G> &&
+                  (StringLike<K> || std::is_trivially_destructible_v<K>)) {
+      return;
+    }
+    for (size_t i = 0; i <= mask_; ++i) {
+      if (slots_[i].key.free()) continue;
+      slots_[i].key.Clear();
+      slots_[i].group.~G();
+    }
+  }
+
+  Slots slots_;  // A power of two, more than a third of it free.
   size_t mask_ = 0;
-  Arena arena_;  // The bytes of keys that are views.
+  size_t size_ = 0;
+  size_t size_max_ = 0;  // Before the next growth.
+  Arena arena_;          // The bytes of keys that are views.
 };
 
 }  // namespace millrace::internal

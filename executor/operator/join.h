@@ -41,10 +41,9 @@ class CoGroupOperator : public Operator {
     if (!Gather(node, *table, std::index_sequence_for<Vs...>())) return false;
     node.task().Keep(table);  // The records pushed view its keys.
     ChunkBuffer<Out> buffer(*sink);
-    for (auto& entry : table->entries()) {
-      if (!buffer.Emplace(entry.key, std::move(entry.group))) return false;
-    }
-    return buffer.Flush();
+    return table->ForEach([&](uint64_t /*hash*/, const K& key, Groups& groups) {
+      return buffer.Emplace(key, std::move(groups));
+    }) && buffer.Flush();
   }
 
  private:
@@ -187,15 +186,15 @@ class JoinOperator : public Operator {
     }
     bool EmitUnmatched() {
       if constexpr (Values::kRightMayMiss) {
-        for (auto& entry : left.table.entries()) {
-          if (entry.group.matched) continue;
-          for (uint32_t link = entry.group.first; link != kEnd; link = left.links[link].next) {
-            if (!buffer.Emplace(entry.key,
-                                typename Values::type(left.links[link].value, std::nullopt))) {
+        return left.table.ForEach([this](uint64_t /*hash*/, const K& key, const Chain& chain) {
+          if (chain.matched) return true;
+          for (uint32_t link = chain.first; link != kEnd; link = left.links[link].next) {
+            if (!buffer.Emplace(key, typename Values::type(left.links[link].value, std::nullopt))) {
               return false;
             }
           }
-        }
+          return true;
+        });
       }
       return true;
     }

@@ -32,8 +32,8 @@ struct HashedRecord {
   }
 };
 
-// The default partitioner. It takes the upper bits of the hash, the tables the lower ones, so that
-// the keys of one partition still spread over a table.
+// The default partitioner. It takes the top bits of the hash, the tables those from bit 33 upwards,
+// so that the keys of one partition still spread over a table.
 struct HashPartition {
   template <class K>
   int operator()(uint64_t hash, const K& /*key*/, int partitions) const {
@@ -81,17 +81,15 @@ class ShuffleBuckets {
   std::vector<Encoder> buckets_;
 };
 
-// How far ahead of the probe a table's slots and entries are prefetched, in records.
-inline constexpr size_t kSlotAhead = 24;
-inline constexpr size_t kEntryAhead = 12;
+// How far ahead of the probe a table's slots are prefetched, in records.
+inline constexpr size_t kPrefetchAhead = 32;
 
 // Calls `probe(i)` for each of `count` hashes while the table's memory for later ones arrives.
 template <class Table, class Probe>
 bool ProbeAhead(const Table& table, const uint64_t* hashes, size_t count, Probe probe) {
-  for (size_t i = 0; i < kSlotAhead && i < count; ++i) table.PrefetchSlot(hashes[i]);
+  for (size_t i = 0; i < kPrefetchAhead && i < count; ++i) table.Prefetch(hashes[i]);
   for (size_t i = 0; i < count; ++i) {
-    if (i + kSlotAhead < count) table.PrefetchSlot(hashes[i + kSlotAhead]);
-    if (i + kEntryAhead < count) table.PrefetchEntry(hashes[i + kEntryAhead]);
+    if (i + kPrefetchAhead < count) table.Prefetch(hashes[i + kPrefetchAhead]);
     if (!probe(i)) return false;
   }
   return true;
@@ -186,12 +184,13 @@ class CombineWriteOperator : public Operator {
     }
 
     void Spill() {
-      for (auto& entry : table.entries()) {
-        Encoder& bucket = buckets.bucket(partition(entry.hash, entry.key, buckets.count()));
-        bucket.PutFixed(entry.hash);
-        Encode(bucket, entry.key);
-        Encode(bucket, entry.group);
-      }
+      table.ForEach([this](uint64_t hash, const K& key, const Group& group) {
+        Encoder& bucket = buckets.bucket(partition(hash, key, buckets.count()));
+        bucket.PutFixed(hash);
+        Encode(bucket, key);
+        Encode(bucket, group);
+        return true;
+      });
       table.Clear();
     }
 
@@ -291,10 +290,9 @@ class CombineOperator : public Operator {
     // The records pushed below view keys and groups of the table.
     node.task().Keep(combiner.table);
     ChunkBuffer<Out> buffer(*sink);
-    for (auto& entry : combiner.table->entries()) {
-      if (!buffer.Emplace(entry.key, combiner.policy.Emit(entry.group))) return false;
-    }
-    return buffer.Flush();
+    return combiner.table->ForEach([&](uint64_t /*hash*/, const K& key, Group& group) {
+      return buffer.Emplace(key, combiner.policy.Emit(group));
+    }) && buffer.Flush();
   }
 
  private:

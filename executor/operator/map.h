@@ -31,16 +31,17 @@ class MapOperator : public Operator {
         : Kernel<T, Out>(node, out), buffer(out), f(std::move(function)) {}
 
     bool Consume(T* records, size_t count) override {
+      typename ChunkBuffer<Out>::Appender appender(buffer);
       for (size_t i = 0; i < count; ++i) {
         if constexpr (kIsStatusOr<ResultOf<F, T>>) {
           auto result = CallWith(f, records[i]);
           if (!result.ok()) return this->node_.task().Fail(result.status());
-          if (!buffer.Emplace(*std::move(result))) return false;
+          if (!appender.Emplace(*std::move(result))) return false;
         } else {
-          if (!buffer.Emplace(CallWith(f, records[i]))) return false;
+          if (!appender.Emplace(CallWith(f, records[i]))) return false;
         }
       }
-      return buffer.Flush();
+      return appender.Flush();
     }
 
     ChunkBuffer<Out> buffer;
@@ -125,19 +126,22 @@ class FlatMapOperator : public Operator {
         : Kernel<T, Out>(node, out), buffer(out), f(std::move(function)) {}
 
     bool Consume(T* records, size_t count) override {
+      Appender appender(buffer);
       for (size_t i = 0; i < count; ++i) {
         if constexpr (kIsStatusOr<ResultOf<F, T>>) {
           auto range = CallWith(f, records[i]);
           if (!range.ok()) return this->node_.task().Fail(range.status());
-          if (!EmitAll(*range)) return false;
+          if (!EmitAll(*range, appender)) return false;
         } else {
           auto&& range = CallWith(f, records[i]);
-          if (!EmitAll(range)) return false;
+          if (!EmitAll(range, appender)) return false;
         }
       }
       // What views the input chunk's bytes must be gone before those may be reused.
-      return this->out_.keeps_views() || buffer.Flush();
+      return this->out_.keeps_views() || appender.Flush();
     }
+
+    using Appender = typename ChunkBuffer<Out>::Appender;
 
     // A container made for this call alone may be moved from; what a view views may not.
     static constexpr bool kOwnsRange =
@@ -145,15 +149,15 @@ class FlatMapOperator : public Operator {
         !std::ranges::view<Range> && !SelfWalking<Range>;
 
     template <class R>
-    bool EmitAll(R& range) {
+    static bool EmitAll(R& range, Appender& appender) {
       if constexpr (SelfWalking<R>) {
-        return range.ForEach([this](const Out& record) { return buffer.Emplace(record); });
+        return range.ForEach([&appender](const Out& record) { return appender.Emplace(record); });
       } else {
         for (auto&& record : range) {
           if constexpr (kOwnsRange) {
-            if (!buffer.Emplace(std::move(record))) return false;
+            if (!appender.Emplace(std::move(record))) return false;
           } else {
-            if (!buffer.Emplace(std::forward<decltype(record)>(record))) return false;
+            if (!appender.Emplace(std::forward<decltype(record)>(record))) return false;
           }
         }
         return true;

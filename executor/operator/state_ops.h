@@ -397,9 +397,10 @@ class WindowStateOperator : public Operator {
           if (!node.RunInput(i, combiner)) return false;
         }
         Applier applier(node, *table, f, inverse, is_leaving, missing);
-        for (auto& entry : combiner.table.entries()) {
-          applier.Apply(entry.hash, entry.key, std::move(entry.group));
-        }
+        combiner.table.ForEach([&applier](uint64_t hash, const K& key, S& group) {
+          applier.Apply(hash, key, std::move(group));
+          return true;
+        });
       }
     }
     const OperatorScope scope(node, 0);
