@@ -131,8 +131,8 @@ DagScheduler::StageRef DagScheduler::MapStageOf(const Dependency& dependency, co
   const int64_t place = workers_.count() == 1 ? workers_.all()[0]->id : MapOutputTracker::kUnplaced;
   data_.shuffles.Register(shuffle.shuffle_id, dependency.parent->num_partitions, shuffle.num_reduce,
                           place);
-  const StageRef stage = NewStage(StageKind::kShuffleMap, dependency.parent,
-                                  data_.shuffles.MissingMaps(shuffle.shuffle_id), job);
+  StageRef stage = NewStage(StageKind::kShuffleMap, dependency.parent,
+                            data_.shuffles.MissingMaps(shuffle.shuffle_id), job);
   stage->shuffle = dependency.shuffle;
   map_stages_.emplace(shuffle.shuffle_id, stage.get());
   return stage;
@@ -145,7 +145,7 @@ DagScheduler::StageRef DagScheduler::StateStageOf(const RddRef& rdd, const Job& 
   if (data_.cached.IsComplete(rdd->rdd_id, rdd->num_partitions)) return nullptr;
   std::vector<int> all(static_cast<size_t>(rdd->num_partitions));
   std::iota(all.begin(), all.end(), 0);
-  const StageRef stage = NewStage(StageKind::kState, rdd, std::move(all), job);
+  StageRef stage = NewStage(StageKind::kState, rdd, std::move(all), job);
   data_.cached.Track(rdd->rdd_id);
   state_stages_.emplace(rdd->rdd_id, stage.get());
   return stage;

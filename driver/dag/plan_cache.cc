@@ -61,7 +61,7 @@ PlanRef PlanCache::PlanOf(const StageTree& tree) {
   Entry& entry = entries_[tree.digest()];
   entry.last_use = ++uses_;
   if (entry.plan != nullptr) return entry.plan;
-  const PlanRef plan = entry.plan = MakePlan(tree);
+  PlanRef plan = entry.plan = MakePlan(tree);
   if (entries_.size() > kPlansMax) DropOldHalf();
   return plan;
 }

@@ -60,8 +60,8 @@ absl::StatusOr<JobResult> DriverService::RunJob(JobSpec job) {
 }
 
 void DriverService::SubmitJob(JobSpec job, std::function<void(JobOutcome)> done) {
-  const auto delivery = std::make_shared<Delivery>(std::move(done));
-  port_->Post([this, job = std::move(job), delivery]() mutable {
+  auto delivery = std::make_shared<Delivery>(std::move(done));
+  port_->Post([this, job = std::move(job), delivery = std::move(delivery)]() mutable {
     core_.SubmitJob(std::move(job), [delivery = std::move(delivery)](JobOutcome outcome) {
       delivery->Deliver(std::move(outcome));
     });

@@ -308,7 +308,7 @@ void TaskScheduler::Apply(const Running& running, proto::TaskStatus status) {
   }
 }
 
-void TaskScheduler::Failed(const Running& running, int64_t task_id, absl::Status reason) {
+void TaskScheduler::Failed(const Running& running, int64_t task_id, const absl::Status& reason) {
   TaskSet& set = *running.set;
   Task& task = set.task(running.index);
   task.state = TaskState::kWaiting;

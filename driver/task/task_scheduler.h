@@ -94,7 +94,7 @@ class TaskScheduler {
   void ReleaseSlot(const Running& running);
   void Apply(const Running& running, proto::TaskStatus status);
   void Discard(const Running& running, int64_t task_id);
-  void Failed(const Running& running, int64_t task_id, absl::Status reason);
+  void Failed(const Running& running, int64_t task_id, const absl::Status& reason);
   void PlanMissed(const Running& running, int64_t task_id);
 
   Env& env_;

@@ -111,7 +111,7 @@ class StreamingRunTest : public DriverFixture {
     if (!run.ok()) return run.status();
     run_ = *run;
     for (const auto& listener : listeners_) run_->bus().Add(listener);
-    const absl::Status status = run_->Start();
+    absl::Status status = run_->Start();
     env_.RunUntilIdle();
     return status;
   }

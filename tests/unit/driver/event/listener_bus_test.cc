@@ -11,7 +11,6 @@ namespace millrace::internal {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 class TimesListener : public StreamingListener {
  public:
