@@ -602,6 +602,24 @@ TEST_F(StreamingRunTest, AnImmediateStopMayFollowAGracefulOne) {
   EXPECT_THAT(DroppedBlocks(), ElementsAre(1));
 }
 
+// With concurrent batches the later one may come to its state first.
+TEST_F(StreamingRunTest, AnUpdateOfStateWaitsForBatchesThatMayStillBringTheOneBefore) {
+  AddWorker(1, 4);
+  spec_.concurrent_jobs = 2;
+  ASSERT_TRUE(Start().ok());
+  env_.HoldJobs(true);
+  AdvanceMillis(1000);
+  const int64_t state_id = NewId();
+  Lease lease = LeaseOf(state_id, &DriverCore::DropState);
+  const auto job = Collect(Stateful("update", Values("values", 0), 1, state_id, 2000, 1000), 2000);
+  EXPECT_THAT(workers_.launched(), IsEmpty());
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();  // Batch 1000 ends without any update.
+  EXPECT_THAT(workers_.launched(), SizeIs(1));
+  SucceedAll();
+  EXPECT_TRUE(job->status().ok());
+}
+
 TEST_F(StreamingRunTest, OneRunAtATime) {
   ASSERT_TRUE(Start().ok());
   EXPECT_EQ(Start().code(), absl::StatusCode::kFailedPrecondition);
