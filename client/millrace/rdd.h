@@ -2,8 +2,10 @@
 #ifndef MILLRACE_CLIENT_MILLRACE_RDD_H_
 #define MILLRACE_CLIENT_MILLRACE_RDD_H_
 
+#include <millrace/function.h>
+
 #include <cstdint>
-#include <limits>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,60 +13,41 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "client/millrace/function.h"
+#include "client/rdd/actions.h"
 #include "client/rdd/basic.h"
 #include "client/rdd/by_key.h"
+#include "client/rdd/join.h"
+#include "client/rdd/key_by.h"
 #include "client/rdd/rdd_base.h"
-#include "client/rdd/values.h"
+#include "client/rdd/reshape.h"
+#include "client/rdd/save.h"
+#include "client/rdd/sets.h"
+#include "client/rdd/sort.h"
 #include "common/base/source_location.h"
 #include "common/record/storage_level.h"
-#include "executor/operator/actions.h"
 
 namespace millrace {
-namespace internal {
-
-// What a keyed operation asks of a record type.
-template <class T>
-struct PairTypes;
-template <class K, class V>
-struct PairTypes<std::pair<K, V>> {
-  using Key = K;
-  using Value = V;
-};
-template <class T>
-using KeyOf = typename PairTypes<T>::Key;
-template <class T>
-using ValueOf = typename PairTypes<T>::Value;
-
-// Decodes what tasks returned, in order, into `append`.
-template <class T, class Append>
-absl::Status DecodeResults(const std::vector<std::string>& results, Append append) {
-  for (const std::string& result : results) {
-    Decoder decoder(result);
-    while (!decoder.done()) {
-      Owned<T> record{};
-      Decode(decoder, record);
-      if (decoder.failed()) return absl::DataLossError("a task's result cannot be decoded");
-      append(std::move(record));
-    }
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace internal
 
 // A cheap handle: copyable, taken by value or reference alike. Nothing is computed until an action
 // asks for a result; actions return absl::Status or absl::StatusOr of owning types, with an error
 // that names the operator, its place in the program, and the cause. An empty handle (default
-// constructed) holds no data set: `if (rdd)` tells.
+// constructed) holds no data set: `if (rdd)` tells; what is made of it is empty too, and an action
+// on it is FailedPrecondition.
+//
+// `n` is a number of partitions (0: what the parents have, or millrace.default.parallelism) or a
+// partitioner (client/rdd/partitioner.h). Functions run on workers and carry their data openly
+// (millrace/function.h); they may take the records' type or its Owned form.
 template <class T>
 class RDD : public internal::RddBase {
  public:
   using value_type = T;
   using Location = internal::Location;
+  // Of a data set of pairs.
+  using K = typename internal::PairParts<T>::Key;
+  using V = typename internal::PairParts<T>::Value;
   using internal::RddBase::RddBase;
 
-  // -- Transformations: one record at a time ----------------------------------------------------
+  // -- One record at a time ---------------------------------------------------------------------
 
   // f: T -> U or absl::StatusOr<U>, whose error fails the task.
   template <class F>
@@ -86,192 +69,329 @@ class RDD : public internal::RddBase {
   RDD<U> FlatMap(F f, Location at = Location::Current()) const {
     return internal::MakeEmitMap<T, U>(std::move(f), at)(*this);
   }
-  // f: (PartitionReader<T>&, Emitter<U>&) -> void or absl::Status, once for each partition.
+  // (f(record), record). f: T -> key.
+  template <class F>
+  auto KeyBy(F f, Location at = Location::Current()) const {
+    return internal::MakeKeyBy<T>(std::move(f), "KeyBy", at)(*this);
+  }
+  // Takes each record with the probability `fraction`, or with replacement so often on average. The
+  // same seed takes the same records.
+  RDD<T> Sample(bool with_replacement, double fraction, std::optional<uint64_t> seed = std::nullopt,
+                Location at = Location::Current()) const {
+    return internal::Sample(*this, with_replacement, fraction, seed, at);
+  }
+
+  // -- Partitions -------------------------------------------------------------------------------
+
+  // f: (PartitionReader<T>&, Emitter<U>&) -> void or absl::Status, once a partition.
   template <class U, class F>
   RDD<U> MapPartitions(F f, Location at = Location::Current()) const {
     return internal::MakeMapPartitions<T, U>(std::move(f), at)(*this);
   }
-  // One vector for each partition.
+  // f: (int partition, PartitionReader<T>&, Emitter<U>&) -> the same.
+  template <class U, class F>
+  RDD<U> MapPartitionsWithIndex(F f, Location at = Location::Current()) const {
+    return internal::MakeMapPartitionsWithIndex<T, U>(std::move(f), at)(*this);
+  }
+  // One vector a partition.
   RDD<std::vector<T>> Glom(Location at = Location::Current()) const {
     return internal::MakeGlom<T>(at)(*this);
-  }
-
-  // -- Transformations: partitions --------------------------------------------------------------
-
-  RDD<T> Union(const RDD<T>& other) const {
-    return internal::UnionTransform<T>()({*this, other});
   }
   // Exactly `n` partitions, evenly filled; a full shuffle.
   RDD<T> Repartition(int n, Location at = Location::Current()) const {
     return internal::MakeRepartition<T>(n, at)(*this);
   }
   // At most `n` partitions, without a shuffle: neighbours are read one after the other.
-  RDD<T> Coalesce(int n) const {
-    if (n >= NumPartitions()) return *this;
-    return RDD<T>(context(), internal::MakeConcat(context(), internal::RecordOperators<T>(), node(),
-                                                  internal::CoalesceGroups(NumPartitions(), n)));
-  }
-  template <class N = int>
-  RDD<std::pair<T, int64_t>> ValueCounts(const N& n = 0,
-                                         Location at = Location::Current()) const {
-    return internal::MakeCountByValue<T>(n, at)(*this);
+  RDD<T> Coalesce(int n) const { return internal::Coalesce(*this, n); }
+  // (record, its place in the data set). Counts the partitions at once.
+  RDD<std::pair<T, int64_t>> ZipWithIndex(Location at = Location::Current()) const {
+    return internal::ZipWithIndex(*this, at);
   }
 
-  // -- Transformations of pairs -----------------------------------------------------------------
-  // `n`: a number of partitions or a partitioner.
+  // -- Several data sets ------------------------------------------------------------------------
 
-  template <class F, class N = int>
-  auto ReduceByKey(F f, const N& n = 0, Location at = Location::Current()) const {
-    return internal::MakeReduceByKey<internal::KeyOf<T>, internal::ValueOf<T>>(std::move(f), n,
-                                                                               at)(*this);
+  // The records of both; none is dropped.
+  RDD<T> Union(const RDD<T>& other) const { return internal::UnionTransform<T>()({*this, other}); }
+  // Each record once.
+  template <internal::PartitionerOrCount N = int>
+  RDD<T> Distinct(const N& n = N{}, Location at = Location::Current()) const {
+    return internal::MakeDistinct<T>(n, at)(*this);
   }
-  template <class N = int>
-  auto GroupByKey(const N& n = 0, Location at = Location::Current()) const {
-    return internal::MakeGroupByKey<internal::KeyOf<T>, internal::ValueOf<T>>(n, at)(*this);
+  // The records that both have, each once.
+  template <internal::PartitionerOrCount N = int>
+  RDD<T> Intersection(const RDD<T>& other, const N& n = N{},
+                      Location at = Location::Current()) const {
+    return internal::MakeIntersection<T>(n, at)(*this, other);
+  }
+  // The records that `other` has not.
+  template <internal::PartitionerOrCount N = int>
+  RDD<T> Subtract(const RDD<T>& other, const N& n = N{}, Location at = Location::Current()) const {
+    return internal::MakeSubtract<T>(n, at)(*this, other);
+  }
+  // Each record with each of the other data set.
+  template <class U>
+  RDD<std::pair<T, U>> Cartesian(const RDD<U>& other, Location at = Location::Current()) const {
+    return internal::Cartesian(*this, other, at);
+  }
+
+  // -- Order ------------------------------------------------------------------------------------
+  // Both sample the data set at once, to choose ranges of keys for `n` partitions (0: as many as
+  // there are).
+
+  // In the order of f(record), which needs operator<.
+  template <class F>
+  RDD<T> SortBy(F f, bool ascending = true, int n = 0, Location at = Location::Current()) const {
+    return internal::SortBy(*this, std::move(f), ascending, n, at);
+  }
+  RDD<T> SortByKey(bool ascending = true, int n = 0,
+                   Location at = Location::Current()) const requires internal::kIsPair<T> {
+    return internal::SortByKey<K, V>(*this, ascending, n, internal::OperatorLabel("SortByKey", at));
+  }
+
+  // -- Data sets of pairs -----------------------------------------------------------------------
+
+  // f: (V, V) -> V, associative and commutative.
+  template <class F, internal::PartitionerOrCount N = int>
+  requires internal::kIsPair<T> RDD<T> ReduceByKey(F f, const N& n = N{},
+                                                   Location at = Location::Current())
+  const { return internal::MakeReduceByKey<K, V>(std::move(f), n, at)(*this); }
+  template <internal::PartitionerOrCount N = int>
+  requires internal::kIsPair<T> RDD<std::pair<K, std::vector<V>>> GroupByKey(
+      const N& n = N{}, Location at = Location::Current())
+  const { return internal::MakeGroupByKey<K, V>(n, at)(*this); }
+  // (key, all records of which f gives it). f: T -> key.
+  template <class F, internal::PartitionerOrCount N = int>
+  auto GroupBy(F f, const N& n = N{}, Location at = Location::Current()) const {
+    return internal::MakeKeyBy<T>(std::move(f), "GroupBy", at)(*this).GroupByKey(n, at);
   }
   // create: V -> C, merge_value: (C, V) -> C, merge_combiners: (C, C) -> C.
-  template <class Create, class MergeValue, class MergeCombiners, class N = int>
+  template <class Create, class MergeValue, class MergeCombiners,
+            internal::PartitionerOrCount N = int>
+  requires internal::kIsPair<T>
   auto CombineByKey(Create create, MergeValue merge_value, MergeCombiners merge_combiners,
-                    const N& n = 0, Location at = Location::Current()) const {
-    return internal::MakeCombineByKey<internal::KeyOf<T>, internal::ValueOf<T>>(
-        std::move(create), std::move(merge_value), std::move(merge_combiners), n, at)(*this);
+                    const N& n = N{}, Location at = Location::Current()) const {
+    return internal::MakeCombineByKey<K, V>(std::move(create), std::move(merge_value),
+                                            std::move(merge_combiners), n, at)(*this);
   }
+  // merge_value: (C, V) -> C, from `zero` on; merge_combiners: (C, C) -> C.
+  template <class C, class MergeValue, class MergeCombiners, internal::PartitionerOrCount N = int>
+  requires internal::kIsPair<T>
+  auto AggregateByKey(C zero, MergeValue merge_value, MergeCombiners merge_combiners,
+                      const N& n = N{}, Location at = Location::Current()) const {
+    return internal::MakeAggregateByKey<K, V>(internal::BoundValue<C>::Keep(std::move(zero)),
+                                              std::move(merge_value), std::move(merge_combiners), n,
+                                              at)(*this);
+  }
+  // f: (V, V) -> V, from `zero` on in each partition.
+  template <class F, internal::PartitionerOrCount N = int>
+  requires internal::kIsPair<T>
+  auto FoldByKey(Owned<V> zero, F f, const N& n = N{}, Location at = Location::Current()) const {
+    return internal::MakeAggregateByKey<K, V>(std::move(zero), f, f, n, at, "FoldByKey")(*this);
+  }
+  // f: V -> U or absl::StatusOr<U>; keys stay where they are.
   template <class F>
+  requires internal::kIsPair<T>
   auto MapValues(F f, Location at = Location::Current()) const {
-    return internal::MakeMapValues<internal::KeyOf<T>, internal::ValueOf<T>>(std::move(f),
-                                                                             at)(*this);
+    return internal::MakeMapValues<K, V>(std::move(f), at)(*this);
   }
+  // f: V -> range of U.
   template <class F>
+  requires internal::kIsPair<T>
   auto FlatMapValues(F f, Location at = Location::Current()) const {
-    return internal::MakeFlatMapValues<internal::KeyOf<T>, internal::ValueOf<T>>(std::move(f),
-                                                                                 at)(*this);
+    return internal::MakeFlatMapValues<K, V>(std::move(f), at)(*this);
+  }
+  RDD<K> Keys(Location at = Location::Current()) const requires internal::kIsPair<T> {
+    return internal::MakeKeys<K, V>(at)(*this);
+  }
+  RDD<V> Values(Location at = Location::Current()) const requires internal::kIsPair<T> {
+    return internal::MakeValues<K, V>(at)(*this);
+  }
+  // Each record in the partition that the partitioner gives its key.
+  template <internal::PartitionerOrCount N>
+  requires internal::kIsPair<T> RDD<T> PartitionBy(const N& n, Location at = Location::Current())
+  const { return internal::MakePartitionBy<K, V>(n, at)(*this); }
+  // The records whose keys `other` has not.
+  template <class W, internal::PartitionerOrCount N = int>
+  requires internal::kIsPair<T> RDD<T> SubtractByKey(const RDD<std::pair<K, W>>& other,
+                                                     const N& n = N{},
+                                                     Location at = Location::Current())
+  const {
+    return internal::MakeSemiJoin<K, V, W, internal::KeepKeys::kMissing>("SubtractByKey", n, at)(
+        *this, other);
+  }
+
+  template <class W, internal::PartitionerOrCount N = int>
+  requires internal::kIsPair<T> RDD<std::pair<K, std::pair<V, W>>> Join(
+      const RDD<std::pair<K, W>>& other, const N& n = N{}, Location at = Location::Current())
+  const { return JoinAs<internal::JoinKind::kInner>("Join", other, n, at); }
+  template <class W, internal::PartitionerOrCount N = int>
+  requires internal::kIsPair<T> RDD<std::pair<K, std::pair<V, std::optional<W>>>> LeftOuterJoin(
+      const RDD<std::pair<K, W>>& other, const N& n = N{}, Location at = Location::Current())
+  const { return JoinAs<internal::JoinKind::kLeftOuter>("LeftOuterJoin", other, n, at); }
+  template <class W, internal::PartitionerOrCount N = int>
+  requires internal::kIsPair<T> RDD<std::pair<K, std::pair<std::optional<V>, W>>> RightOuterJoin(
+      const RDD<std::pair<K, W>>& other, const N& n = N{}, Location at = Location::Current())
+  const { return JoinAs<internal::JoinKind::kRightOuter>("RightOuterJoin", other, n, at); }
+  template <class W, internal::PartitionerOrCount N = int>
+  requires internal::kIsPair<T> RDD<std::pair<K, std::pair<std::optional<V>, std::optional<W>>>>
+  FullOuterJoin(const RDD<std::pair<K, W>>& other, const N& n = N{},
+                Location at = Location::Current())
+  const { return JoinAs<internal::JoinKind::kFullOuter>("FullOuterJoin", other, n, at); }
+  // For every key of any data set, the values of each.
+  template <class W, internal::PartitionerOrCount N = int>
+  requires internal::kIsPair<T> RDD<std::pair<K, std::pair<std::vector<V>, std::vector<W>>>>
+  CoGroup(const RDD<std::pair<K, W>>& other, const N& n = N{}, Location at = Location::Current())
+  const { return internal::MakeCoGroup<K, V, W>(n, at)(*this, other); }
+  template <class W1, class W2>
+  requires internal::kIsPair<T>
+  auto CoGroup(const RDD<std::pair<K, W1>>& other1, const RDD<std::pair<K, W2>>& other2,
+               Location at = Location::Current()) const {
+    return internal::MakeCoGroup<K, V, W1, W2>(0, at)(*this, other1, other2);
+  }
+  template <class W1, class W2, class W3>
+  requires internal::kIsPair<T>
+  auto CoGroup(const RDD<std::pair<K, W1>>& other1, const RDD<std::pair<K, W2>>& other2,
+               const RDD<std::pair<K, W3>>& other3, Location at = Location::Current()) const {
+    return internal::MakeCoGroup<K, V, W1, W2, W3>(0, at)(*this, other1, other2, other3);
+  }
+  // More of them: the caller's place cannot be taken behind an open number of arguments.
+  template <class W1, class W2, class W3, class W4, class... Ws>
+  requires internal::kIsPair<T>
+  auto CoGroup(const RDD<std::pair<K, W1>>& other1, const RDD<std::pair<K, W2>>& other2,
+               const RDD<std::pair<K, W3>>& other3, const RDD<std::pair<K, W4>>& other4,
+               const RDD<std::pair<K, Ws>>&... others) const {
+    return internal::MakeCoGroup<K, V, W1, W2, W3, W4, Ws...>(0, Location())(
+        *this, other1, other2, other3, other4, others...);
   }
 
   // -- Persistence ------------------------------------------------------------------------------
 
   // Workers keep the partitions from their first computation on. Returns the same data set.
-  const RDD<T>& Persist(StorageLevel level) const {
+  RDD<T> Persist(StorageLevel level = StorageLevel::kMemoryOnly) const {
     internal::PersistNode(context(), node(), level);
     return *this;
   }
-  const RDD<T>& Cache() const { return Persist(StorageLevel::kMemoryOnly); }
-  const RDD<T>& Unpersist() const {
+  RDD<T> Cache() const { return Persist(StorageLevel::kMemoryOnly); }
+  RDD<T> Unpersist() const {
     internal::UnpersistNode(node());
     return *this;
   }
 
-  // -- Actions ----------------------------------------------------------------------------------
+  // -- Actions: records -------------------------------------------------------------------------
 
   absl::StatusOr<std::vector<Owned<T>>> Collect(Location at = Location::Current()) const {
-    auto results = RunCollect(std::numeric_limits<uint64_t>::max(), AllPartitions(), "Collect", at);
-    if (!results.ok()) return results.status();
-    return Decoded(*results);
+    return internal::Collect(*this, "Collect", at);
   }
-  absl::StatusOr<int64_t> Count(Location at = Location::Current()) const {
-    const std::string label = internal::OperatorLabel("Count", at);
-    auto results = internal::RunAction(
-        context(), node(), internal::MakeSpec<internal::CountOperator<T>>("", label), label);
-    if (!results.ok()) return results.status();
-    int64_t total = 0;
-    const absl::Status decoded = internal::DecodeResults<int64_t>(
-        *results, [&total](int64_t count) { total += count; });
-    if (!decoded.ok()) return decoded;
-    return total;
-  }
-  // The first `n` records, in partition order. Looks at as few partitions as it can: first as many
-  // as there are task slots, then more and more.
+  // The first `n` records, in partition order. Looks at as few partitions as it can.
   absl::StatusOr<std::vector<Owned<T>>> Take(int64_t n, Location at = Location::Current()) const {
-    std::vector<Owned<T>> taken;
-    int next = 0;
-    int width = std::max(1, context()->default_parallelism);
-    while (next < NumPartitions() && static_cast<int64_t>(taken.size()) < n) {
-      std::vector<int> partitions;
-      for (; next < NumPartitions() && static_cast<int>(partitions.size()) < width; ++next) {
-        partitions.push_back(next);
-      }
-      const auto missing = static_cast<uint64_t>(n) - taken.size();
-      auto results = RunCollect(missing, std::move(partitions), "Take", at);
-      if (!results.ok()) return results.status();
-      const absl::Status decoded =
-          internal::DecodeResults<T>(*results, [&taken, n](Owned<T> record) {
-            if (static_cast<int64_t>(taken.size()) < n) taken.push_back(std::move(record));
-          });
-      if (!decoded.ok()) return decoded;
-      width *= 4;
-    }
-    return taken;
+    return internal::Take(*this, n, "Take", at);
   }
   // NotFound when the data set is empty.
   absl::StatusOr<Owned<T>> First(Location at = Location::Current()) const {
-    auto taken = Take(1, at);
-    if (!taken.ok()) return taken.status();
-    if (taken->empty()) return absl::NotFoundError("First: the data set is empty");
-    return std::move(taken->front());
+    return internal::OnlyRecord(internal::Take(*this, 1, "First", at), "First", at);
   }
   absl::StatusOr<bool> IsEmpty(Location at = Location::Current()) const {
-    auto taken = Take(1, at);
+    auto taken = internal::Take(*this, 1, "IsEmpty", at);
     if (!taken.ok()) return taken.status();
     return taken->empty();
+  }
+  // The `n` greatest records by `less`, the greatest first. less: (T, T) -> bool.
+  template <class Less = std::less<>>
+  absl::StatusOr<std::vector<Owned<T>>> Top(int64_t n, Less less = Less(),
+                                            Location at = Location::Current()) const {
+    return internal::TakeOrdered(*this, n, internal::Reversed<Less>{std::move(less)}, "Top", at);
+  }
+  // The `n` least records by `less`, the least first.
+  template <class Less = std::less<>>
+  absl::StatusOr<std::vector<Owned<T>>> TakeOrdered(int64_t n, Less less = Less(),
+                                                    Location at = Location::Current()) const {
+    return internal::TakeOrdered(*this, n, std::move(less), "TakeOrdered", at);
+  }
+  // NotFound when the data set is empty.
+  template <class Less = std::less<>>
+  absl::StatusOr<Owned<T>> Max(Less less = Less(), Location at = Location::Current()) const {
+    return internal::OnlyRecord(
+        internal::TakeOrdered(*this, 1, internal::Reversed<Less>{std::move(less)}, "Max", at),
+        "Max", at);
+  }
+  template <class Less = std::less<>>
+  absl::StatusOr<Owned<T>> Min(Less less = Less(), Location at = Location::Current()) const {
+    return internal::OnlyRecord(internal::TakeOrdered(*this, 1, std::move(less), "Min", at), "Min",
+                                at);
+  }
+  // The values of a key.
+  absl::StatusOr<std::vector<Owned<V>>> Lookup(
+      const Owned<K>& key, Location at = Location::Current()) const requires internal::kIsPair<T> {
+    return internal::Lookup<K, V>(*this, key, at);
+  }
+
+  // -- Actions: folds ---------------------------------------------------------------------------
+
+  absl::StatusOr<int64_t> Count(Location at = Location::Current()) const {
+    return internal::Count(*this, at);
   }
   // f: (T, T) -> T, associative and commutative. NotFound when the data set is empty.
   template <class F>
   absl::StatusOr<Owned<T>> Reduce(F f, Location at = Location::Current()) const {
-    internal::CheckShippable<F>();
-    const std::string label = internal::OperatorLabel("Reduce", at);
-    auto results = internal::RunAction(
-        context(), node(),
-        internal::MakeSpec<internal::ReduceOperator<T, F>>(internal::EncodeFunctions(f), label),
-        label);
-    if (!results.ok()) return results.status();
-    std::optional<Owned<T>> total;
-    const absl::Status decoded =
-        internal::DecodeResults<T>(*results, [&total, &f](Owned<T> part) {
-          if (total.has_value()) {
-            Owned<T> merged =
-                internal::ToOwned(internal::CallWith2(f, std::move(*total), std::move(part)));
-            total = std::move(merged);
-          } else {
-            total = std::move(part);
-          }
-        });
-    if (!decoded.ok()) return decoded;
-    if (!total.has_value()) return absl::NotFoundError("Reduce: the data set is empty");
-    return *std::move(total);
+    return internal::Reduce(*this, std::move(f), at);
   }
-  // f is called on workers, for what it does elsewhere; -> void or absl::Status.
+  // f: (T, T) -> T. Starts from `zero` in each partition, and again to bring their results
+  // together.
+  template <class F>
+  absl::StatusOr<Owned<T>> Fold(Owned<T> zero, F f, Location at = Location::Current()) const {
+    return internal::Aggregate(*this, std::move(zero), f, f, "Fold", at);
+  }
+  // add: (A, T) -> A, merge: (A, A) -> A; from `zero` as Fold.
+  template <class A, class Add, class Merge>
+  auto Aggregate(A zero, Add add, Merge merge, Location at = Location::Current()) const {
+    return internal::Aggregate(*this, internal::BoundValue<A>::Keep(std::move(zero)),
+                               std::move(add), std::move(merge), "Aggregate", at);
+  }
+  // Of numbers.
+  auto Sum(Location at = Location::Current()) const requires std::is_arithmetic_v<T> {
+    return internal::Aggregate(*this, internal::SumOf<T>{0}, std::plus<>(), std::plus<>(), "Sum",
+                               at);
+  }
+  // How often each value occurs, in a map.
+  auto CountByValue(Location at = Location::Current()) const {
+    return internal::CountByValue(*this, "CountByValue", at);
+  }
+  // How many records each key has, in a map.
+  auto CountByKey(Location at = Location::Current()) const requires internal::kIsPair<T> {
+    return internal::CountByValue(Keys(at), "CountByKey", at);
+  }
+  // One of the values of each key, the last, in a map.
+  auto CollectAsMap(Location at = Location::Current()) const requires internal::kIsPair<T> {
+    return internal::CollectAsMap<K, V>(*this, at);
+  }
+
+  // -- Actions: effects -------------------------------------------------------------------------
+
+  // f: T -> void or absl::Status, called on workers for what it does elsewhere.
   template <class F>
   absl::Status Foreach(F f, Location at = Location::Current()) const {
-    internal::CheckShippable<F>();
-    const std::string label = internal::OperatorLabel("Foreach", at);
-    return internal::RunAction(context(), node(),
-                               internal::MakeSpec<internal::ForeachOperator<T, F>>(
-                                   internal::EncodeFunctions(f), label),
-                               label)
-        .status();
+    return internal::Foreach(*this, std::move(f), at);
+  }
+  // f: (PartitionReader<T>&) -> void or absl::Status, once a partition.
+  template <class F>
+  absl::Status ForeachPartition(F f, Location at = Location::Current()) const {
+    return internal::ForeachPartition(*this, std::move(f), at);
+  }
+  // Writes the directory `path` with a file of lines for each partition, part-00000 and so on: the
+  // records' text form. AlreadyExists when there is one, but in Transform and ForeachRDD it is
+  // replaced.
+  absl::Status SaveAsTextFile(const std::string& path, Location at = Location::Current()) const {
+    return internal::SaveAsText(*this, path, at);
+  }
+  // The same with encoded records; Context::ObjectFile reads them.
+  absl::Status SaveAsObjectFile(const std::string& path, Location at = Location::Current()) const {
+    return internal::SaveAsObjects(*this, path, at);
   }
 
  private:
-  std::vector<int> AllPartitions() const {
-    std::vector<int> all;
-    for (int p = 0; p < NumPartitions(); ++p) all.push_back(p);
-    return all;
-  }
-  absl::StatusOr<std::vector<std::string>> RunCollect(uint64_t limit, std::vector<int> partitions,
-                                                      const char* name, Location at) const {
-    const std::string label = internal::OperatorLabel(name, at);
-    internal::Encoder params;
-    params.PutFixed(limit);
-    return internal::RunAction(
-        context(), node(),
-        internal::MakeSpec<internal::CollectOperator<T>>(params.ToString(), label), label,
-        std::move(partitions));
-  }
-  static absl::StatusOr<std::vector<Owned<T>>> Decoded(const std::vector<std::string>& results) {
-    std::vector<Owned<T>> records;
-    const absl::Status decoded = internal::DecodeResults<T>(
-        results, [&records](Owned<T> record) { records.push_back(std::move(record)); });
-    if (!decoded.ok()) return decoded;
-    return records;
+  template <internal::JoinKind kind, class W, class N>
+  auto JoinAs(const char* name, const RDD<std::pair<K, W>>& other, const N& n, Location at) const {
+    return internal::MakeJoin<K, V, W, kind>(name, n, at)(*this, other);
   }
 };
 

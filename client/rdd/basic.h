@@ -19,14 +19,13 @@ auto MakeMap(F f, Location where) {
   static_assert(CallableWith<F, T>,
                 "Map: the function must take the stream's record type (or its Owned form)");
   using Op = MapOperator<T, F>;
-  return Narrow<T, typename Op::Out>{
-      MakeSpec<Op>(EncodeFunctions(f), OperatorLabel("Map", where))};
+  return Narrow<T, typename Op::Out>{MakeSpec<Op>(EncodeFunctions(f), OperatorLabel("Map", where))};
 }
 
 template <class T, class F>
 auto MakeFilter(F f, Location where) {
   CheckShippable<F>();
-  static_assert(CallableWith<F, const T>,
+  static_assert(std::is_invocable_v<const F&, const T&> || std::is_invocable_v<const F&, Owned<T>>,
                 "Filter: the function must take the stream's record type and return bool");
   return Narrow<T, T>{
       MakeSpec<FilterOperator<T, F>>(EncodeFunctions(f), OperatorLabel("Filter", where)),
@@ -61,6 +60,16 @@ auto MakeMapPartitions(F f, Location where) {
       EncodeFunctions(f), OperatorLabel("MapPartitions", where))};
 }
 
+template <class T, class U, class F>
+auto MakeMapPartitionsWithIndex(F f, Location where) {
+  CheckShippable<F>();
+  static_assert(std::is_invocable_v<const F&, int, PartitionReader<T>&, Emitter<U>&>,
+                "MapPartitionsWithIndex<U>: the function must take (int partition, "
+                "PartitionReader<T>& records, Emitter<U>& emit)");
+  return Narrow<T, U>{MakeSpec<MapPartitionsOperator<T, U, F>>(
+      EncodeFunctions(f), OperatorLabel("MapPartitionsWithIndex", where))};
+}
+
 template <class T>
 auto MakeGlom(Location where) {
   return Narrow<T, std::vector<T>>{MakeSpec<GlomOperator<T>>("", OperatorLabel("Glom", where))};
@@ -69,10 +78,11 @@ auto MakeGlom(Location where) {
 template <class T>
 struct UnionTransform {
   RDD<T> operator()(const std::vector<RDD<T>>& parents) const {
+    if (parents.empty()) return RDD<T>();
     std::vector<RddRef> nodes;
     for (const RDD<T>& parent : parents) nodes.push_back(parent.node());
-    return RDD<T>(parents.front().context(), MakeUnion(parents.front().context(),
-                                                       RecordOperators<T>(), std::move(nodes)));
+    return RDD<T>(parents.front().context(),
+                  MakeUnion(parents.front().context(), RecordOperators<T>(), std::move(nodes)));
   }
 };
 
@@ -84,8 +94,8 @@ struct RepartitionTransform {
   int num_partitions;
 
   RDD<T> operator()(const RDD<T>& in) const {
-    static const OperatorRef& pass = *new OperatorRef(
-        MakeSpec<AlignedUnionOperator>("", "Repartition"));
+    static const OperatorRef& pass =
+        *new OperatorRef(MakeSpec<AlignedUnionOperator>("", "Repartition"));
     return RDD<T>(in.context(), MakeRedistributed(in.context(), pass, write, read,
                                                   RecordOperators<T>(), in.node(), num_partitions));
   }
@@ -99,14 +109,23 @@ RepartitionTransform<T> MakeRepartition(int num_partitions, Location where) {
           std::max(1, num_partitions)};
 }
 
+// At most `num_partitions`, without a shuffle: neighbours are read one after the other.
+template <class T>
+RDD<T> Coalesce(const RDD<T>& in, int num_partitions) {
+  if (num_partitions >= in.NumPartitions()) return in;
+  return RDD<T>(in.context(),
+                MakeConcat(in.context(), RecordOperators<T>(), in.node(),
+                           CoalesceGroups(in.NumPartitions(), std::max(1, num_partitions))));
+}
+
 // Pairs under the single key, brought together in one partition.
 template <class V>
 KeyedInput SingleKeyInput(const RddRef& parent, const std::string& label) {
-  return {parent,
-          MakeSpec<ShuffleWriteOperator<SingleKey, V, HashPartition>>("", label,
-                                                                      BindingKind::kOutput),
-          MakeSpec<ShuffleReadOperator<SingleKey, V>>("", label, BindingKind::kShuffle),
-          MakeSpec<AddHashOperator<SingleKey, V>>("", label)};
+  return {
+      parent,
+      MakeSpec<ShuffleWriteOperator<SingleKey, V, HashPartition>>("", label, BindingKind::kOutput),
+      MakeSpec<ShuffleReadOperator<SingleKey, V>>("", label, BindingKind::kShuffle),
+      MakeSpec<AddHashOperator<SingleKey, V>>("", label)};
 }
 
 // One record: the number of records, 0 for an empty data set.

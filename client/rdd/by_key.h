@@ -27,12 +27,12 @@ struct CombineTransform {
   RDD<std::pair<K, Out>> operator()(const RDD<std::pair<K, V>>& in) const {
     const ContextRef& context = in.context();
     const auto spec = partitioner.SpecFor(context, {in.node()});
-    const bool is_here = in.node()->partitioner != nullptr && *in.node()->partitioner == *spec;
+    const bool is_here = IsPartitionedBy(in.node(), *spec);
     KeyedInput keyed = input;
     keyed.parent = in.node();
-    return RDD<std::pair<K, Out>>(
-        context, MakeKeyed(context, is_here ? combine_here : combine_arrived,
-                           RecordOperators<std::pair<K, Out>>(), {keyed}, spec));
+    return RDD<std::pair<K, Out>>(context,
+                                  MakeKeyed(context, is_here ? combine_here : combine_arrived,
+                                            RecordOperators<std::pair<K, Out>>(), {keyed}, spec));
   }
 };
 
@@ -52,8 +52,7 @@ auto MakeCombine(const char* name, const First& first, const Second& second, con
       MakeSpec<AddHashOperator<K, V>>("", label)};
   return CombineTransform<K, V, typename Second::Out, Partitioner>{
       std::move(input), MakeSpec<CombineOperator<K, First>>(EncodeFunctions(first), label),
-      MakeSpec<CombineOperator<K, Second>>(EncodeFunctions(second), label),
-      std::move(partitioner)};
+      MakeSpec<CombineOperator<K, Second>>(EncodeFunctions(second), label), std::move(partitioner)};
 }
 
 template <class K, class V, class F, class N>
@@ -94,8 +93,64 @@ auto MakeGroupByKey(const N& n, Location where) {
   const std::string label = OperatorLabel("GroupByKey", where);
   const OperatorRef group = MakeSpec<CombineOperator<K, GroupPolicy<V>>>("", label);
   return CombineTransform<K, V, std::vector<V>, Partitioner>{
-      PlainInput<K, V>(nullptr, partitioner.function, label), group, group,
-      std::move(partitioner)};
+      PlainInput<K, V>(nullptr, partitioner.function, label), group, group, std::move(partitioner)};
+}
+
+// Each record in the partition of its key, in the order of arrival.
+template <class K, class V, class Partitioner>
+struct PartitionByTransform {
+  KeyedInput input;
+  OperatorRef drop_hash;
+  ResolvedPartitioner<Partitioner> partitioner;
+
+  RDD<std::pair<K, V>> operator()(const RDD<std::pair<K, V>>& in) const {
+    const ContextRef& context = in.context();
+    const auto spec = partitioner.SpecFor(context, {in.node()});
+    if (IsPartitionedBy(in.node(), *spec)) return in;
+    KeyedInput keyed = input;
+    keyed.parent = in.node();
+    return RDD<std::pair<K, V>>(
+        context, MakeKeyed(context, drop_hash, RecordOperators<std::pair<K, V>>(), {keyed}, spec));
+  }
+};
+
+template <class K, class V, class N>
+auto MakePartitionBy(const N& n, Location where) {
+  auto partitioner = Resolve(n);
+  using Partitioner = decltype(partitioner.function);
+  const std::string label = OperatorLabel("PartitionBy", where);
+  return PartitionByTransform<K, V, Partitioner>{
+      PlainInput<K, V>(nullptr, partitioner.function, label),
+      MakeSpec<DropHashOperator<K, V>>("", label), std::move(partitioner)};
+}
+
+// combine, with a value to start each combiner from: merge_value(C, V) -> C.
+template <class C, class MergeValue>
+struct StartFrom {
+  C zero;
+  MergeValue merge_value;
+
+  template <class V>
+  requires CallableWith2<MergeValue, C, V> C operator()(V value) const {
+    return ToOwned(CallWith2(merge_value, C(zero), std::move(value)));
+  }
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(zero);
+    if constexpr (!std::is_empty_v<MergeValue>) archive(merge_value);
+  }
+};
+
+template <class K, class V, class C, class MergeValue, class MergeCombiners, class N>
+auto MakeAggregateByKey(C zero, MergeValue merge_value, MergeCombiners merge_combiners, const N& n,
+                        Location where, const char* name = "AggregateByKey") {
+  CheckShippable<MergeValue>();
+  CheckShippable<MergeCombiners>();
+  using Create = StartFrom<C, MergeValue>;
+  return MakeCombine<K>(
+      name,
+      CombinePolicy<V, C, Create, MergeValue>{Create{std::move(zero), merge_value}, merge_value},
+      MergePolicy<C, MergeCombiners>{merge_combiners}, n, where);
 }
 
 // (value, count) for each distinct value.

@@ -29,9 +29,9 @@ struct JoinTransform {
     left_input.parent = a.node();
     right_input.parent = b.node();
     return RDD<std::pair<K, Values>>(
-        context, MakeKeyed(context, op, RecordOperators<std::pair<K, Values>>(),
-                           {left_input, right_input},
-                           partitioner.SpecFor(context, {a.node(), b.node()})));
+        context,
+        MakeKeyed(context, op, RecordOperators<std::pair<K, Values>>(), {left_input, right_input},
+                  partitioner.SpecFor(context, {a.node(), b.node()})));
   }
 };
 

@@ -13,6 +13,8 @@
 namespace millrace::internal {
 namespace {
 
+constexpr char kHashPartitionerKind[] = "hash";
+
 // Built into the worker: they pass on what the task's bindings choose.
 OperatorRef BuiltIn(const char* name, BindingKind binding, const char* label) {
   return std::make_shared<const OperatorSpec>(OperatorSpec{name, "", binding, label});
@@ -57,6 +59,15 @@ Dependency Shuffle(const ContextRef& context, RddRef parent, OperatorRef write, 
   return dependency;
 }
 
+bool AnyNull(const std::vector<RddRef>& nodes) {
+  return std::find(nodes.begin(), nodes.end(), nullptr) != nodes.end();
+}
+
+absl::Status EmptyHandle(const std::string& description) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(description, ": the RDD is default-constructed and holds no data set"));
+}
+
 bool AllPartitionedAlike(const std::vector<RddRef>& parents) {
   return !parents.empty() &&
          std::all_of(parents.begin(), parents.end(), [&parents](const RddRef& parent) {
@@ -94,6 +105,7 @@ RddRef MakeNode(const ContextRef& context, OperatorRef op, const RecordTypeOpera
 
 RddRef MakeNarrow(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
                   const RddRef& parent, bool keeps_partitioner) {
+  if (parent == nullptr) return nullptr;
   RddRef node = MakeNode(context, std::move(op), type, parent->num_partitions);
   node->dependencies.push_back(OneToOne(parent));
   if (keeps_partitioner) node->partitioner = parent->partitioner;
@@ -102,6 +114,7 @@ RddRef MakeNarrow(const ContextRef& context, OperatorRef op, const RecordTypeOpe
 
 RddRef MakeUnion(const ContextRef& context, const RecordTypeOperators& type,
                  std::vector<RddRef> parents) {
+  if (AnyNull(parents)) return nullptr;
   if (parents.size() == 1) return parents[0];
   if (AllPartitionedAlike(parents)) return MakeAlignedUnion(context, type, parents);
   int partitions = 0;
@@ -118,12 +131,27 @@ RddRef MakeUnion(const ContextRef& context, const RecordTypeOperators& type,
 
 RddRef MakeConcat(const ContextRef& context, const RecordTypeOperators& type, const RddRef& parent,
                   std::vector<std::vector<int>> groups) {
+  if (parent == nullptr) return nullptr;
   RddRef node = MakeNode(context, ConcatSpec(), type, static_cast<int>(groups.size()));
   Dependency dependency;
   dependency.kind = DependencyKind::kConcat;
   dependency.parent = parent;
   dependency.groups = std::move(groups);
   node->dependencies.push_back(std::move(dependency));
+  return node;
+}
+
+RddRef MakeProduct(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
+                   const RddRef& first, const RddRef& second) {
+  if (first == nullptr || second == nullptr) return nullptr;
+  RddRef node =
+      MakeNode(context, std::move(op), type, first->num_partitions * second->num_partitions);
+  for (const RddRef& parent : {first, second}) {
+    Dependency dependency;
+    dependency.kind = DependencyKind::kProduct;
+    dependency.parent = parent;
+    node->dependencies.push_back(std::move(dependency));
+  }
   return node;
 }
 
@@ -143,6 +171,9 @@ RddRef MakeFailed(const ContextRef& context, const RecordTypeOperators& type,
 RddRef MakeKeyed(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
                  const std::vector<KeyedInput>& inputs,
                  const std::shared_ptr<const PartitionerSpec>& partitioner, bool keeps_keys) {
+  for (const KeyedInput& input : inputs) {
+    if (input.parent == nullptr) return nullptr;
+  }
   const int partitions = partitioner->num_partitions;
   RddRef node = MakeNode(context, std::move(op), type, partitions);
   for (const KeyedInput& input : inputs) {
@@ -162,6 +193,7 @@ RddRef MakeKeyed(const ContextRef& context, OperatorRef op, const RecordTypeOper
 RddRef MakeRedistributed(const ContextRef& context, OperatorRef op, OperatorRef write,
                          OperatorRef read, const RecordTypeOperators& type, const RddRef& parent,
                          int num_partitions) {
+  if (parent == nullptr) return nullptr;
   RddRef node = MakeNode(context, std::move(op), type, num_partitions);
   node->dependencies.push_back(
       Shuffle(context, parent, std::move(write), std::move(read), num_partitions));
@@ -170,55 +202,75 @@ RddRef MakeRedistributed(const ContextRef& context, OperatorRef op, OperatorRef 
 
 std::shared_ptr<const PartitionerSpec> HashPartitionerSpec(int num_partitions) {
   auto spec = std::make_shared<PartitionerSpec>();
+  spec->kind = kHashPartitionerKind;
   spec->num_partitions = std::max(1, num_partitions);
   return spec;
 }
 
+bool IsPartitionedBy(const RddRef& node, const PartitionerSpec& partitioner) {
+  return node != nullptr && node->partitioner != nullptr && *node->partitioner == partitioner;
+}
+
 std::shared_ptr<const PartitionerSpec> DefaultPartitioner(const ContextRef& context,
                                                           const std::vector<RddRef>& parents) {
+  if (context == nullptr || AnyNull(parents)) return HashPartitionerSpec(1);
+  if (AllPartitionedAlike(parents)) return parents[0]->partitioner;
   int largest = 0;
-  std::shared_ptr<const PartitionerSpec> existing;
   for (const RddRef& parent : parents) {
+    // One of the user's could not be followed by the others: who asks here sends records by hash.
+    if (parent->partitioner != nullptr && parent->partitioner->kind == kHashPartitionerKind) {
+      return parent->partitioner;
+    }
     largest = std::max(largest, parent->num_partitions);
-    if (existing == nullptr && parent->partitioner != nullptr) existing = parent->partitioner;
   }
-  if (existing != nullptr) return existing;
   const bool is_set = context->conf.Contains("millrace.default.parallelism");
   return HashPartitionerSpec(is_set ? context->default_parallelism : largest);
 }
 
 void PersistNode(const ContextRef& context, const RddRef& node, StorageLevel level) {
+  if (node == nullptr) return;
   if (level == StorageLevel::kNone) return UnpersistNode(node);
   if (node->cache_lease == nullptr) node->cache_lease = context->driver->CacheLease(node->rdd_id);
   node->storage_level = level;
 }
 
 void UnpersistNode(const RddRef& node) {
+  if (node == nullptr) return;
   node->storage_level = StorageLevel::kNone;
   node->cache_lease.reset();
 }
 
-absl::StatusOr<std::vector<std::string>> RunAction(const ContextRef& context, const RddRef& node,
-                                                   OperatorRef root,
-                                                   const std::string& description) {
-  std::vector<int> partitions(static_cast<size_t>(node->num_partitions));
-  std::iota(partitions.begin(), partitions.end(), 0);
-  return RunAction(context, node, std::move(root), description, std::move(partitions));
-}
-
-absl::StatusOr<std::vector<std::string>> RunAction(const ContextRef& context, const RddRef& node,
-                                                   OperatorRef root, const std::string& description,
-                                                   std::vector<int> partitions) {
+JobSpec MakeJob(const RddRef& node, OperatorRef root, const std::string& description) {
   JobSpec job;
   job.rdd = node;
   job.root = std::move(root);
-  job.partitions = std::move(partitions);
+  job.partitions.resize(static_cast<size_t>(node->num_partitions));
+  std::iota(job.partitions.begin(), job.partitions.end(), 0);
   job.description = description;
   const JobScope* const scope = JobScope::Current();
   if (scope != nullptr) {
     job.batch_time_ms = scope->batch_time_ms();
     job.output_op_id = scope->output_op_id();
   }
+  return job;
+}
+
+absl::StatusOr<std::vector<std::string>> RunAction(const ContextRef& context, const RddRef& node,
+                                                   OperatorRef root,
+                                                   const std::string& description) {
+  if (node == nullptr) return EmptyHandle(description);
+  absl::StatusOr<JobResult> result =
+      context->driver->RunJob(MakeJob(node, std::move(root), description));
+  if (!result.ok()) return result.status();
+  return std::move(result->results);
+}
+
+absl::StatusOr<std::vector<std::string>> RunAction(const ContextRef& context, const RddRef& node,
+                                                   OperatorRef root, const std::string& description,
+                                                   std::vector<int> partitions) {
+  if (node == nullptr) return EmptyHandle(description);
+  JobSpec job = MakeJob(node, std::move(root), description);
+  job.partitions = std::move(partitions);
   absl::StatusOr<JobResult> result = context->driver->RunJob(std::move(job));
   if (!result.ok()) return result.status();
   return std::move(result->results);

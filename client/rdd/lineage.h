@@ -1,4 +1,6 @@
 // Making lineage nodes: what the typed transformations of this folder come down to, compiled once.
+//
+// A null parent, that of an empty handle, makes a null node.
 #ifndef MILLRACE_CLIENT_RDD_LINEAGE_H_
 #define MILLRACE_CLIENT_RDD_LINEAGE_H_
 
@@ -13,6 +15,8 @@
 #include "driver/lineage/rdd_node.h"
 
 namespace millrace::internal {
+
+struct JobSpec;
 
 // "Map at network_word_count.cc:14"
 std::string OperatorLabel(const char* operation, const Location& where);
@@ -34,6 +38,10 @@ RddRef MakeUnion(const ContextRef& context, const RecordTypeOperators& type,
 // Partition p holds the parent's partitions `groups[p]`, in that order.
 RddRef MakeConcat(const ContextRef& context, const RecordTypeOperators& type, const RddRef& parent,
                   std::vector<std::vector<int>> groups);
+
+// Partition p * m + q: `op` over partition p of the first parent, q of the second, which has m.
+RddRef MakeProduct(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
+                   const RddRef& first, const RddRef& second);
 
 // A leaf whose operator reads the split that travels with each task (values, a piece of a file).
 RddRef MakeSplits(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
@@ -63,18 +71,25 @@ RddRef MakeRedistributed(const ContextRef& context, OperatorRef op, OperatorRef 
                          int num_partitions);
 
 // The partitioner of a keyed operation that names none: that of the first parent that has one, else
-// by hash into millrace.default.parallelism partitions, else into as many as the largest parent has.
+// by hash into millrace.default.parallelism partitions, else into as many as the largest parent
+// has.
 std::shared_ptr<const PartitionerSpec> DefaultPartitioner(const ContextRef& context,
                                                           const std::vector<RddRef>& parents);
 std::shared_ptr<const PartitionerSpec> HashPartitionerSpec(int num_partitions);
+bool IsPartitionedBy(const RddRef& node, const PartitionerSpec& partitioner);
 
 // Workers keep the data set's partitions from its first computation on.
 void PersistNode(const ContextRef& context, const RddRef& node, StorageLevel level);
 void UnpersistNode(const RddRef& node);
 
+// A job that runs `root` on all partitions of `node`, on behalf of the thread's JobScope.
+JobSpec MakeJob(const RddRef& node, OperatorRef root, const std::string& description);
+
 // Runs `root` on partitions of `node`, all of them by default, on behalf of the thread's JobScope.
+// FailedPrecondition when `node` is null.
 absl::StatusOr<std::vector<std::string>> RunAction(const ContextRef& context, const RddRef& node,
-                                                   OperatorRef root, const std::string& description);
+                                                   OperatorRef root,
+                                                   const std::string& description);
 absl::StatusOr<std::vector<std::string>> RunAction(const ContextRef& context, const RddRef& node,
                                                    OperatorRef root, const std::string& description,
                                                    std::vector<int> partitions);

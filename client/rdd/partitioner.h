@@ -3,13 +3,14 @@
 #ifndef MILLRACE_CLIENT_RDD_PARTITIONER_H_
 #define MILLRACE_CLIENT_RDD_PARTITIONER_H_
 
+#include <algorithm>
 #include <concepts>
 #include <memory>
-#include <typeinfo>
 #include <utility>
 
 #include "client/rdd/lineage.h"
 #include "common/function/shippable.h"
+#include "common/plan/operator_registry.h"
 #include "executor/operator/keyed.h"
 
 namespace millrace {
@@ -36,8 +37,8 @@ template <class P>
 concept PartitionerOrCount =
     std::integral<P> || std::same_as<P, HashPartitioner> || UserPartitioner<P>;
 
-// What the operators need of a partitioner (`function`) and what the driver needs (`spec`; null: the
-// operation's default).
+// What the operators need of a partitioner (`function`) and what the driver needs (`spec`; null:
+// the operation's default).
 template <class Function>
 struct ResolvedPartitioner {
   Function function;
@@ -49,14 +50,18 @@ struct ResolvedPartitioner {
   }
 };
 
+// Gives each partitioner type the name that tells it from all others in the program.
+template <class P>
+class NamedPartitioner : public Registered {};
+
 template <PartitionerOrCount P>
 auto Resolve(const P& partitioner) {
   if constexpr (UserPartitioner<P>) {
     CheckShippable<P>();
     using Function = UserPartition<P>;
     auto spec = std::make_shared<PartitionerSpec>();
-    spec->kind = typeid(P).name();
-    spec->num_partitions = partitioner.NumPartitions();
+    spec->kind = Registration<NamedPartitioner<P>>::entry().name();
+    spec->num_partitions = std::max(1, static_cast<int>(partitioner.NumPartitions()));
     Function function{partitioner};
     spec->params = EncodeFunctions(function);
     return ResolvedPartitioner<Function>{std::move(function), std::move(spec)};

@@ -39,6 +39,19 @@ class RddBase {
   RddRef node_;
 };
 
+// Key and value types of records that are pairs; of others, types that no operation takes.
+struct NoPair {};
+template <class T>
+struct PairParts {
+  using Key = NoPair;
+  using Value = NoPair;
+};
+template <class K, class V>
+struct PairParts<std::pair<K, V>> {
+  using Key = K;
+  using Value = V;
+};
+
 template <class T>
 const RecordTypeOperators& RecordOperators() {
   static_assert(kIsRecord<T>,

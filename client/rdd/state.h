@@ -94,8 +94,8 @@ struct MapWithStateTransform {
                           ? partitioner.spec
                           : HashPartitionerSpec(context->default_parallelism);
     if (wants_snapshots) {
-      return MakeStateful(context, with_snapshots,
-                          RecordOperators<typename WithSnapshots::Out>(), inputs, spec,
+      return MakeStateful(context, with_snapshots, RecordOperators<typename WithSnapshots::Out>(),
+                          inputs, spec,
                           /*keeps_keys=*/false, update);
     }
     return MakeStateful(context, plain, RecordOperators<Mapped>(), inputs, spec,
@@ -113,11 +113,10 @@ auto MakeMapWithState(F f, int64_t timeout_ms, const N& n, Location where) {
   Encoder timeout;
   timeout.PutFixed(timeout_ms);
   const std::string params = EncodeFunctions(f) + timeout.ToString();
-  return Transform{
-      MakeSpec<typename Transform::Plain>(params, label, BindingKind::kState),
-      MakeSpec<typename Transform::WithSnapshots>(params, label, BindingKind::kState),
-      PlainInput<K, V>(nullptr, partitioner.function, label),
-      PlainInput<K, S>(nullptr, partitioner.function, label), std::move(partitioner)};
+  return Transform{MakeSpec<typename Transform::Plain>(params, label, BindingKind::kState),
+                   MakeSpec<typename Transform::WithSnapshots>(params, label, BindingKind::kState),
+                   PlainInput<K, V>(nullptr, partitioner.function, label),
+                   PlainInput<K, S>(nullptr, partitioner.function, label), std::move(partitioner)};
 }
 
 // The two streams that the variants of MapWithStateTransform are taken apart into.

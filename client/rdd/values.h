@@ -29,10 +29,11 @@ RDD<T> MakeParallelize(const ContextRef& context, const Values& values, int part
     }
     encoded[partition] = encoder.ToString();
   }
-  return RDD<T>(context, MakeSplits(context,
-                                    MakeSpec<ValuesOperator<T>>(
-                                        "", OperatorLabel("Parallelize", where), BindingKind::kSplit),
-                                    RecordOperators<T>(), std::move(encoded)));
+  return RDD<T>(context,
+                MakeSplits(context,
+                           MakeSpec<ValuesOperator<T>>("", OperatorLabel("Parallelize", where),
+                                                       BindingKind::kSplit),
+                           RecordOperators<T>(), std::move(encoded)));
 }
 
 }  // namespace millrace::internal

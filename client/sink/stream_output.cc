@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <utility>
 
+#include "client/rdd/save.h"
 #include "client/sink/console.h"
 #include "client/sink/stream_output.h"
 
@@ -32,6 +34,14 @@ std::string OutputPath(const std::string& prefix, const std::string& suffix, Tim
   path += std::to_string(time.ms());
   if (!suffix.empty()) path += "." + suffix;
   return path;
+}
+
+OutputFunction SaveFunction(const StreamRef& stream, OperatorRef root, std::string prefix,
+                            std::string suffix) {
+  return [context = ContextOf(stream), root = std::move(root), prefix = std::move(prefix),
+          suffix = std::move(suffix)](const RddRef& data_set, Time time) {
+    return SaveFiles(context, data_set, root, OutputPath(prefix, suffix, time));
+  };
 }
 
 }  // namespace millrace::internal

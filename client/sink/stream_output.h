@@ -2,6 +2,8 @@
 #ifndef MILLRACE_CLIENT_SINK_STREAM_OUTPUT_H_
 #define MILLRACE_CLIENT_SINK_STREAM_OUTPUT_H_
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -11,7 +13,10 @@
 #include "absl/status/status.h"
 #include "client/dstream/lift.h"
 #include "client/dstream/stream_ref.h"
+#include "client/rdd/lineage.h"
 #include "common/text/text_form.h"
+#include "executor/operator/actions.h"
+#include "executor/sink/save_operators.h"
 #include <millrace/rdd.h>
 
 namespace millrace::internal {
@@ -24,11 +29,16 @@ std::string FormatBatch(Time time, const std::vector<std::string>& records, int6
 // "prefix-1000.suffix"; without what is empty.
 std::string OutputPath(const std::string& prefix, const std::string& suffix, Time time);
 
+// The operators below are made once, so that all batches share a plan.
+
 template <class T>
 OutputFunction PrintFunction(const StreamRef& stream, int64_t n, Location at) {
-  return [context = ContextOf(stream), n, at](const RddRef& data_set, Time time) -> absl::Status {
-    // One more tells whether there are more.
-    auto records = RDD<T>(context, data_set).Take(n + 1, at);
+  // One more tells whether there are more.
+  const uint64_t limit = static_cast<uint64_t>(std::max<int64_t>(0, n)) + 1;
+  return [context = ContextOf(stream), n, limit,
+          collect = CollectRoot<T>(limit, OperatorLabel("Print", at))](
+             const RddRef& data_set, Time time) -> absl::Status {
+    const auto records = TakeFirst(RDD<T>(context, data_set), collect, limit);
     if (!records.ok()) return records.status();
     std::vector<std::string> lines;
     for (const Owned<T>& record : *records) lines.push_back(ToText(record));
@@ -36,22 +46,26 @@ OutputFunction PrintFunction(const StreamRef& stream, int64_t n, Location at) {
   };
 }
 
+// Writes each data set by `root` to a directory that its batch names.
+OutputFunction SaveFunction(const StreamRef& stream, OperatorRef root, std::string prefix,
+                            std::string suffix);
+
 template <class T>
 OutputFunction SaveTextFunction(const StreamRef& stream, std::string prefix, std::string suffix,
                                 Location at) {
-  return [context = ContextOf(stream), prefix = std::move(prefix), suffix = std::move(suffix), at](
-             const RddRef& data_set, Time time) -> absl::Status {
-    return RDD<T>(context, data_set).SaveAsTextFile(OutputPath(prefix, suffix, time), at);
-  };
+  return SaveFunction(stream,
+                      MakeSpec<SaveTextOperator<T>>("", OperatorLabel("SaveAsTextFiles", at),
+                                                    BindingKind::kOutput),
+                      std::move(prefix), std::move(suffix));
 }
 
 template <class T>
 OutputFunction SaveObjectFunction(const StreamRef& stream, std::string prefix, std::string suffix,
                                   Location at) {
-  return [context = ContextOf(stream), prefix = std::move(prefix), suffix = std::move(suffix), at](
-             const RddRef& data_set, Time time) -> absl::Status {
-    return RDD<T>(context, data_set).SaveAsObjectFile(OutputPath(prefix, suffix, time), at);
-  };
+  return SaveFunction(stream,
+                      MakeSpec<SaveObjectsOperator<T>>("", OperatorLabel("SaveAsObjectFiles", at),
+                                                       BindingKind::kOutput),
+                      std::move(prefix), std::move(suffix));
 }
 
 // The user's f, which may capture anything and is shared by all batches.
