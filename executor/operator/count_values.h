@@ -17,10 +17,11 @@ class CountValuesOperator : public Operator {
     Counter counter(node);
     if (!node.RunInput(counter)) return false;
     Encoder encoder;
-    for (const auto& entry : counter.table.entries()) {
-      Encode(encoder, entry.key);
-      Encode(encoder, entry.group);
-    }
+    counter.table.ForEach([&encoder](uint64_t /*hash*/, const T& value, int64_t count) {
+      Encode(encoder, value);
+      Encode(encoder, count);
+      return true;
+    });
     node.task().SetResult(encoder.ToString());
     return true;
   }
