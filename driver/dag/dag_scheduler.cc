@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "glog/logging.h"
 
@@ -293,15 +294,13 @@ void DagScheduler::Claim(Stage& stage, const StageTree& tree) {
 // Whether `from` waits for `to`, directly or through others.
 bool DagScheduler::Reaches(const Stage& from, const Stage& to) {
   std::vector<const Stage*> pending{&from};
-  std::vector<const Stage*> seen{&from};
+  absl::flat_hash_set<const Stage*> seen{&from};
   while (!pending.empty()) {
     const Stage* const stage = pending.back();
     pending.pop_back();
     if (stage == &to) return true;
     const auto visit = [&](const Stage* next) {
-      if (Contains(seen, next)) return;
-      seen.push_back(next);
-      pending.push_back(next);
+      if (seen.insert(next).second) pending.push_back(next);
     };
     for (const Stage* const next : stage->shuffle_waits) visit(next);
     for (const Stage* const next : stage->hard_waits) visit(next);
@@ -329,7 +328,7 @@ void DagScheduler::WaitsAreOver(Stage& stage) {
     if (stage.phase == Stage::Phase::kWaiting) {
       stage.phase = Stage::Phase::kNew;
       Open(keep);
-      return;
+      return BreakCircles(stage);
     }
   }
   if (stage.phase == Stage::Phase::kWaiting) return Launch(keep);

@@ -128,6 +128,7 @@ class DagScheduler final : public StageOwner {
   void BlocksLost(Stage& stage, int index, const TaskAttempt& attempt,
                   const proto::TaskStatus& status);
   void RecomputeLost(Stage& stage, int index);
+  void BreakCircles(const Stage& stage);
   void StopSharing();
   bool ReadsLost(const Stage& stage, const std::vector<int64_t>& lost_shuffles) const;
 
@@ -145,7 +146,7 @@ class DagScheduler final : public StageOwner {
   int64_t last_stage_id_ = 0;
   absl::btree_map<int64_t, std::unique_ptr<Job>> jobs_;
   std::vector<int64_t> waiting_jobs_;                  // For a worker, or to begin again.
-  absl::flat_hash_map<int64_t, StageRef> stages_;      // In flight, by id.
+  absl::btree_map<int64_t, StageRef> stages_;          // In flight, by id.
   absl::flat_hash_map<int64_t, Stage*> map_stages_;    // By shuffle.
   absl::flat_hash_map<int64_t, Stage*> state_stages_;  // By data set.
   absl::flat_hash_map<int64_t, Stage*> claims_;        // By data set that is being kept.

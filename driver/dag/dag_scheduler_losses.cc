@@ -74,25 +74,29 @@ void DagScheduler::RecomputeLost(Stage& stage, int index) {
     return;
   }
   stage.lost_tasks.push_back(index);
+  BreakCircles(stage);
   const std::vector<StageRef> inputs = stage.inputs;
-  const bool is_circle = std::any_of(inputs.begin(), inputs.end(),
-                                     [&](const StageRef& input) { return Reaches(*input, stage); });
-  if (is_circle) StopSharing();
   for (const StageRef& input : inputs) {
     AttachJobs(stage, *input);
     Open(input);
   }
 }
 
-// Stages that wait for another one to keep a data set compute it themselves: a loss has made one of
-// those others wait for them.
+// The stage has been planned anew. What is lost by now may have made it wait for one that waits for
+// it.
+void DagScheduler::BreakCircles(const Stage& stage) {
+  const bool is_circle =
+      std::any_of(stage.inputs.begin(), stage.inputs.end(),
+                  [&stage](const StageRef& input) { return Reaches(*input, stage); });
+  if (is_circle) StopSharing();
+}
+
+// Stages that wait for another one to keep a data set compute it themselves.
 void DagScheduler::StopSharing() {
   std::vector<StageRef> sharing;
   for (const auto& [id, stage] : stages_) {
     if (stage->replan_after_wait) sharing.push_back(stage);
   }
-  std::sort(sharing.begin(), sharing.end(),
-            [](const StageRef& a, const StageRef& b) { return a->id < b->id; });
   for (const StageRef& stage : sharing) {
     stage->replan_after_wait = false;
     std::erase_if(stage->hard_waits, [&](Stage* other) {
@@ -105,7 +109,15 @@ void DagScheduler::StopSharing() {
   }
 }
 
-void DagScheduler::WorkerAdded() { RestartJobs(); }
+void DagScheduler::WorkerAdded() {
+  if (workers_.count() == 2) {
+    // Tasks that had no choice have one now, or must not.
+    for (const auto& [id, stage] : stages_) {
+      if (stage->phase == Stage::Phase::kSubmitted) tasks_.PlaceAgain(*stage);
+    }
+  }
+  RestartJobs();
+}
 
 void DagScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
   data_.cached.ForgetWorker(worker_id);

@@ -106,6 +106,18 @@ void TaskScheduler::MarkPending(TaskSet& set, int index) {
 
 void TaskScheduler::Enqueue(TaskSet& set, int index) {
   MarkPending(set, index);
+  FindPlace(set, index);
+}
+
+void TaskScheduler::PlaceAgain(TaskSet& set) {
+  if (set.pending_count_ == 0) return;
+  set.pending_ = PendingTasks();
+  for (int i = 0; i < static_cast<int>(set.tasks_.size()); ++i) {
+    if (set.task(i).state == TaskState::kPending) FindPlace(set, i);
+  }
+}
+
+void TaskScheduler::FindPlace(TaskSet& set, int index) {
   if (workers_.count() <= 1) return set.pending_.AddAnywhere(index);
   const TaskPlacement placement = set.PlacementOf(index);
   if (placement.workers.empty()) return set.pending_.AddAnywhere(index);

@@ -44,6 +44,8 @@ class TaskScheduler {
   void InputsReady(TaskSet& set);
   // A task whose inputs were lost is to run again.
   void Requeue(TaskSet& set, int index);
+  // Waiting tasks look for their place once more: there were too few workers to choose from.
+  void PlaceAgain(TaskSet& set);
   // Launches nothing more of it and cancels what runs; TaskSet::Drained follows.
   void Cancel(TaskSet& set);
   // The verdict on an attempt of a judged set that has succeeded.
@@ -79,6 +81,7 @@ class TaskScheduler {
   void Enqueue(TaskSet& set, int index);
   void EnqueueRetry(TaskSet& set, int index, int64_t failed_on);
   void MarkPending(TaskSet& set, int index);
+  void FindPlace(TaskSet& set, int index);
   void Relax(TaskSet& set);
   void SetRelaxTimer(TaskSet& set);
 

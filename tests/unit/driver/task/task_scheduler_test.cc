@@ -9,6 +9,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
@@ -156,6 +157,22 @@ TEST_F(TaskSchedulerTest, ReduceTasksRunWhereTheirPartitionGathers) {
     EXPECT_EQ(task.worker_id, places[task.request.partition()]);
     Tell(Success(task));
   }
+}
+
+// While there is one worker, tasks are not asked where they must run.
+TEST_F(TaskSchedulerTest, TasksThatWaitWhenASecondWorkerComesStillRunWhereTheirInputsAre) {
+  AddWorker(1, 1);
+  const RddRef sum = Shuffled("sum", Values("values", 1), 2);
+  Collect(sum);
+  SucceedAll();
+  Collect(Values("busy", 1));
+  Collect(Narrow("map", sum));
+  const LaunchedTask busy = workers_.Take();
+  AddWorker(2, 8);
+  EXPECT_THAT(workers_.launched(), IsEmpty());
+  Tell(Success(busy));
+  EXPECT_THAT(WorkersOfLaunched(), ElementsAre(1));
+  SucceedAll();
 }
 
 TEST_F(TaskSchedulerTest, WhatReadsTwoShufflesFindsBothOnOneWorker) {
