@@ -17,6 +17,11 @@ absl::StatusOr<TextFileSplit> DecodeSplit(TaskNode& node) {
   return split;
 }
 
+absl::StatusOr<Buffer> ReadAll(FileSystem& fs, const std::string& path) {
+  ASSIGN_OR_RETURN(const auto file, fs.OpenForRead(path));
+  return file->Read(0, file->size_bytes());
+}
+
 // False, with a warning, when there is no such file to be read.
 bool CanBeRead(TaskNode& node, const std::string& path) {
   const auto file = node.task().fs().OpenForRead(path);
@@ -39,9 +44,7 @@ std::optional<std::string_view> ReadStreamFile(TaskNode& node) {
     node.task().Fail(split.status());
     return std::nullopt;
   }
-  const auto file = node.task().fs().OpenForRead(split->path);
-  absl::StatusOr<Buffer> contents = file.status();
-  if (file.ok()) contents = (*file)->Read(0, (*file)->size_bytes());
+  absl::StatusOr<Buffer> contents = ReadAll(node.task().fs(), split->path);
   if (!contents.ok()) {
     LOG(WARNING) << node.label() << ": passed over: " << contents.status();
     return std::nullopt;

@@ -1,0 +1,63 @@
+#include "client/local/program_flags.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace millrace::internal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class ProgramFlagsTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<Conf> Take(std::vector<std::string> arguments) {
+    storage_ = std::move(arguments);
+    argv_.clear();
+    for (std::string& argument : storage_) argv_.push_back(argument.data());
+    argv_.push_back(nullptr);
+    argc_ = static_cast<int>(storage_.size());
+    return TakeConfFlags(&argc_, argv_.data());
+  }
+  std::vector<std::string> left() const { return {argv_.begin(), argv_.begin() + argc_}; }
+
+  std::vector<std::string> storage_;
+  std::vector<char*> argv_;
+  int argc_ = 0;
+};
+
+TEST_F(ProgramFlagsTest, TakesItsOwnAndLeavesTheRest) {
+  const auto conf = Take({"program", "--millrace_conf=millrace.master=local[3]", "host",
+                          "-millrace_conf", "my.key=a=b", "--port=9999"});
+  ASSERT_TRUE(conf.ok()) << conf.status();
+  EXPECT_EQ(conf->Get("millrace.master", ""), "local[3]");
+  EXPECT_EQ(conf->Get("my.key", ""), "a=b");
+  EXPECT_THAT(left(), ElementsAre("program", "host", "--port=9999"));
+  EXPECT_EQ(argv_[3], nullptr);
+}
+
+TEST_F(ProgramFlagsTest, WhatStandsBehindTwoDashesIsTheProgramsOwn) {
+  const auto conf = Take({"program", "--", "--millrace_conf=a=b"});
+  ASSERT_TRUE(conf.ok());
+  EXPECT_TRUE(conf->entries().empty());
+  EXPECT_THAT(left(), ElementsAre("program", "--", "--millrace_conf=a=b"));
+}
+
+TEST_F(ProgramFlagsTest, FlagsThatOnlyBeginAlikeAreTheProgramsOwn) {
+  const auto conf = Take({"program", "--millrace_confidence=high", "--millrace"});
+  ASSERT_TRUE(conf.ok());
+  EXPECT_THAT(left(), ElementsAre("program", "--millrace_confidence=high", "--millrace"));
+}
+
+TEST_F(ProgramFlagsTest, WrongFlagsAreNamed) {
+  EXPECT_THAT(std::string(Take({"program", "--millrace_conf=novalue"}).status().message()),
+              HasSubstr("novalue"));
+  EXPECT_THAT(std::string(Take({"program", "--millrace_conf"}).status().message()),
+              HasSubstr("--millrace_conf"));
+}
+
+}  // namespace
+}  // namespace millrace::internal
