@@ -100,7 +100,8 @@ auto TransformStreams(const char* name, Location where, F f, const DStream<Ts>&.
     return [&]<size_t... i>(std::index_sequence<i...>) {
       std::tuple<RDD<Ts>...> rdds(RDD<Ts>(context, data_sets[i])...);
       return NodeOf(CallOnDriver(*shared, time, std::get<i>(rdds)...));
-    }(std::index_sequence_for<Ts...>());
+    }
+    (std::index_sequence_for<Ts...>());
   };
   return DStream<typename DataSetRecord<Out>::type>(
       AddCombined({name, where}, parents, std::move(apply)));

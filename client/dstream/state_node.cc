@@ -68,8 +68,7 @@ void RecordStateNode::ForgetAll() {
 absl::StatusOr<RddRef> RecordStateNode::Update(Time time, const StateUpdateRef& update) {
   const absl::StatusOr<RddRef> records = parents().front()->GetOrCompute(time);
   if (!records.ok()) return records.status();
-  if (*records == nullptr &&
-      (without_records_ == StateWithoutRecords::kStays || !has_state())) {
+  if (*records == nullptr && (without_records_ == StateWithoutRecords::kStays || !has_state())) {
     return RddRef();
   }
   absl::StatusOr<RddRef> updated = update_(update, *records, *records ? initial_ : nullptr);

@@ -39,8 +39,8 @@ template <class S, class K, class V, class F, class N>
 DStream<std::pair<K, S>> UpdateStateStream(const DStream<std::pair<K, V>>& in, F f, const N& n,
                                            RddRef initial, Location where) {
   auto update = [context = ContextOf(in.ref()),
-                 transform = MakeUpdateState<K, V, S>(std::move(f), StreamPartitions(in.ref(), n),
-                                                      where)](
+                 transform =
+                     MakeUpdateState<K, V, S>(std::move(f), StreamPartitions(in.ref(), n), where)](
                     const StateUpdateRef& update, const RddRef& records,
                     const RddRef& initial) -> absl::StatusOr<RddRef> {
     return transform(context, update, records, initial);
@@ -110,8 +110,9 @@ struct DropParameters {
   using type = P;
 };
 template <size_t n, class First, class... Rest>
-  requires(n > 0)
-struct DropParameters<n, Parameters<First, Rest...>> : DropParameters<n - 1, Parameters<Rest...>> {};
+requires(n > 0) struct DropParameters<n, Parameters<First, Rest...>>
+    : DropParameters<n - 1, Parameters<Rest...>> {
+};
 
 template <class F>
 struct ParametersOf : ParametersOfMember<decltype(&F::operator())> {};

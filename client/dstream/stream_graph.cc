@@ -73,8 +73,8 @@ void StreamGraph::SetName(const Operation& operation, DStreamNode& node, const s
   }
   for (const auto& other : nodes_) {
     if (other.get() == &node || other->name() != name) continue;
-    AddError(operation, absl::StrCat("the name \"", name, "\" belongs to another stream already: ",
-                                     other->label()));
+    AddError(operation, absl::StrCat("the name \"", name,
+                                     "\" belongs to another stream already: ", other->label()));
     return;
   }
   node.set_name(name);
@@ -84,8 +84,8 @@ void StreamGraph::Remember(const Operation& operation, milliseconds duration) {
   const std::lock_guard lock(lock_);
   if (!CheckOpen(operation)) return;
   if (remember_) {
-    AddError(operation, absl::StrCat("the duration is ", Ms(*remember_),
-                                     " already; it can be set only once"));
+    AddError(operation,
+             absl::StrCat("the duration is ", Ms(*remember_), " already; it can be set only once"));
   } else if (duration <= milliseconds(0)) {
     AddError(operation, absl::StrCat("the duration must be positive, got ", Ms(duration)));
   } else {
@@ -142,15 +142,16 @@ void StreamGraph::CheckCheckpoints(const std::vector<bool>& reachable) {
 absl::Status StreamGraph::Start() {
   const std::lock_guard lock(lock_);
   if (outputs_.empty()) {
-    errors_.push_back("No output operations registered, so nothing to execute: add Print(), "
-                      "ForeachRDD(...), SaveAsTextFiles(...), ... to a stream");
+    errors_.push_back(
+        "No output operations registered, so nothing to execute: add Print(), "
+        "ForeachRDD(...), SaveAsTextFiles(...), ... to a stream");
   }
   const std::vector<bool> reachable = ReachableFromOutputs();
   CheckCheckpoints(reachable);
   if (errors_.size() == 1) return absl::InvalidArgumentError(errors_[0]);
   if (!errors_.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(errors_.size(), " errors in the stream graph:\n  ",
-                                                   absl::StrJoin(errors_, "\n  ")));
+    return absl::InvalidArgumentError(absl::StrCat(
+        errors_.size(), " errors in the stream graph:\n  ", absl::StrJoin(errors_, "\n  ")));
   }
   PlanRemember(reachable);
   for (size_t i = 0; i < nodes_.size(); ++i) {
@@ -264,9 +265,8 @@ std::optional<BatchJob> StreamGraph::MakeJob(int output_op_id, Time batch_time) 
       return RunOutput(*output, output_op_id, rdd, batch_time);
     };
   } else {
-    job.run = [status = AnnotateStatus(rdd.status(), absl::StrCat("batch ", ToString(batch_time)))] {
-      return status;
-    };
+    job.run = [status = AnnotateStatus(
+                   rdd.status(), absl::StrCat("batch ", ToString(batch_time)))] { return status; };
   }
   return job;
 }

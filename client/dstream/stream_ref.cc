@@ -27,8 +27,8 @@ std::vector<DStreamNode*> CheckedParents(const Operation& operation,
   const StreamRef& first = parents.front();
   for (const StreamRef& parent : parents) {
     if (parent.graph != first.graph) {
-      first.graph->AddError(operation, absl::StrCat(parent.node->label(),
-                                                    " belongs to another StreamingContext"));
+      first.graph->AddError(
+          operation, absl::StrCat(parent.node->label(), " belongs to another StreamingContext"));
     } else if (parent.node->slide() != first.node->slide()) {
       first.graph->AddError(
           operation, absl::StrCat("the streams have different slides: ", first.node->label(), " ",

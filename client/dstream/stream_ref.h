@@ -33,8 +33,8 @@ struct StreamRef {
 const ContextRef& ContextOf(const StreamRef& stream);
 std::chrono::milliseconds SlideOf(const StreamRef& stream);
 
-// Makes an input's data set of one batch, null for none, and says how many records it has where that
-// is known (else leaves the count at 0).
+// Makes an input's data set of one batch, null for none, and says how many records it has where
+// that is known (else leaves the count at 0).
 using GenerateDataSet = std::function<absl::StatusOr<RddRef>(Time, int64_t* record_count)>;
 
 // Gets each parent's data set of the batch and returns the operation's. May throw.
@@ -69,9 +69,8 @@ using UpdateState = std::function<absl::StatusOr<RddRef>(
 StreamRef AddState(const Operation& operation, const StreamRef& parent,
                    StateWithoutRecords without_records, RddRef initial, UpdateState update);
 
-using UpdateWindow =
-    std::function<absl::StatusOr<RddRef>(const StateUpdateRef&, const std::vector<RddRef>& leaving,
-                                         const std::vector<RddRef>& coming)>;
+using UpdateWindow = std::function<absl::StatusOr<RddRef>(
+    const StateUpdateRef&, const std::vector<RddRef>& leaving, const std::vector<RddRef>& coming)>;
 StreamRef AddWindowState(const Operation& operation, const StreamRef& parent,
                          std::chrono::milliseconds length, std::chrono::milliseconds slide,
                          UpdateWindow update);

@@ -28,8 +28,8 @@ absl::StatusOr<RddRef> TransformedNode::Compute(Time time) {
     if (!data_set.ok()) return data_set.status();
     if (*data_set == nullptr) {
       if (missing_parent_ == MissingParent::kNoDataSet) return RddRef();
-      return Blame(absl::FailedPreconditionError(absl::StrCat(
-          parent->label(), " has no data set at ", ToString(time))));
+      return Blame(absl::FailedPreconditionError(
+          absl::StrCat(parent->label(), " has no data set at ", ToString(time))));
     }
     data_sets.push_back(*std::move(data_set));
   }

@@ -21,8 +21,8 @@ class TransformedNode final : public DStreamNode {
   // Gets a data set for each parent, in their order. May throw, may return null.
   using Apply = std::function<absl::StatusOr<RddRef>(Time, std::span<const RddRef>)>;
 
-  TransformedNode(StreamGraph& graph, const Operation& operation,
-                  std::vector<DStreamNode*> parents, MissingParent missing_parent, Apply apply);
+  TransformedNode(StreamGraph& graph, const Operation& operation, std::vector<DStreamNode*> parents,
+                  MissingParent missing_parent, Apply apply);
 
  private:
   absl::StatusOr<RddRef> Compute(Time time) override;

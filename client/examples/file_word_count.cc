@@ -4,8 +4,8 @@
 //   scripts/run-example file_word_count /tmp/incoming
 //   cp some.txt /tmp/.some.txt && mv /tmp/.some.txt /tmp/incoming/some.txt     (elsewhere)
 //
-// prints up to ten words of each batch of files with their counts. Files must appear complete: write
-// them elsewhere and move them in.
+// prints up to ten words of each batch of files with their counts. Files must appear complete:
+// write them elsewhere and move them in.
 #include <millrace/millrace.h>
 
 #include <cstdio>

@@ -16,8 +16,8 @@ int main(int argc, char** argv) {
   millrace::StreamingContext ssc(millrace::Conf().SetAppName("QueueStream"), 1s);
 
   std::deque<millrace::RDD<int64_t>> queue;
-  auto digits = ssc.QueueStream(queue).Map(
-      [](int64_t number) { return std::pair(number % 10, int64_t{1}); });
+  auto digits =
+      ssc.QueueStream(queue).Map([](int64_t number) { return std::pair(number % 10, int64_t{1}); });
   digits.ReduceByKey(std::plus<>()).Print();
 
   if (absl::Status status = ssc.Start(); !status.ok()) {

@@ -2,7 +2,8 @@
 // with what its checkpoint directory says.
 //
 //   nc -lk 9999
-//   scripts/run-example recoverable_network_word_count localhost 9999 /tmp/recoverable /tmp/counts.txt
+//   scripts/run-example recoverable_network_word_count localhost 9999 /tmp/recoverable
+//   /tmp/counts.txt
 //
 // appends a line a batch to the file, as
 //

@@ -26,13 +26,13 @@ int main(int argc, char** argv) {
   auto lines = ssc.SocketTextStream(argv[1], std::stoi(argv[2]));
   auto words = lines.FlatMap([](std::string_view line) { return millrace::Split(line, ' '); });
   auto pairs = words.Map([](std::string_view word) { return std::pair(word, int64_t{1}); });
-  auto counts = pairs.MapWithState(
-      millrace::StateSpec([](std::string_view word, std::optional<int64_t> one,
-                             millrace::State<int64_t>& count) {
-        const int64_t sum = count.GetOption().value_or(0) + one.value_or(0);
-        count.Update(sum);
-        return std::pair(std::string(word), sum);
-      }).InitialState(initial));
+  auto counts =
+      pairs.MapWithState(millrace::StateSpec([](std::string_view word, std::optional<int64_t> one,
+                                                millrace::State<int64_t>& count) {
+                           const int64_t sum = count.GetOption().value_or(0) + one.value_or(0);
+                           count.Update(sum);
+                           return std::pair(std::string(word), sum);
+                         }).InitialState(initial));
   counts.Print();
 
   return ssc.Run();

@@ -33,9 +33,8 @@ int main(int argc, char** argv) {
         std::vector<Count> all;
         for (const Count& count : records) all.push_back(count);
         const auto end = all.begin() + std::min<std::ptrdiff_t>(5, std::ssize(all));
-        std::partial_sort(all.begin(), end, all.end(), [](const Count& a, const Count& b) {
-          return a.second > b.second;
-        });
+        std::partial_sort(all.begin(), end, all.end(),
+                          [](const Count& a, const Count& b) { return a.second > b.second; });
         std::for_each(all.begin(), end, [&emit](const Count& count) { emit(count); });
       });
   best.ForeachRDD([](const millrace::RDD<Count>& rdd, millrace::Time time) -> absl::Status {

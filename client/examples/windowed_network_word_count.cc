@@ -1,5 +1,5 @@
-// Counts the words of the last 30 seconds, every 2 seconds. What leaves the window is subtracted and
-// what comes is added, so a long window costs as much as a short one.
+// Counts the words of the last 30 seconds, every 2 seconds. What leaves the window is subtracted
+// and what comes is added, so a long window costs as much as a short one.
 //
 //   nc -lk 9999
 //   scripts/run-example windowed_network_word_count localhost 9999 /tmp/windowed-word-count

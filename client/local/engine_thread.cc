@@ -23,7 +23,9 @@ class GuardedListener final : public StreamingListener {
   explicit GuardedListener(std::shared_ptr<StreamingListener> listener)
       : listener_(std::move(listener)) {}
 
-  void OnStreamingStarted(Time time) override { Call(&StreamingListener::OnStreamingStarted, time); }
+  void OnStreamingStarted(Time time) override {
+    Call(&StreamingListener::OnStreamingStarted, time);
+  }
   void OnReceiverStarted(const ReceiverInfo& receiver) override {
     Call(&StreamingListener::OnReceiverStarted, receiver);
   }

@@ -54,13 +54,12 @@ LocalRuntime::LocalRuntime(const Options& options, FileSystem& fs)
   worker.task_slots = options.task_threads;
   const TaskServices services{blocks_, shuffles_, shuffles_, states_, fs, MonotonicNanos};
   worker_ = std::make_unique<WorkerCore>(
-      worker,
-      WorkerCore::Parts{env_,
-                        transport_.ConnectWorker(
-                            kWorkerId, [this](proto::ToWorker message) {
-                              worker_->Handle(std::move(message));
-                            }),
-                        services, disk_, memory_, receivers_});
+      worker, WorkerCore::Parts{env_,
+                                transport_.ConnectWorker(kWorkerId,
+                                                         [this](proto::ToWorker message) {
+                                                           worker_->Handle(std::move(message));
+                                                         }),
+                                services, disk_, memory_, receivers_});
   transport_.ConnectDriver(
       [this](proto::ToDriver message) { driver_.core().HandleMessage(std::move(message)); });
   ConnectCores();
@@ -84,9 +83,9 @@ std::shared_ptr<StreamingHandle> LocalRuntime::NewStreaming() {
   // The handle posts to the env, so it keeps this alive.
   auto run = driver_.NewStreaming();
   StreamingHandle* const handle = run.get();
-  auto holder = std::make_shared<std::pair<std::shared_ptr<LocalRuntime>,
-                                           std::shared_ptr<StreamingHandle>>>(shared_from_this(),
-                                                                              std::move(run));
+  auto holder =
+      std::make_shared<std::pair<std::shared_ptr<LocalRuntime>, std::shared_ptr<StreamingHandle>>>(
+          shared_from_this(), std::move(run));
   return std::shared_ptr<StreamingHandle>(std::move(holder), handle);
 }
 

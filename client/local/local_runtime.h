@@ -21,7 +21,8 @@
 namespace millrace::internal {
 
 // The driver core and one worker core on one event loop, N task threads, job threads, a thread for
-// each receiver. Messages between the cores are the same as in a cluster; only their way is shorter.
+// each receiver. Messages between the cores are the same as in a cluster; only their way is
+// shorter.
 //
 // Threads: as Runtime says.
 class LocalRuntime final : public Runtime, public std::enable_shared_from_this<LocalRuntime> {

@@ -95,9 +95,12 @@ int StreamingContext::Run(Location at) {
 
 StreamingContextState StreamingContext::State() const {
   switch (core_->state()) {
-    case RunState::kInitialized: return StreamingContextState::kInitialized;
-    case RunState::kActive: return StreamingContextState::kActive;
-    case RunState::kStopped: return StreamingContextState::kStopped;
+    case RunState::kInitialized:
+      return StreamingContextState::kInitialized;
+    case RunState::kActive:
+      return StreamingContextState::kActive;
+    case RunState::kStopped:
+      return StreamingContextState::kStopped;
   }
   return StreamingContextState::kStopped;
 }
@@ -128,8 +131,7 @@ Time StreamingContext::Now() const {
 }
 
 DStream<std::string_view> StreamingContext::TextFileStream(const std::string& directory,
-                                                           FileStreamOptions options,
-                                                           Location at) {
+                                                           FileStreamOptions options, Location at) {
   using internal::InputFile;
   const Operation operation{"TextFileStream", at};
   return DStream<std::string_view>(internal::AddFiles(

@@ -23,11 +23,11 @@ namespace millrace::internal {
 
 enum class RunState { kInitialized, kActive, kStopped };
 
-// The life of a streaming run: initialized -> active -> stopped, never back. One is active at a time
-// in a process.
+// The life of a streaming run: initialized -> active -> stopped, never back. One is active at a
+// time in a process.
 //
-// Threads: any. Functions that the engine runs (jobs, Transform, listeners) may call everything too;
-// a stop that they ask for completes behind them.
+// Threads: any. Functions that the engine runs (jobs, Transform, listeners) may call everything
+// too; a stop that they ask for completes behind them.
 class StreamingCore {
  public:
   StreamingCore(std::shared_ptr<ContextCore> context, std::chrono::milliseconds batch_interval);

@@ -2,6 +2,9 @@
 #ifndef MILLRACE_CLIENT_MILLRACE_CONTEXT_H_
 #define MILLRACE_CLIENT_MILLRACE_CONTEXT_H_
 
+#include <millrace/conf.h>
+#include <millrace/rdd.h>
+
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -14,8 +17,6 @@
 #include "client/rdd/text_file.h"
 #include "client/rdd/values.h"
 #include "common/base/source_location.h"
-#include <millrace/conf.h>
-#include <millrace/rdd.h>
 
 namespace millrace {
 

@@ -2,6 +2,8 @@
 #ifndef MILLRACE_CLIENT_MILLRACE_DSTREAM_H_
 #define MILLRACE_CLIENT_MILLRACE_DSTREAM_H_
 
+#include <millrace/rdd.h>
+
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -21,7 +23,6 @@
 #include "common/base/source_location.h"
 #include "common/record/storage_level.h"
 #include "common/time/time.h"
-#include <millrace/rdd.h>
 
 namespace millrace {
 
@@ -148,14 +149,16 @@ class DStream {
   // `inverse` takes out what `f` put in: what leaves the window costs as much as what comes. Needs
   // a checkpoint directory. From the first record on there is a result for empty windows too.
   template <class F, class Inverse>
-    requires(!std::convertible_to<Inverse, std::chrono::milliseconds>)
-  DStream<Owned<T>> ReduceByWindow(F f, Inverse inverse, Duration length, Duration slide,
-                                   Location at = Location::Current()) const {
+  requires(!std::convertible_to<Inverse, std::chrono::milliseconds>)
+      DStream<Owned<T>> ReduceByWindow(F f, Inverse inverse, Duration length, Duration slide,
+                                       Location at = Location::Current())
+  const {
     auto batches = internal::Lift("ReduceByWindow", at, *this, internal::MakeReduce<T>(f, at));
     auto keyed = internal::Lift("ReduceByWindow", at, batches,
                                 internal::MakeMap<T>(internal::UnderSingleKey<T>(), at));
-    auto states = internal::InverseWindow("ReduceByWindow", at, keyed, std::move(f),
-                                          std::move(inverse), internal::KeepAll(), length, slide, 1);
+    auto states =
+        internal::InverseWindow("ReduceByWindow", at, keyed, std::move(f), std::move(inverse),
+                                internal::KeepAll(), length, slide, 1);
     using Pair = std::pair<internal::SingleKey, Owned<T>>;
     return internal::Lift(
         "ReduceByWindow", at, states,
@@ -210,93 +213,82 @@ class DStream {
 
   // f: (V, V) -> V, associative and commutative.
   template <class F, internal::PartitionerOrCount N = int>
-    requires internal::kIsPair<T>
-  DStream<T> ReduceByKey(F f, const N& n = N{}, Location at = Location::Current()) const {
+  requires internal::kIsPair<T> DStream<T> ReduceByKey(F f, const N& n = N{},
+                                                       Location at = Location::Current())
+  const {
     return internal::Lift("ReduceByKey", at, *this,
                           internal::MakeReduceByKey<K, V>(std::move(f), Partitions(n), at));
   }
   template <internal::PartitionerOrCount N = int>
-    requires internal::kIsPair<T>
-  DStream<std::pair<K, std::vector<V>>> GroupByKey(const N& n = N{},
-                                                   Location at = Location::Current()) const {
+  requires internal::kIsPair<T> DStream<std::pair<K, std::vector<V>>> GroupByKey(
+      const N& n = N{}, Location at = Location::Current())
+  const {
     return internal::Lift("GroupByKey", at, *this,
                           internal::MakeGroupByKey<K, V>(Partitions(n), at));
   }
   // create: V -> C, merge_value: (C, V) -> C, merge_combiners: (C, C) -> C.
   template <class Create, class MergeValue, class MergeCombiners,
             internal::PartitionerOrCount N = int>
-    requires internal::kIsPair<T>
+  requires internal::kIsPair<T>
   auto CombineByKey(Create create, MergeValue merge_value, MergeCombiners merge_combiners,
                     const N& n = N{}, Location at = Location::Current()) const {
-    return internal::Lift("CombineByKey", at, *this,
-                          internal::MakeCombineByKey<K, V>(
-                              std::move(create), std::move(merge_value),
-                              std::move(merge_combiners), Partitions(n), at));
+    return internal::Lift(
+        "CombineByKey", at, *this,
+        internal::MakeCombineByKey<K, V>(std::move(create), std::move(merge_value),
+                                         std::move(merge_combiners), Partitions(n), at));
   }
   // f: V -> U or absl::StatusOr<U>; keys stay where they are.
   template <class F>
-    requires internal::kIsPair<T>
+  requires internal::kIsPair<T>
   auto MapValues(F f, Location at = Location::Current()) const {
     return internal::Lift("MapValues", at, *this, internal::MakeMapValues<K, V>(std::move(f), at));
   }
   // f: V -> range of U.
   template <class F>
-    requires internal::kIsPair<T>
+  requires internal::kIsPair<T>
   auto FlatMapValues(F f, Location at = Location::Current()) const {
     return internal::Lift("FlatMapValues", at, *this,
                           internal::MakeFlatMapValues<K, V>(std::move(f), at));
   }
 
   template <class W, internal::PartitionerOrCount N = int>
-    requires internal::kIsPair<T>
-  DStream<std::pair<K, std::pair<V, W>>> Join(const DStream<std::pair<K, W>>& other,
-                                              const N& n = N{},
-                                              Location at = Location::Current()) const {
-    return JoinAs<internal::JoinKind::kInner>("Join", other, n, at);
-  }
+  requires internal::kIsPair<T> DStream<std::pair<K, std::pair<V, W>>> Join(
+      const DStream<std::pair<K, W>>& other, const N& n = N{}, Location at = Location::Current())
+  const { return JoinAs<internal::JoinKind::kInner>("Join", other, n, at); }
   template <class W, internal::PartitionerOrCount N = int>
-    requires internal::kIsPair<T>
-  DStream<std::pair<K, std::pair<V, std::optional<W>>>> LeftOuterJoin(
-      const DStream<std::pair<K, W>>& other, const N& n = N{},
-      Location at = Location::Current()) const {
-    return JoinAs<internal::JoinKind::kLeftOuter>("LeftOuterJoin", other, n, at);
-  }
+  requires internal::kIsPair<T> DStream<std::pair<K, std::pair<V, std::optional<W>>>> LeftOuterJoin(
+      const DStream<std::pair<K, W>>& other, const N& n = N{}, Location at = Location::Current())
+  const { return JoinAs<internal::JoinKind::kLeftOuter>("LeftOuterJoin", other, n, at); }
   template <class W, internal::PartitionerOrCount N = int>
-    requires internal::kIsPair<T>
-  DStream<std::pair<K, std::pair<std::optional<V>, W>>> RightOuterJoin(
-      const DStream<std::pair<K, W>>& other, const N& n = N{},
-      Location at = Location::Current()) const {
-    return JoinAs<internal::JoinKind::kRightOuter>("RightOuterJoin", other, n, at);
-  }
+  requires internal::kIsPair<T> DStream<std::pair<K, std::pair<std::optional<V>, W>>>
+  RightOuterJoin(const DStream<std::pair<K, W>>& other, const N& n = N{},
+                 Location at = Location::Current())
+  const { return JoinAs<internal::JoinKind::kRightOuter>("RightOuterJoin", other, n, at); }
   template <class W, internal::PartitionerOrCount N = int>
-    requires internal::kIsPair<T>
-  DStream<std::pair<K, std::pair<std::optional<V>, std::optional<W>>>> FullOuterJoin(
-      const DStream<std::pair<K, W>>& other, const N& n = N{},
-      Location at = Location::Current()) const {
-    return JoinAs<internal::JoinKind::kFullOuter>("FullOuterJoin", other, n, at);
-  }
+  requires internal::kIsPair<T> DStream<std::pair<K, std::pair<std::optional<V>, std::optional<W>>>>
+  FullOuterJoin(const DStream<std::pair<K, W>>& other, const N& n = N{},
+                Location at = Location::Current())
+  const { return JoinAs<internal::JoinKind::kFullOuter>("FullOuterJoin", other, n, at); }
   template <class W, internal::PartitionerOrCount N = int>
-    requires internal::kIsPair<T>
-  DStream<std::pair<K, std::pair<std::vector<V>, std::vector<W>>>> CoGroup(
-      const DStream<std::pair<K, W>>& other, const N& n = N{},
-      Location at = Location::Current()) const {
-    return internal::CoGroupStreams<K>("CoGroup", at, Partitions(n), *this, other);
-  }
+  requires internal::kIsPair<T> DStream<std::pair<K, std::pair<std::vector<V>, std::vector<W>>>>
+  CoGroup(const DStream<std::pair<K, W>>& other, const N& n = N{},
+          Location at = Location::Current())
+  const { return internal::CoGroupStreams<K>("CoGroup", at, Partitions(n), *this, other); }
   template <class W1, class W2>
-    requires internal::kIsPair<T>
+  requires internal::kIsPair<T>
   auto CoGroup(const DStream<std::pair<K, W1>>& other1, const DStream<std::pair<K, W2>>& other2,
                Location at = Location::Current()) const {
     return internal::CoGroupStreams<K>("CoGroup", at, Partitions(0), *this, other1, other2);
   }
   template <class W1, class W2, class W3>
-    requires internal::kIsPair<T>
+  requires internal::kIsPair<T>
   auto CoGroup(const DStream<std::pair<K, W1>>& other1, const DStream<std::pair<K, W2>>& other2,
                const DStream<std::pair<K, W3>>& other3, Location at = Location::Current()) const {
     return internal::CoGroupStreams<K>("CoGroup", at, Partitions(0), *this, other1, other2, other3);
   }
   // More of them: the caller's place cannot be taken behind an open number of arguments.
   template <class W1, class W2, class W3, class W4, class... Ws>
-    requires internal::kIsPair<T>
+  requires internal::kIsPair<T>
   auto CoGroup(const DStream<std::pair<K, W1>>& other1, const DStream<std::pair<K, W2>>& other2,
                const DStream<std::pair<K, W3>>& other3, const DStream<std::pair<K, W4>>& other4,
                const DStream<std::pair<K, Ws>>&... others) const {
@@ -305,49 +297,69 @@ class DStream {
   }
 
   template <class F>
-    requires internal::kIsPair<T>
-  DStream<T> ReduceByKeyAndWindow(F f, Duration length, Location at = Location::Current()) const {
-    return ReduceByKeyAndWindow(std::move(f), length, slide_interval(), 0, at);
-  }
+  requires internal::kIsPair<T> DStream<T> ReduceByKeyAndWindow(F f, Duration length,
+                                                                Location at = Location::Current())
+  const { return ReduceByKeyAndWindow(std::move(f), length, slide_interval(), 0, at); }
   template <class F, internal::PartitionerOrCount N = int>
-    requires internal::kIsPair<T>
-  DStream<T> ReduceByKeyAndWindow(F f, Duration length, Duration slide, const N& n = N{},
-                                  Location at = Location::Current()) const {
+  requires internal::kIsPair<T> DStream<T> ReduceByKeyAndWindow(F f, Duration length,
+                                                                Duration slide, const N& n = N{},
+                                                                Location at = Location::Current())
+  const {
     const char* const name = "ReduceByKeyAndWindow";
     const auto reduce = internal::MakeReduceByKey<K, V>(std::move(f), Partitions(n), at, name);
     auto batches = internal::Lift(name, at, *this, reduce);
     return internal::Lift(name, at, internal::LiftWindow(name, at, batches, length, slide), reduce);
   }
-  // `inverse` takes out what `f` put in. A key that was seen once stays, with what `f` and `inverse`
-  // made of it, unless `filter`: (const std::pair<K, V>&) -> bool is false for it. Needs a
-  // checkpoint directory.
+  // `inverse` takes out what `f` put in. A key that was seen once stays, with what `f` and
+  // `inverse` made of it, unless `filter`: (const std::pair<K, V>&) -> bool is false for it. Needs
+  // a checkpoint directory.
   template <class F, class Inverse, internal::PartitionerOrCount N = int>
-    requires(internal::kIsPair<T> && !std::convertible_to<Inverse, std::chrono::milliseconds>)
-  auto ReduceByKeyAndWindow(F f, Inverse inverse, Duration length, Duration slide,
-                            const N& n = N{}, Location at = Location::Current()) const {
+  requires(
+      internal::kIsPair<T> &&
+      !std::convertible_to<
+          Inverse, std::chrono::milliseconds>) auto ReduceByKeyAndWindow(F f, Inverse inverse,
+                                                                         Duration length,
+                                                                         Duration slide,
+                                                                         const N& n = N{},
+                                                                         Location at =
+                                                                             Location::Current())
+      const {
     return ReduceByKeyAndWindow(std::move(f), std::move(inverse), length, slide, n,
                                 internal::KeepAll(), at);
   }
   template <class F, class Inverse, internal::PartitionerOrCount N, class Filter>
-    requires(internal::kIsPair<T> && !std::convertible_to<Inverse, std::chrono::milliseconds>)
-  auto ReduceByKeyAndWindow(F f, Inverse inverse, Duration length, Duration slide, const N& n,
-                            Filter filter, Location at = Location::Current()) const {
+  requires(
+      internal::kIsPair<T> &&
+      !std::convertible_to<
+          Inverse, std::chrono::milliseconds>) auto ReduceByKeyAndWindow(F f, Inverse inverse,
+                                                                         Duration length,
+                                                                         Duration slide, const N& n,
+                                                                         Filter filter,
+                                                                         Location at =
+                                                                             Location::Current())
+      const {
     return internal::InverseWindow("ReduceByKeyAndWindow", at, *this, std::move(f),
                                    std::move(inverse), std::move(filter), length, slide,
                                    Partitions(n));
   }
   template <class F, class Inverse, class Filter>
-    requires(internal::kIsPair<T> && !std::convertible_to<Inverse, std::chrono::milliseconds> &&
-             !internal::PartitionerOrCount<Filter> && !std::same_as<Filter, internal::Location>)
-  auto ReduceByKeyAndWindow(F f, Inverse inverse, Duration length, Duration slide, Filter filter,
-                            Location at = Location::Current()) const {
+  requires(
+      internal::kIsPair<T> && !std::convertible_to<Inverse, std::chrono::milliseconds> &&
+      !internal::PartitionerOrCount<Filter> &&
+      !std::same_as<Filter, internal::Location>) auto ReduceByKeyAndWindow(F f, Inverse inverse,
+                                                                           Duration length,
+                                                                           Duration slide,
+                                                                           Filter filter,
+                                                                           Location at =
+                                                                               Location::Current())
+      const {
     return ReduceByKeyAndWindow(std::move(f), std::move(inverse), length, slide, 0,
                                 std::move(filter), at);
   }
   template <internal::PartitionerOrCount N = int>
-    requires internal::kIsPair<T>
-  DStream<std::pair<K, std::vector<V>>> GroupByKeyAndWindow(
-      Duration length, Duration slide, const N& n = N{}, Location at = Location::Current()) const {
+  requires internal::kIsPair<T> DStream<std::pair<K, std::vector<V>>> GroupByKeyAndWindow(
+      Duration length, Duration slide, const N& n = N{}, Location at = Location::Current())
+  const {
     const char* const name = "GroupByKeyAndWindow";
     const internal::ConcatPolicy<V> concat;
     auto batches =
@@ -359,34 +371,29 @@ class DStream {
   // f: ([Time, ]key, std::span<const V>, std::optional<S>) -> std::optional<S>, for every known key
   // in every batch; std::nullopt drops the key. Needs a checkpoint directory.
   template <class S, class F>
-    requires internal::kIsPair<T>
-  DStream<std::pair<K, S>> UpdateStateByKey(F f, Location at = Location::Current()) const {
-    return internal::UpdateStateStream<S>(*this, std::move(f), 0, nullptr, at);
-  }
+  requires internal::kIsPair<T> DStream<std::pair<K, S>> UpdateStateByKey(
+      F f, Location at = Location::Current())
+  const { return internal::UpdateStateStream<S>(*this, std::move(f), 0, nullptr, at); }
   template <class S, class F, internal::PartitionerOrCount N>
-    requires internal::kIsPair<T>
-  DStream<std::pair<K, S>> UpdateStateByKey(F f, const N& n,
-                                            Location at = Location::Current()) const {
-    return internal::UpdateStateStream<S>(*this, std::move(f), n, nullptr, at);
-  }
+  requires internal::kIsPair<T> DStream<std::pair<K, S>> UpdateStateByKey(
+      F f, const N& n, Location at = Location::Current())
+  const { return internal::UpdateStateStream<S>(*this, std::move(f), n, nullptr, at); }
   template <class S, class F, class InitialKey>
-    requires internal::kIsPair<T>
-  DStream<std::pair<K, S>> UpdateStateByKey(F f, const RDD<std::pair<InitialKey, S>>& initial,
-                                            Location at = Location::Current()) const {
-    return UpdateStateByKey<S>(std::move(f), 0, initial, at);
-  }
+  requires internal::kIsPair<T> DStream<std::pair<K, S>> UpdateStateByKey(
+      F f, const RDD<std::pair<InitialKey, S>>& initial, Location at = Location::Current())
+  const { return UpdateStateByKey<S>(std::move(f), 0, initial, at); }
   template <class S, class F, internal::PartitionerOrCount N, class InitialKey>
-    requires internal::kIsPair<T>
-  DStream<std::pair<K, S>> UpdateStateByKey(F f, const N& n,
-                                            const RDD<std::pair<InitialKey, S>>& initial,
-                                            Location at = Location::Current()) const {
+  requires internal::kIsPair<T> DStream<std::pair<K, S>> UpdateStateByKey(
+      F f, const N& n, const RDD<std::pair<InitialKey, S>>& initial,
+      Location at = Location::Current())
+  const {
     return internal::UpdateStateStream<S>(*this, std::move(f), n,
                                           internal::ReadAs<std::pair<K, S>>(initial), at);
   }
 
   // See StateSpec. Needs a checkpoint directory.
   template <class F, class S, class N, class KeyType>
-    requires internal::kIsPair<T>
+  requires internal::kIsPair<T>
   auto MapWithState(const StateSpec<F, S, N, KeyType>& spec,
                     Location at = Location::Current()) const {
     using Out = typename internal::MapWithStateOperator<K, V, S, F, false>::Mapped;
@@ -394,7 +401,7 @@ class DStream {
   }
   // For a generic f, of which S cannot be told.
   template <class S, class F>
-    requires internal::kIsPair<T>
+  requires internal::kIsPair<T>
   auto MapWithState(F f, Location at = Location::Current()) const {
     return MapWithState(StateSpec<F, S, int, internal::NoPair>(std::move(f)), at);
   }
@@ -408,23 +415,22 @@ class DStream {
   // A directory a batch, prefix-TIME[.suffix], with the text form of each record.
   void SaveAsTextFiles(std::string prefix, std::string suffix = "",
                        Location at = Location::Current()) const {
-    internal::AddOutput({"SaveAsTextFiles", at}, ref_,
-                        internal::SaveTextFunction<T>(ref_, std::move(prefix), std::move(suffix),
-                                                      at));
+    internal::AddOutput(
+        {"SaveAsTextFiles", at}, ref_,
+        internal::SaveTextFunction<T>(ref_, std::move(prefix), std::move(suffix), at));
   }
   // The same with encoded records.
   void SaveAsObjectFiles(std::string prefix, std::string suffix = "",
                          Location at = Location::Current()) const {
-    internal::AddOutput({"SaveAsObjectFiles", at}, ref_,
-                        internal::SaveObjectFunction<T>(ref_, std::move(prefix),
-                                                        std::move(suffix), at));
+    internal::AddOutput(
+        {"SaveAsObjectFiles", at}, ref_,
+        internal::SaveObjectFunction<T>(ref_, std::move(prefix), std::move(suffix), at));
   }
   // f: (RDD<T>[, Time]) -> void or absl::Status, on the driver. An error or exception fails the
   // batch's output; later batches go on.
   template <class F>
   void ForeachRDD(F f, Location at = Location::Current()) const {
-    internal::AddOutput({"ForeachRDD", at}, ref_,
-                        internal::ForeachFunction<T>(ref_, std::move(f)));
+    internal::AddOutput({"ForeachRDD", at}, ref_, internal::ForeachFunction<T>(ref_, std::move(f)));
   }
 
  private:

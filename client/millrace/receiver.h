@@ -63,9 +63,9 @@ class Receiver : public internal::ReceiverBase {
   // Makes one block of many records. Returns when it is safe (stored, with a second copy where the
   // storage level asks for one): after OK the source may be told to forget them.
   template <std::ranges::input_range Records>
-    requires(std::convertible_to<std::ranges::range_reference_t<Records>, const T&> &&
-             !std::convertible_to<Records, const T&>)
-  absl::Status Store(Records&& records, std::string_view metadata = {}) {
+  requires(std::convertible_to<std::ranges::range_reference_t<Records>, const T&> &&
+           !std::convertible_to<Records, const T&>) absl::Status
+      Store(Records&& records, std::string_view metadata = {}) {
     internal::Encoder encoder;
     int64_t count = 0;
     for (const T& record : records) {
@@ -77,8 +77,8 @@ class Receiver : public internal::ReceiverBase {
 
   // The same for records that are encoded already, one after the other (common/record/codec.h).
   absl::Status Store(std::span<const std::byte> encoded_records, std::string_view metadata = {}) {
-    return StoreBytes({reinterpret_cast<const char*>(encoded_records.data()), encoded_records.size()},
-                      metadata);
+    return StoreBytes(
+        {reinterpret_cast<const char*>(encoded_records.data()), encoded_records.size()}, metadata);
   }
   absl::Status StoreBytes(std::string_view encoded_records, std::string_view metadata = {}) {
     return StoreEncodedBlock(std::string(encoded_records), /*record_count=*/-1, metadata);

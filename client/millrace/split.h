@@ -84,9 +84,8 @@ class SplitRange {
     const char* const end = piece + text_.size();
     for (const char* window = piece; window < end; window += kBlocks * internal::kScanBlockBytes) {
       const auto left = static_cast<size_t>(end - window);
-      const size_t size = left < kBlocks * internal::kScanBlockBytes
-                              ? left
-                              : kBlocks * internal::kScanBlockBytes;
+      const size_t size =
+          left < kBlocks * internal::kScanBlockBytes ? left : kBlocks * internal::kScanBlockBytes;
       internal::MatchByte(window, size, delimiter_, masks);
       for (size_t block = 0; block < internal::ScanBlockCount(size); ++block) {
         const char* const base = window + block * internal::kScanBlockBytes;
@@ -109,8 +108,8 @@ class SplitRange {
   bool skip_empty_;
 };
 
-// The pieces of `text` between single `delimiter`s: Split("a b", ' ') is a, b; Split("a  b", ' ') is
-// a, an empty piece, b; Split("", ' ') is one empty piece. The pieces are views into `text`.
+// The pieces of `text` between single `delimiter`s: Split("a b", ' ') is a, b; Split("a  b", ' ')
+// is a, an empty piece, b; Split("", ' ') is one empty piece. The pieces are views into `text`.
 inline SplitRange Split(std::string_view text, char delimiter) {
   return SplitRange(text, delimiter, /*skip_empty=*/false);
 }

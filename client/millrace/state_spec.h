@@ -2,6 +2,8 @@
 #ifndef MILLRACE_CLIENT_MILLRACE_STATE_SPEC_H_
 #define MILLRACE_CLIENT_MILLRACE_STATE_SPEC_H_
 
+#include <millrace/rdd.h>
+
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -13,7 +15,6 @@
 #include "client/dstream/state_streams.h"
 #include "client/rdd/basic.h"
 #include "client/rdd/state.h"
-#include <millrace/rdd.h>
 
 namespace millrace {
 
@@ -64,7 +65,8 @@ class MapWithStateStream : public DStream<Out> {
   // All keys with their states, after each batch.
   DStream<std::pair<K, S>> StateSnapshots(Location at = Location::Current()) const {
     *wants_snapshots_ = true;
-    return Pick<std::pair<K, S>, internal::PickSnapshot<Out, std::pair<K, S>>>("StateSnapshots", at);
+    return Pick<std::pair<K, S>, internal::PickSnapshot<Out, std::pair<K, S>>>("StateSnapshots",
+                                                                               at);
   }
 
   MapWithStateStream Name(std::string name, Location at = Location::Current()) const {
@@ -101,10 +103,10 @@ class MapWithStateStream : public DStream<Out> {
   static DStream<Picked> PickFrom(const char* name, Location at, const internal::StreamRef& state,
                                   std::shared_ptr<bool> wants_snapshots) {
     using Both = std::variant<Out, std::pair<K, S>>;
-    auto apply = [context = internal::ContextOf(state), wants = std::move(wants_snapshots),
-                  pick = internal::MakeEmitMap<Both, Picked>(Function(), at)](
-                     Time, std::span<const internal::RddRef> data_sets)
-        -> absl::StatusOr<internal::RddRef> {
+    auto apply =
+        [context = internal::ContextOf(state), wants = std::move(wants_snapshots),
+         pick = internal::MakeEmitMap<Both, Picked>(Function(), at)](
+            Time, std::span<const internal::RddRef> data_sets) -> absl::StatusOr<internal::RddRef> {
       if (!*wants) return data_sets[0];  // Nothing to tell apart.
       return pick(RDD<Both>(context, data_sets[0])).node();
     };
@@ -140,10 +142,9 @@ MapWithStateStream<Out, K, S> MapWithStateStream<Out, K, S>::Make(
   const internal::StreamRef state =
       internal::AddState({"MapWithState", at}, in.ref(), internal::StateWithoutRecords::kStays,
                          std::move(initial), std::move(update));
-  return MapWithStateStream(
-      PickFrom<Out, internal::PickMapped<Out, std::pair<K, S>>>("MapWithState", at, state,
-                                                                wants_snapshots),
-      state, wants_snapshots);
+  return MapWithStateStream(PickFrom<Out, internal::PickMapped<Out, std::pair<K, S>>>(
+                                "MapWithState", at, state, wants_snapshots),
+                            state, wants_snapshots);
 }
 
 }  // namespace millrace

@@ -2,6 +2,11 @@
 #ifndef MILLRACE_CLIENT_MILLRACE_STREAMING_CONTEXT_H_
 #define MILLRACE_CLIENT_MILLRACE_STREAMING_CONTEXT_H_
 
+#include <millrace/conf.h>
+#include <millrace/context.h>
+#include <millrace/dstream.h>
+#include <millrace/streaming_listener.h>
+
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -21,10 +26,6 @@
 #include "executor/operator/lines.h"
 #include "executor/operator/records_source.h"
 #include "executor/receiver/socket_address.h"
-#include <millrace/conf.h>
-#include <millrace/context.h>
-#include <millrace/dstream.h>
-#include <millrace/streaming_listener.h>
 
 namespace millrace {
 
@@ -82,8 +83,8 @@ class StreamingContext {
   // Not graceful; the Context too if millrace.streaming.stopSparkContextByDefault says so.
   void Stop();
   void Stop(StopOptions options);
-  // Start, AwaitTermination, and an exit code: 0, or 1 after an error, which goes to standard error.
-  // SIGTERM and SIGINT stop gracefully, a second one stops at once.
+  // Start, AwaitTermination, and an exit code: 0, or 1 after an error, which goes to standard
+  // error. SIGTERM and SIGINT stop gracefully, a second one stops at once.
   int Run(Location at = Location::Current());
   StreamingContextState State() const;
 
@@ -125,16 +126,16 @@ class StreamingContext {
   // Records of such files. parser: (std::string_view contents) -> range of T, or
   // (std::string_view contents, Emitter<T>&) -> void or absl::Status; runs on workers, once a file.
   template <class T, class Parser>
-  DStream<T> FileStream(const std::string& directory, Parser parser,
-                        FileStreamOptions options = {}, Location at = Location::Current()) {
+  DStream<T> FileStream(const std::string& directory, Parser parser, FileStreamOptions options = {},
+                        Location at = Location::Current()) {
     internal::CheckShippable<Parser>();
     auto op = internal::MakeSpec<internal::ParseFileOperator<T, Parser>>(
         internal::EncodeFunctions(parser), internal::OperatorLabel("FileStream", at),
         internal::BindingKind::kSplit);
     return DStream<T>(internal::AddFiles(
         {"FileStream", at}, graph(), directory, std::move(options), Now(),
-        [context = context_.state(), op = std::move(op)](
-            const std::vector<internal::InputFile>& files) {
+        [context = context_.state(),
+         op = std::move(op)](const std::vector<internal::InputFile>& files) {
           return internal::ReadWholeFiles(context, op, internal::RecordOperators<T>(), files);
         }));
   }
@@ -155,8 +156,7 @@ class StreamingContext {
             queue.pop_front();
           }
           if (taken.empty() && when_empty) return when_empty.node();
-          return internal::MakeUnion(context, internal::RecordOperators<T>(),
-                                     std::move(taken));
+          return internal::MakeUnion(context, internal::RecordOperators<T>(), std::move(taken));
         }));
   }
   std::mutex& QueueMutex() { return *queue_mutex_; }
@@ -181,22 +181,23 @@ class StreamingContext {
     return AddReceiverOf<R>(at, std::forward<A>(a));
   }
   template <class R, class A, class B>
-    requires(!std::is_same_v<std::decay_t<B>, internal::Location>)
-  DStream<typename R::RecordType> ReceiverStream(A&& a, B&& b, Location at = Location::Current()) {
+  requires(!std::is_same_v<std::decay_t<B>, internal::Location>)
+      DStream<typename R::RecordType> ReceiverStream(A&& a, B&& b,
+                                                     Location at = Location::Current()) {
     return AddReceiverOf<R>(at, std::forward<A>(a), std::forward<B>(b));
   }
   template <class R, class A, class B, class C>
-    requires(!std::is_same_v<std::decay_t<C>, internal::Location>)
-  DStream<typename R::RecordType> ReceiverStream(A&& a, B&& b, C&& c,
-                                                 Location at = Location::Current()) {
+  requires(!std::is_same_v<std::decay_t<C>, internal::Location>)
+      DStream<typename R::RecordType> ReceiverStream(A&& a, B&& b, C&& c,
+                                                     Location at = Location::Current()) {
     return AddReceiverOf<R>(at, std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));
   }
   // More of them: the caller's place cannot be taken behind an open number of arguments.
   template <class R, class A, class B, class C, class D, class... Args>
-    requires(!std::is_same_v<std::decay_t<D>, internal::Location>)
-  DStream<typename R::RecordType> ReceiverStream(A&& a, B&& b, C&& c, D&& d, Args&&... args) {
-    return AddReceiverOf<R>(Location(), std::forward<A>(a), std::forward<B>(b),
-                            std::forward<C>(c), std::forward<D>(d), std::forward<Args>(args)...);
+  requires(!std::is_same_v<std::decay_t<D>, internal::Location>)
+      DStream<typename R::RecordType> ReceiverStream(A&& a, B&& b, C&& c, D&& d, Args&&... args) {
+    return AddReceiverOf<R>(Location(), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
+                            std::forward<D>(d), std::forward<Args>(args)...);
   }
 
   // -- Several streams --------------------------------------------------------------------------
@@ -242,11 +243,11 @@ class StreamingContext {
   template <class T, class ReadOperator>
   DStream<T> AddReceiver(const internal::Operation& operation, const char* kind,
                          const char* receiver_class, internal::ReceiverSpec spec) {
-    return DStream<T>(internal::AddReceiver(
-        operation, graph(), kind, receiver_class, std::move(spec),
-        internal::MakeSpec<ReadOperator>("", internal::ToString(operation),
-                                         internal::BindingKind::kBlocks),
-        internal::RecordOperators<T>()));
+    return DStream<T>(
+        internal::AddReceiver(operation, graph(), kind, receiver_class, std::move(spec),
+                              internal::MakeSpec<ReadOperator>("", internal::ToString(operation),
+                                                               internal::BindingKind::kBlocks),
+                              internal::RecordOperators<T>()));
   }
   template <class R, class... Args>
   DStream<typename R::RecordType> AddReceiverOf(Location at, Args&&... args) {

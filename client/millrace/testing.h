@@ -8,6 +8,8 @@
 #ifndef MILLRACE_CLIENT_MILLRACE_TESTING_H_
 #define MILLRACE_CLIENT_MILLRACE_TESTING_H_
 
+#include <millrace/millrace.h>
+
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
@@ -23,8 +25,6 @@
 #include "client/source/inputs.h"
 #include "common/base/source_location.h"
 #include "executor/operator/actions.h"
-
-#include <millrace/millrace.h>
 
 namespace millrace::testing {
 
@@ -113,17 +113,16 @@ class StreamHarness {
   template <class T>
   StreamOutput<Owned<T>> Output(const DStream<T>& stream, Location at = Location::Current()) {
     StreamOutput<Owned<T>> output;
-    internal::AddOutput(
-        {"Output", at}, stream.ref(),
-        [context = internal::ContextOf(stream.ref()), seen = output.seen_, at](
-            const internal::RddRef& data_set, Time time) -> absl::Status {
-          auto records = RDD<T>(context, data_set).Collect(at);
-          if (!records.ok()) return records.status();
-          seen->batches.push_back(*std::move(records));
-          seen->times.push_back(time);
-          seen->partition_counts.push_back(data_set->num_partitions);
-          return absl::OkStatus();
-        });
+    internal::AddOutput({"Output", at}, stream.ref(),
+                        [context = internal::ContextOf(stream.ref()), seen = output.seen_, at](
+                            const internal::RddRef& data_set, Time time) -> absl::Status {
+                          auto records = RDD<T>(context, data_set).Collect(at);
+                          if (!records.ok()) return records.status();
+                          seen->batches.push_back(*std::move(records));
+                          seen->times.push_back(time);
+                          seen->partition_counts.push_back(data_set->num_partitions);
+                          return absl::OkStatus();
+                        });
     return output;
   }
 

@@ -170,7 +170,7 @@ absl::StatusOr<A> Aggregate(const RDD<T>& rdd, A zero, Add add, Merge merge, con
   CheckShippable<Add>();
   static_assert(CallableWith2<Add, A, T>, "the function must take (A, T) and return A");
   static_assert(CallableWith2<Merge, A, A>, "the function must take (A, A) and return A");
-  const std::string params =
+  const FunctionParams params =
       EncodeFunctions(add) + EncodeToString(zero) + EncodeToString(/*only_if_any=*/false);
   A total = std::move(zero);
   const absl::Status status = RunAndVisit<A>(

@@ -190,7 +190,7 @@ ReduceTransform<T, F> MakeReduce(F f, Location where) {
   static_assert(CallableWith2<F, T, T>, "Reduce: the function must take (T, T) and return T");
   using Transform = ReduceTransform<T, F>;
   const std::string label = OperatorLabel("Reduce", where);
-  const std::string params = EncodeFunctions(typename Transform::Policy{f});
+  const FunctionParams params = EncodeFunctions(typename Transform::Policy{f});
   return {MakeSpec<PartialReduceOperator<T, F>>(params, label),
           MakeSpec<CombineOperator<SingleKey, typename Transform::Policy>>(params, label),
           MakeSpec<MapOperator<std::pair<SingleKey, T>, SecondOf<SingleKey, T>>>("", label),

@@ -63,7 +63,7 @@ auto Resolve(const P& partitioner) {
     spec->kind = Registration<NamedPartitioner<P>>::entry().name();
     spec->num_partitions = std::max(1, static_cast<int>(partitioner.NumPartitions()));
     Function function{partitioner};
-    spec->params = EncodeFunctions(function);
+    spec->params = EncodeFunctions(function).bytes;
     return ResolvedPartitioner<Function>{std::move(function), std::move(spec)};
   } else {
     int count;

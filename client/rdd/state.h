@@ -112,7 +112,7 @@ auto MakeMapWithState(F f, int64_t timeout_ms, const N& n, Location where) {
   const std::string label = OperatorLabel("MapWithState", where);
   Encoder timeout;
   timeout.PutFixed(timeout_ms);
-  const std::string params = EncodeFunctions(f) + timeout.ToString();
+  const FunctionParams params = EncodeFunctions(f) + timeout.ToString();
   return Transform{MakeSpec<typename Transform::Plain>(params, label, BindingKind::kState),
                    MakeSpec<typename Transform::WithSnapshots>(params, label, BindingKind::kState),
                    PlainInput<K, V>(nullptr, partitioner.function, label),
@@ -138,7 +138,7 @@ struct PickSnapshot {
 template <class K, class V, class F, class Inverse, class Filter>
 struct WindowStateTransform {
   using Op = WindowStateOperator<K, V, F, Inverse, Filter>;
-  std::string functions;
+  FunctionParams functions;
   std::string label;
   OperatorRef add_hash;
   // Windows lose nothing while they fill, and the same number of data sets a slide afterwards.

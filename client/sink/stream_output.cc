@@ -1,9 +1,10 @@
+#include "client/sink/stream_output.h"
+
 #include <algorithm>
 #include <utility>
 
 #include "client/rdd/save.h"
 #include "client/sink/console.h"
-#include "client/sink/stream_output.h"
 
 namespace millrace::internal {
 namespace {

@@ -2,6 +2,8 @@
 #ifndef MILLRACE_CLIENT_SINK_STREAM_OUTPUT_H_
 #define MILLRACE_CLIENT_SINK_STREAM_OUTPUT_H_
 
+#include <millrace/rdd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <memory>
@@ -17,7 +19,6 @@
 #include "common/text/text_form.h"
 #include "executor/operator/actions.h"
 #include "executor/sink/save_operators.h"
-#include <millrace/rdd.h>
 
 namespace millrace::internal {
 
@@ -36,8 +37,8 @@ OutputFunction PrintFunction(const StreamRef& stream, int64_t n, Location at) {
   // One more tells whether there are more.
   const uint64_t limit = static_cast<uint64_t>(std::max<int64_t>(0, n)) + 1;
   return [context = ContextOf(stream), n, limit,
-          collect = CollectRoot<T>(limit, OperatorLabel("Print", at))](
-             const RddRef& data_set, Time time) -> absl::Status {
+          collect = CollectRoot<T>(limit, OperatorLabel("Print", at))](const RddRef& data_set,
+                                                                       Time time) -> absl::Status {
     const auto records = TakeFirst(RDD<T>(context, data_set), collect, limit);
     if (!records.ok()) return records.status();
     std::vector<std::string> lines;
@@ -53,10 +54,10 @@ OutputFunction SaveFunction(const StreamRef& stream, OperatorRef root, std::stri
 template <class T>
 OutputFunction SaveTextFunction(const StreamRef& stream, std::string prefix, std::string suffix,
                                 Location at) {
-  return SaveFunction(stream,
-                      MakeSpec<SaveTextOperator<T>>("", OperatorLabel("SaveAsTextFiles", at),
-                                                    BindingKind::kOutput),
-                      std::move(prefix), std::move(suffix));
+  return SaveFunction(
+      stream,
+      MakeSpec<SaveTextOperator<T>>("", OperatorLabel("SaveAsTextFiles", at), BindingKind::kOutput),
+      std::move(prefix), std::move(suffix));
 }
 
 template <class T>

@@ -44,9 +44,9 @@ RddRef SplitsDataSet(const ContextRef& context, const OperatorRef& op,
 
 // How long a file stream remembers what it has read: a multiple of the batch interval.
 std::chrono::milliseconds RememberFiles(const StreamGraph& graph) {
-  const auto configured =
-      graph.context()->conf.GetDuration(keys::kFileMinRememberDuration).value_or(
-          std::chrono::minutes(1));
+  const auto configured = graph.context()
+                              ->conf.GetDuration(keys::kFileMinRememberDuration)
+                              .value_or(std::chrono::minutes(1));
   const auto interval = graph.batch_interval();
   return interval * ((configured + interval - std::chrono::microseconds(1)) / interval);
 }
@@ -60,9 +60,9 @@ StreamRef AddReceiver(const Operation& operation, const std::shared_ptr<StreamGr
                &type](const std::vector<ReceivedBlock>& blocks) {
     return BlocksDataSet(context, read, type, blocks);
   };
-  return AddInput(graph, std::make_unique<ReceiverInputNode>(
-                             *graph, operation, std::move(kind), std::move(receiver_class),
-                             std::move(spec), std::move(make)));
+  return AddInput(graph, std::make_unique<ReceiverInputNode>(*graph, operation, std::move(kind),
+                                                             std::move(receiver_class),
+                                                             std::move(spec), std::move(make)));
 }
 
 StreamRef AddGenerated(const Operation& operation, const std::shared_ptr<StreamGraph>& graph,
@@ -73,11 +73,10 @@ StreamRef AddGenerated(const Operation& operation, const std::shared_ptr<StreamG
 
 StreamRef AddFiles(const Operation& operation, const std::shared_ptr<StreamGraph>& graph,
                    std::string directory, FileStreamOptions options, Time now, ReadFiles read) {
-  const FileInputNode::Window window{options.new_files_only ? now : Time(0),
-                                     RememberFiles(*graph)};
-  return AddInput(graph, std::make_unique<FileInputNode>(*graph, operation, std::move(directory),
-                                                         std::move(options), window,
-                                                         std::move(read)));
+  const FileInputNode::Window window{options.new_files_only ? now : Time(0), RememberFiles(*graph)};
+  return AddInput(graph,
+                  std::make_unique<FileInputNode>(*graph, operation, std::move(directory),
+                                                  std::move(options), window, std::move(read)));
 }
 
 OperatorRef TextFilesOperator(const std::string& label) {

@@ -45,9 +45,10 @@ std::string ClassName(const std::type_info& type);
 template <class R, class... Args>
 ReceiverSpec MakeReceiverSpec(StorageLevel level, Args&&... args) {
   using Factory = TypedReceiverFactory<R, typename BoundValue<Args>::type...>;
-  static_assert(std::is_constructible_v<R, typename BoundValue<Args>::type...>,
-                "Millrace: ReceiverStream<R>(args...) makes an R(args...) on a worker, of copies of "
-                "the arguments; they must be of record types");
+  static_assert(
+      std::is_constructible_v<R, typename BoundValue<Args>::type...>,
+      "Millrace: ReceiverStream<R>(args...) makes an R(args...) on a worker, of copies of "
+      "the arguments; they must be of record types");
   Encoder encoder;
   (Encode(encoder, typename BoundValue<Args>::type(std::forward<Args>(args))), ...);
   ReceiverSpec spec;

@@ -36,8 +36,7 @@ absl::Status StreamHarness::RunBatches(int n, Location at) {
   absl::Status first_error;
   for (int i = 0; i < n; ++i) {
     ++batches_run_;
-    first_error.Update(
-        context_.core().RunBatch(Time(0) + batches_run_ * interval_, kBatchTimeout));
+    first_error.Update(context_.core().RunBatch(Time(0) + batches_run_ * interval_, kBatchTimeout));
   }
   return first_error;
 }

@@ -38,9 +38,8 @@ class Watched {
   template <class IsReached, class Read>
   auto WaitUntil(IsReached is_reached, std::chrono::milliseconds timeout, Read read) const {
     absl::MutexLock lock(&mutex_);
-    auto reached = [this, &is_reached]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return is_reached(value_);
-    };
+    auto reached = [this, &is_reached]()
+                       ABSL_NO_THREAD_SAFETY_ANALYSIS { return is_reached(value_); };
     mutex_.AwaitWithTimeout(absl::Condition(&reached), timeout.count() < 0
                                                            ? absl::InfiniteDuration()
                                                            : absl::FromChrono(timeout));

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "common/function/function_params.h"
 #include "common/record/codec.h"
 
 namespace millrace::internal {
@@ -37,13 +38,16 @@ constexpr void CheckShippable() {
 }
 
 template <class... Fs>
-std::string EncodeFunctions(const Fs&... functions) {
+FunctionParams EncodeFunctions(const Fs&... functions) {
+  FunctionParams params;
+  const BroadcastRecorder recorder(params.broadcasts);
   Encoder encoder;
   const auto encode_one = [&encoder](const auto& f) {
     if constexpr (!std::is_empty_v<std::remove_cvref_t<decltype(f)>>) Encode(encoder, f);
   };
   (encode_one(functions), ...);
-  return encoder.ToString();
+  params.bytes = encoder.ToString();
+  return params;
 }
 
 // The decoder stands behind the function afterwards, failed if there was none.

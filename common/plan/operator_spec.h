@@ -4,6 +4,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "common/function/function_params.h"
 
 namespace millrace::internal {
 
@@ -25,7 +28,8 @@ struct OperatorSpec {
   std::string operator_name;  // RegistryEntry::name()
   std::string params;         // Encoded; what the operator reads by TaskNode::params().
   BindingKind binding = BindingKind::kNone;
-  std::string label;          // "Map at network_word_count.cc:14"
+  std::string label;                          // "Map at network_word_count.cc:14"
+  std::vector<BroadcastUse> broadcasts = {};  // What its functions read.
 };
 
 }  // namespace millrace::internal

@@ -107,7 +107,7 @@ int32_t StageTreeBuilder::AddOperator(const RddNode& rdd) {
                               ? AddShuffleRead(dependency)
                               : index_of_.at(dependency.parent.get()));
   }
-  for (const int64_t id : rdd.broadcast_ids) tree_.broadcast_ids_.push_back(id);
+  AddBroadcasts(*rdd.op);
   return Add(std::move(node));
 }
 
@@ -124,12 +124,19 @@ int32_t StageTreeBuilder::AddCacheWrite(const RddNode& rdd, StorageLevel level, 
 
 void StageTreeBuilder::AddRoot(const RddNode& top, int32_t input) {
   if (tree_.root_.op == nullptr) return;
+  AddBroadcasts(*tree_.root_.op);
   StageNode node;
   node.kind = StageNode::Kind::kRoot;
   node.binding = tree_.root_.op->binding;
   node.rdd = &top;
   node.inputs.push_back(input);
   Add(std::move(node));
+}
+
+void StageTreeBuilder::AddBroadcasts(const OperatorSpec& op) {
+  for (const BroadcastUse& use : op.broadcasts) {
+    tree_.broadcast_ids_.push_back(use.broadcast_id);
+  }
 }
 
 int32_t StageTreeBuilder::Add(StageNode node) {

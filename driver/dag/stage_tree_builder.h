@@ -35,6 +35,7 @@ class StageTreeBuilder {
   int32_t AddOperator(const RddNode& rdd);
   int32_t AddCacheWrite(const RddNode& rdd, StorageLevel level, int32_t input);
   void AddRoot(const RddNode& top, int32_t input);
+  void AddBroadcasts(const OperatorSpec& op);
   int32_t Add(StageNode node);
 
   void NumberChoices(StageNode& node) const;

@@ -102,8 +102,7 @@ class RddNode {
   std::shared_ptr<const PartitionerSpec> partitioner;  // Null when not known.
   std::vector<SourcePartition> sources;                // Leaves: one a partition.
   std::shared_ptr<const StateUpdate> state;
-  int64_t batch_time_ms = -1;          // Of the batch it belongs to.
-  std::vector<int64_t> broadcast_ids;  // Values that `op` reads.
+  int64_t batch_time_ms = -1;  // Of the batch it belongs to.
 
   // Set by Persist; a job sees the level that stood when it was submitted.
   std::atomic<StorageLevel> storage_level{StorageLevel::kNone};

@@ -42,10 +42,11 @@ bool FailCorruptRecords(TaskNode& node);
 
 // The registered name of an operator, as specs carry it.
 template <class Op>
-std::shared_ptr<const OperatorSpec> MakeSpec(std::string params, std::string label,
+std::shared_ptr<const OperatorSpec> MakeSpec(FunctionParams params, std::string label,
                                              BindingKind binding = BindingKind::kNone) {
   return std::make_shared<const OperatorSpec>(
-      OperatorSpec{Registration<Op>::entry().name(), std::move(params), binding, std::move(label)});
+      OperatorSpec{Registration<Op>::entry().name(), std::move(params.bytes), binding,
+                   std::move(label), std::move(params.broadcasts)});
 }
 
 // Sinks that keep no view beyond a Push let a source reuse its memory; the operators between pass

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "executor/service/valid_utf8.h"
 
 namespace millrace::internal {
 
@@ -211,6 +212,7 @@ void WorkerCore::Refuse(int64_t task_id, proto::TaskStatus::Outcome outcome,
 
 void WorkerCore::SendStatus(proto::TaskStatus status) {
   finished_.Add(status.task_id());
+  status.set_error_message(ValidUtf8(std::move(*status.mutable_error_message())));
   proto::ToDriver message;
   *message.mutable_task_status() = std::move(status);
   Send(std::move(message));
@@ -303,6 +305,8 @@ void WorkerCore::OnBlockReport(proto::BlockReport report) {
 }
 
 void WorkerCore::OnReceiverEvent(proto::ReceiverEvent event) {
+  event.set_message(ValidUtf8(std::move(*event.mutable_message())));
+  event.set_error(ValidUtf8(std::move(*event.mutable_error())));
   proto::ToDriver message;
   *message.mutable_receiver_event() = std::move(event);
   Send(std::move(message));

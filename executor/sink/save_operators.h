@@ -73,8 +73,8 @@ class SaveObjectsOperator : public Operator {
       if (encoder.size() > UINT32_MAX) {
         return node.task().Fail(absl::ResourceExhaustedError("a record is larger than 4 GiB"));
       }
-      const bool written = part.Append(ObjectFrameHead(encoder.view(), record_count)) &&
-                           part.Append(encoder.view());
+      const bool written =
+          part.Append(ObjectFrameHead(encoder.view(), record_count)) && part.Append(encoder.view());
       encoder.Clear();
       record_count = 0;
       return written;

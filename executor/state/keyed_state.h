@@ -19,9 +19,8 @@ namespace millrace::internal {
 // in an update, what it was goes to an undo log: a commit forgets the log, an abort plays it back.
 // The cost of an update follows the keys that it touches.
 //
-// Entries stand dense in the order of their first arrival, beside a sparse index of slots. A removed
-// key keeps its entry, dead, until a commit finds more dead than living
-// entries.
+// Entries stand dense in the order of their first arrival, beside a sparse index of slots. A
+// removed key keeps its entry, dead, until a commit finds more dead than living entries.
 //
 // Threads: those of the task that holds the partition (see StatePartition).
 template <class K, class S>

@@ -18,8 +18,8 @@ class StateMisuse : public std::logic_error {
 
 }  // namespace internal
 
-// Valid during one call of the function. A later record of the same key sees the effect, in the same
-// batch too.
+// Valid during one call of the function. A later record of the same key sees the effect, in the
+// same batch too.
 template <class S>
 class State {
  public:

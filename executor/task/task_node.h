@@ -84,8 +84,9 @@ class TaskContext {
   void SetResult(std::string encoded) { result_ = std::move(encoded); }
   std::string TakeResult() { return std::move(result_); }
 
-  // The encoded value of a broadcast, alive until the task ends; empty when it is not here.
-  virtual std::string_view Broadcast(int64_t broadcast_id) = 0;
+  // The encoded value of a broadcast, which all tasks of the worker share; null when it is not
+  // here.
+  virtual std::shared_ptr<const std::string> Broadcast(int64_t broadcast_id) = 0;
 
   // A place for the task's own value of an accumulator: `make` gives a fresh one, `encode` its
   // encoded form once the task has succeeded.

@@ -90,9 +90,9 @@ absl::Status TaskRun::AddBucket(const proto::OutputBinding& output, int reduce_p
   return absl::OkStatus();
 }
 
-std::string_view TaskRun::Broadcast(int64_t broadcast_id) {
+std::shared_ptr<const std::string> TaskRun::Broadcast(int64_t broadcast_id) {
   for (const auto& [id, value] : launched_.broadcasts) {
-    if (id == broadcast_id) return *value;
+    if (id == broadcast_id) return value;
   }
   return {};
 }

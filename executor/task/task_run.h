@@ -37,7 +37,7 @@ class TaskRun final : public TaskContext {
   void Run();
 
   bool cancelled() const override { return launched_.cancelled.load(std::memory_order_relaxed); }
-  std::string_view Broadcast(int64_t broadcast_id) override;
+  std::shared_ptr<const std::string> Broadcast(int64_t broadcast_id) override;
   FileSystem& fs() override { return services_.fs; }
 
   // For the nodes.

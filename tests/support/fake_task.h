@@ -178,8 +178,8 @@ class FakeTask : public TaskContext {
   ~FakeTask() override { SetCurrent(nullptr); }
 
   template <class Op>
-  FakeNode& Node(std::string params = "", std::vector<FakeNode*> inputs = {}) {
-    return Add(std::make_shared<Op>(), std::move(params), inputs);
+  FakeNode& Node(FunctionParams params = {}, std::vector<FakeNode*> inputs = {}) {
+    return Add(std::make_shared<Op>(), std::move(params.bytes), inputs);
   }
   template <class T>
   FakeNode& Feed(Chunks<T> chunks) {
@@ -199,10 +199,12 @@ class FakeTask : public TaskContext {
 
   bool succeeded = false;  // What the last run returned.
   bool is_cancelled = false;
-  std::map<int64_t, std::string> broadcasts;
+  std::map<int64_t, std::shared_ptr<const std::string>> broadcasts;
 
   bool cancelled() const override { return is_cancelled; }
-  std::string_view Broadcast(int64_t broadcast_id) override { return broadcasts[broadcast_id]; }
+  std::shared_ptr<const std::string> Broadcast(int64_t broadcast_id) override {
+    return broadcasts[broadcast_id];
+  }
   FileSystem& fs() override { return fs_; }
 
  private:

@@ -19,7 +19,9 @@ namespace millrace::bench {
 class MemoryTask final : public internal::TaskContext {
  public:
   bool cancelled() const override { return false; }
-  std::string_view Broadcast(int64_t /*broadcast_id*/) override { return {}; }
+  std::shared_ptr<const std::string> Broadcast(int64_t /*broadcast_id*/) override {
+    return nullptr;
+  }
   FileSystem& fs() override { std::abort(); }
 };
 

@@ -11,7 +11,7 @@
 #include "executor/operator/keyed.h"
 #include "executor/operator/lines.h"
 #include "executor/operator/map.h"
-#include "millrace/split.h"
+#include <millrace/split.h>
 #include "tests/bench/micro/memory_task.h"
 #include "tests/bench/plain/word_count.h"
 #include "tests/bench/text/text_generator.h"

@@ -77,8 +77,8 @@ TEST_F(StateTest, InitialStateStandsBeforeTheFirstBatch) {
 }
 
 TEST_F(StateTest, WithoutDataSetKnownKeysAreUpdated) {
-  auto out = h_.Output(h_.Input<Pair>({std::nullopt, {{"a", 1}}, std::nullopt})
-                           .UpdateStateByKey<int64_t>(Fn<&Sum>));
+  auto out = h_.Output(
+      h_.Input<Pair>({std::nullopt, {{"a", 1}}, std::nullopt}).UpdateStateByKey<int64_t>(Fn<&Sum>));
   const absl::Status status = h_.RunBatches(3);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(out.batches(), (Pairs{{{"a", 1}}, {{"a", 1}}}));
@@ -104,10 +104,11 @@ TEST_F(StateTest, MapWithStateCallsOnceARecord) {
 
 TEST_F(StateTest, MapWithStateTakesInitialStateAndPartitions) {
   const std::vector<Pair> known{{"a", 10}};
-  auto out = h_.Output(h_.Input<Pair>({{{"a", 1}}})
-                           .MapWithState(StateSpec(Fn<&Count>)
-                                             .InitialState(h_.context().context().Parallelize(known))
-                                             .NumPartitions(4)));
+  auto out =
+      h_.Output(h_.Input<Pair>({{{"a", 1}}})
+                    .MapWithState(StateSpec(Fn<&Count>)
+                                      .InitialState(h_.context().context().Parallelize(known))
+                                      .NumPartitions(4)));
   const absl::Status status = h_.RunBatches(1);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(out.batches(), (Pairs{{{"a", 11}}}));
@@ -125,8 +126,8 @@ TEST_F(StateTest, KeysTimeOutInTheFirstBatchAfterTheTimeout) {
                         }).Timeout(2s)));
   const absl::Status status = h_.RunBatches(6);
   ASSERT_TRUE(status.ok()) << status;
-  EXPECT_EQ(out.batches(), (std::vector<std::vector<std::string>>{
-                               {}, {}, {}, {"a is gone"}, {}, {"b is gone"}}));
+  EXPECT_EQ(out.batches(),
+            (std::vector<std::vector<std::string>>{{}, {}, {}, {"a is gone"}, {}, {"b is gone"}}));
 }
 
 TEST_F(StateTest, GenericFunctionsSayTheirState) {
@@ -141,8 +142,9 @@ TEST_F(StateTest, GenericFunctionsSayTheirState) {
 }
 
 TEST_F(StateTest, NoBatchIsLeftOutWhereWindowsHaveGaps) {
-  auto sums = h_.Input<Pair>({{{"a", 1}}, {{"a", 1}}, {{"a", 1}}, {{"a", 1}}, {{"a", 1}}, {{"a", 1}}})
-                  .UpdateStateByKey<int64_t>(Fn<&Sum>);
+  auto sums =
+      h_.Input<Pair>({{{"a", 1}}, {{"a", 1}}, {{"a", 1}}, {{"a", 1}}, {{"a", 1}}, {{"a", 1}}})
+          .UpdateStateByKey<int64_t>(Fn<&Sum>);
   auto with_gaps = h_.Output(sums.Window(1s, 3s));
   const absl::Status status = h_.RunBatches(6);
   ASSERT_TRUE(status.ok()) << status;

@@ -136,10 +136,11 @@ TEST(StreamGraphTest, OutputsShareTheDataSetOfABatch) {
 TEST(StreamGraphTest, AFailingStreamFailsItsOwnOutputsOnly) {
   StreamHarness h(1s);
   auto in = h.Input<int64_t>({{1}, {2}});
-  auto broken = h.Output(in.Transform([](const RDD<int64_t>& rdd, Time time) -> absl::StatusOr<RDD<int64_t>> {
-    if (time == Time(1000)) return absl::UnavailableError("not today");
-    return rdd;
-  }));
+  auto broken =
+      h.Output(in.Transform([](const RDD<int64_t>& rdd, Time time) -> absl::StatusOr<RDD<int64_t>> {
+        if (time == Time(1000)) return absl::UnavailableError("not today");
+        return rdd;
+      }));
   auto fine = h.Output(in);
   const absl::Status status = h.RunBatches(2);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);

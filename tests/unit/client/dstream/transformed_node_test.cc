@@ -74,8 +74,8 @@ TEST(TransformTest, OfSeveralStreams) {
   auto with = h.Output(a.TransformWith(b, [](const RDD<int64_t>& left, RDD<std::string> right) {
     return left.Map([](int64_t x) { return std::to_string(x); }).Union(right);
   }));
-  auto three = h.Output(h.context().Transform(
-      [](auto& x, auto&, auto& z, Time) { return x.Union(z); }, a, b, c));
+  auto three = h.Output(
+      h.context().Transform([](auto& x, auto&, auto& z, Time) { return x.Union(z); }, a, b, c));
   ASSERT_TRUE(h.RunBatches(1).ok());
   EXPECT_EQ(with.batches(), (std::vector<std::vector<std::string>>{{"1", "x"}}));
   EXPECT_EQ(three.batches(), (Numbers{{1, 3}}));
@@ -113,8 +113,8 @@ TEST(StreamOperationsTest, OneRecordAtATime) {
   auto emitted = h.Output(in.FlatMap<int64_t>([](int64_t x, Emitter<int64_t>& emit) {
     if (x > 2) emit(x * 10);
   }));
-  auto sums = h.Output(in.MapPartitions<int64_t>(
-      [](PartitionReader<int64_t>& records, Emitter<int64_t>& emit) {
+  auto sums = h.Output(
+      in.MapPartitions<int64_t>([](PartitionReader<int64_t>& records, Emitter<int64_t>& emit) {
         int64_t sum = 0;
         for (const int64_t& x : records) sum += x;
         emit(sum);
@@ -152,7 +152,8 @@ TEST(StreamOperationsTest, ByKey) {
   auto counts = h.Output(in.CombineByKey([](int64_t) { return int64_t{1}; },
                                          [](int64_t n, int64_t) { return n + 1; }, std::plus<>()));
   auto values = h.Output(in.MapValues([](int64_t x) { return -x; }));
-  auto flat = h.Output(in.FlatMapValues([](int64_t x) { return std::vector<int64_t>(static_cast<size_t>(x), x); }));
+  auto flat = h.Output(
+      in.FlatMapValues([](int64_t x) { return std::vector<int64_t>(static_cast<size_t>(x), x); }));
   ASSERT_TRUE(h.RunBatches(1).ok());
   EXPECT_EQ(Sorted(sums.batches()), (Pairs{{{"a", 4}, {"b", 2}}}));
   EXPECT_EQ(sums.partition_counts(), (std::vector<int>{2}));
@@ -180,9 +181,8 @@ TEST(StreamOperationsTest, Joins) {
   EXPECT_EQ(left.partition_counts(), (std::vector<int>{3}));
   using List = std::vector<int64_t>;
   using Groups = std::vector<std::vector<std::pair<std::string, std::tuple<List, List, List>>>>;
-  EXPECT_EQ(Sorted(groups.batches()), (Groups{{{"x", {{1}, {}, {1}}},
-                                               {"y", {{2}, {20}, {2}}},
-                                               {"z", {{}, {30}, {}}}}}));
+  EXPECT_EQ(Sorted(groups.batches()),
+            (Groups{{{"x", {{1}, {}, {1}}}, {"y", {{2}, {20}, {2}}}, {"z", {{}, {30}, {}}}}}));
 }
 
 TEST(StreamOperationsTest, PersistedDataSetsAreComputedOnce) {

@@ -149,12 +149,12 @@ TEST(WindowTest, ReduceByKeyAndWindowWithInverseKeepsKeysWithoutFilter) {
 TEST(WindowTest, FilterDropsKeysForGood) {
   const TempDir dir;
   StreamHarness h(1s, {.checkpoint_dir = dir.path()});
-  auto out = h.Output(
-      h.Input<int64_t>({{1, 1, 2}, {1}, {3}, {}, {}, {2}})
-          .Map(Fn<&WithOne>)
-          .ReduceByKeyAndWindow(
-              std::plus<>(), std::minus<>(), 2s, 1s,
-              [](const std::pair<int64_t, int64_t>& count) { return count.second != 0; }));
+  auto out = h.Output(h.Input<int64_t>({{1, 1, 2}, {1}, {3}, {}, {}, {2}})
+                          .Map(Fn<&WithOne>)
+                          .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 2s, 1s,
+                                                [](const std::pair<int64_t, int64_t>& count) {
+                                                  return count.second != 0;
+                                                }));
   const absl::Status status = h.RunBatches(6);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(Sorted(out.batches()),
@@ -167,8 +167,7 @@ TEST(WindowTest, InverseWindowsMaySlideByMoreThanABatch) {
   auto pairs = h.Input<int64_t>(OneNumberABatch(9), 1).Map([](int64_t x) {
     return std::pair(int64_t{0}, x);
   });
-  auto overlapping =
-      h.Output(pairs.ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 4s, 2s));
+  auto overlapping = h.Output(pairs.ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 4s, 2s));
   auto with_gaps = h.Output(pairs.ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 2s, 3s));
   const absl::Status status = h.RunBatches(9);
   ASSERT_TRUE(status.ok()) << status;
@@ -196,8 +195,9 @@ TEST(WindowTest, GroupByKeyAndWindowListsAllValues) {
 
 TEST(WindowTest, InverseWindowWithoutCheckpointDirectoryIsAnError) {
   StreamHarness h(1s);
-  h.Output(h.Input<int64_t>({}).Map(Fn<&WithOne>).ReduceByKeyAndWindow(std::plus<>(),
-                                                                      std::minus<>(), 2s, 1s));
+  h.Output(h.Input<int64_t>({})
+               .Map(Fn<&WithOne>)
+               .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 2s, 1s));
   const absl::Status status = h.RunBatches(1);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("checkpoint directory"));
@@ -214,7 +214,8 @@ TEST(WindowTest, ViewsInAWindowStayValid) {
   });
   auto out = h.Output(words.Window(2s));
   ASSERT_TRUE(h.RunBatches(2).ok());
-  EXPECT_EQ(out.batches(), (std::vector<std::vector<std::string>>{{"a", "b"}, {"a", "b", "b", "c"}}));
+  EXPECT_EQ(out.batches(),
+            (std::vector<std::vector<std::string>>{{"a", "b"}, {"a", "b", "b", "c"}}));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
-#include <millrace/streaming_context.h>
-
 #include <millrace/millrace.h>
+#include <millrace/streaming_context.h>
 #include <signal.h>
 
 #include <atomic>
@@ -68,7 +67,8 @@ TEST_F(StreamingContextTest, WithoutOutputItDoesNotStart) {
 }
 
 TEST_F(StreamingContextTest, WrongSettingsComeBackFromStart) {
-  for (const char* master : {"yarn", "local[0]", "local-cluster[2,1,512]", "millrace://host:7077"}) {
+  for (const char* master :
+       {"yarn", "local[0]", "local-cluster[2,1,512]", "millrace://host:7077"}) {
     StreamingContext ssc(Conf().SetMaster(master), 5ms);
     Numbers(ssc).Print();
     const absl::Status status = ssc.Start();
@@ -253,14 +253,16 @@ TEST_F(StreamingContextTest, GetOrCreateMakesItWhereThereIsNoCheckpoint) {
   ASSERT_TRUE(ssc.ok()) << ssc.status();
   EXPECT_EQ(ssc->batch_interval(), 5ms);
   EXPECT_TRUE(std::filesystem::is_directory(checkpoint));
-  EXPECT_FALSE(StreamingContext::GetOrCreate("", [] { return StreamingContext(LocalConf(), 5ms); }).ok());
+  EXPECT_FALSE(
+      StreamingContext::GetOrCreate("", [] { return StreamingContext(LocalConf(), 5ms); }).ok());
 }
 
 TEST_F(StreamingContextTest, CheckpointDirectoryMayComeFromSettings) {
   const TempDir dir;
   StreamingContext ssc(
       LocalConf().Set("millrace.streaming.checkpoint.directory", dir.path() + "/state"), 1h);
-  Numbers(ssc).Map([](int64_t x) { return std::pair(x, x); })
+  Numbers(ssc)
+      .Map([](int64_t x) { return std::pair(x, x); })
       .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 2h, 1h)
       .ForeachRDD([](auto&) {});
   EXPECT_TRUE(ssc.Start().ok());

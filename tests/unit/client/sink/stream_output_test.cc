@@ -60,8 +60,8 @@ TEST(PrintTest, WritesEachBatchInOnePiece) {
   const std::string head1 = rule + "\nTime: 1000 ms\n" + rule + "\n";
   const std::string head2 = rule + "\nTime: 2000 ms\n" + rule + "\n";
   EXPECT_EQ(::testing::internal::GetCapturedStdout(),
-            head1 + "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n...\n\n" + head1 + "(x,2.0)\n\n" + head2 + "\n" +
-                head2 + "\n");
+            head1 + "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n...\n\n" + head1 + "(x,2.0)\n\n" + head2 +
+                "\n" + head2 + "\n");
 }
 
 std::string ReadFile(const std::string& path) {

@@ -1,7 +1,7 @@
 #include "client/source/file_input_node.h"
 
-#include <millrace/testing.h>
 #include <fcntl.h>
+#include <millrace/testing.h>
 #include <sys/stat.h>
 
 #include <algorithm>

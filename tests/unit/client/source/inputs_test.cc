@@ -54,9 +54,8 @@ TEST_F(QueueStreamTest, TakesAllThatIsThere) {
 
 TEST_F(QueueStreamTest, GivesTheDefaultWhenEmpty) {
   Push({1});
-  auto nothing_new = h_.context().context().Parallelize({7, 8}, 1).Map([](int x) -> int64_t {
-    return x;
-  });
+  auto nothing_new =
+      h_.context().context().Parallelize({7, 8}, 1).Map([](int x) -> int64_t { return x; });
   auto out = h_.Output(h_.context().QueueStream(queue_, true, nothing_new));
   ASSERT_TRUE(h_.RunBatches(2).ok());
   EXPECT_EQ(out.batches(), (Numbers{{1}, {7, 8}}));
@@ -108,7 +107,8 @@ TEST(InputTest, IdsAreGivenInTheOrderOfCreation) {
 // Stores what its constructor was given, in each of the ways.
 class Script : public Receiver<std::string> {
  public:
-  Script(std::string one, std::vector<std::string> many) : one_(std::move(one)), many_(std::move(many)) {}
+  Script(std::string one, std::vector<std::string> many)
+      : one_(std::move(one)), many_(std::move(many)) {}
   void OnStart() override {
     thread_ = std::thread([this] {
       EXPECT_TRUE(Store(one_));

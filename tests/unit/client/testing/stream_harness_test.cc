@@ -70,10 +70,11 @@ TEST(StreamHarnessTest, OutputOwnsWhatRecordsView) {
 
 TEST(StreamHarnessTest, ErrorNamesOperatorAndBatchAndLaterBatchesRun) {
   StreamHarness h(1s);
-  auto out = h.Output(h.Input<int64_t>({{1}, {-1}, {3}}).Map([](int64_t x) -> absl::StatusOr<int64_t> {
-    if (x < 0) return absl::InvalidArgumentError("negative");
-    return x;
-  }));
+  auto out =
+      h.Output(h.Input<int64_t>({{1}, {-1}, {3}}).Map([](int64_t x) -> absl::StatusOr<int64_t> {
+        if (x < 0) return absl::InvalidArgumentError("negative");
+        return x;
+      }));
   const absl::Status status = h.RunBatches(3);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("Map at stream_harness_test.cc:"));

@@ -17,7 +17,7 @@ using std::string_view;
 // What arrives at another process.
 template <class F>
 F Ship(const F& f) {
-  const string bytes = internal::EncodeFunctions(f);
+  const string bytes = internal::EncodeFunctions(f).bytes;
   internal::Decoder decoder(bytes);
   F shipped = internal::DecodeFunction<F>(decoder);
   EXPECT_FALSE(decoder.failed());

@@ -40,7 +40,7 @@ TEST(ShippableTest, WhatIsEmptyOrSerializableTravels) {
 }
 
 TEST(ShippableTest, FunctionsWithDataComeBack) {
-  const string bytes = EncodeFunctions(std::plus<>(), WithData{3}, WithData{4});
+  const string bytes = EncodeFunctions(std::plus<>(), WithData{3}, WithData{4}).bytes;
   Decoder decoder(bytes);
   DecodeFunction<std::plus<>>(decoder);
   EXPECT_EQ(DecodeFunction<WithData>(decoder)(2), 6);

@@ -316,7 +316,9 @@ TEST_F(TaskSchedulerTest, BroadcastsAreOnEveryWorkerBeforeItsTasks) {
   core_.PutBroadcast(5, "value");
   AddWorker(2, 1);
   const RddRef map = Narrow("map", Values("values", 1));
-  map->broadcast_ids = {5};
+  auto op = std::make_shared<OperatorSpec>(*map->op);
+  op->broadcasts.push_back({5, nullptr});
+  map->op = std::move(op);
   EXPECT_EQ(workers_.CountSent(proto::ToWorker::kPutBroadcast), 2);
   Collect(map);
   EXPECT_THAT(workers_.launched()[0].request.broadcast_ids(), ElementsAre(5));

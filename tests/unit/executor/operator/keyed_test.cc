@@ -136,7 +136,7 @@ TEST(UserPartitionTest, DecidesAndIsWrappedAround) {
   Shuffle<int, int> shuffle(3);
   using Write = ShuffleWriteOperator<int, int, UserPartition<Modulo>>;
   shuffle.Map<Write>({{{0, 0}, {1, 0}, {5, 0}, {-1, 0}, {4, 0}}},
-                     EncodeFunctions(UserPartition<Modulo>{{5}}));
+                     EncodeFunctions(UserPartition<Modulo>{{5}}).bytes);
   std::vector<std::set<int>> keys(3);
   const auto parts = shuffle.Read<int>();
   for (size_t p = 0; p < 3; ++p) {
@@ -294,7 +294,7 @@ TEST(GroupPolicyTest, KeepsAllValuesInOrder) {
 TEST(CombineTest, FunctionsMayCarryData) {
   const auto capped_sum = BindFront([](int cap, int a, int b) { return std::min(cap, a + b); }, 10);
   using Policy = Reducing<int, std::remove_const_t<decltype(capped_sum)>>;
-  const string policy = EncodeFunctions(Policy{capped_sum});
+  const string policy = EncodeFunctions(Policy{capped_sum}).bytes;
   Shuffle<int, int> shuffle(1);
   shuffle.Map<CombineWriteOperator<int, Policy, HashPartition>>({{{1, 6}, {1, 7}}}, policy);
   EXPECT_EQ(Joined(shuffle.Reduce<CombineOperator<int, Policy>, int>(policy)),
