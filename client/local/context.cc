@@ -17,14 +17,6 @@ const Conf& Context::conf() const { return core_->state()->conf; }
 
 int Context::default_parallelism() const { return core_->state()->default_parallelism; }
 
-RDD<int64_t> Context::Range(int64_t first, int64_t end, int64_t step, int n, Location at) const {
-  std::vector<int64_t> values;
-  for (int64_t value = first; step > 0 ? value < end : step < 0 && value > end; value += step) {
-    values.push_back(value);
-  }
-  return internal::MakeParallelize<int64_t>(state(), values, Partitions(n), at);
-}
-
 void Context::Stop() { core_->Stop(); }
 
 const internal::ContextRef& Context::state() const { return core_->state(); }

@@ -13,7 +13,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "client/rdd/accumulator.h"
+#include "client/rdd/broadcast.h"
 #include "client/rdd/context_state.h"
+#include "client/rdd/object_file.h"
+#include "client/rdd/range.h"
 #include "client/rdd/text_file.h"
 #include "client/rdd/values.h"
 #include "common/base/source_location.h"
@@ -62,12 +66,46 @@ class Context {
   }
   // `first`, first + step, ... as long as it is before `end`.
   RDD<int64_t> Range(int64_t first, int64_t end, int64_t step = 1, int n = 0,
-                     Location at = Location::Current()) const;
+                     Location at = Location::Current()) const {
+    return RDD<int64_t>(state(),
+                        internal::MakeRangeNode(state(), first, end, step, Partitions(n), at));
+  }
   // The lines of a file, of the files in a directory, or of all that a path with wildcards matches.
   // At least `n` partitions, where there are as many bytes.
   RDD<std::string_view> TextFile(const std::string& path, int n = 0,
                                  Location at = Location::Current()) const {
     return internal::MakeTextFile<std::string_view>(state(), path, n, at);
+  }
+  // What RDD<T>::SaveAsObjectFile has written, a partition for each file.
+  template <class T>
+  RDD<T> ObjectFile(const std::string& path, Location at = Location::Current()) const {
+    return internal::MakeObjectFile<T>(state(), path, at);
+  }
+
+  // -- What functions share with the program -----------------------------------------------------
+  // The handles are bound to the functions that use them (see BindFront).
+
+  // A value that is sent to each worker once.
+  template <class T>
+  auto Broadcast(T value) const {
+    using Value = typename internal::BoundValue<T>::type;
+    return millrace::Broadcast<Value>(state(), internal::BoundValue<T>::Keep(std::move(value)));
+  }
+  // Sums of what tasks add; what is added by a task that does not succeed does not count.
+  millrace::LongAccumulator LongAccumulator(std::string name = "") const {
+    return millrace::LongAccumulator(state(), std::move(name));
+  }
+  millrace::DoubleAccumulator DoubleAccumulator(std::string name = "") const {
+    return millrace::DoubleAccumulator(state(), std::move(name));
+  }
+  template <class T>
+  millrace::CollectionAccumulator<T> CollectionAccumulator(std::string name = "") const {
+    return millrace::CollectionAccumulator<T>(state(), std::move(name));
+  }
+  // merge: (T, T) -> T, without captures.
+  template <class T, class F>
+  millrace::Accumulator<T> Accumulator(std::string name, T zero, F merge) const {
+    return millrace::Accumulator<T>(state(), std::move(name), std::move(zero), merge);
   }
 
   // Cancels what runs. Data sets of this context cannot be computed any more. Not to be called by

@@ -399,7 +399,8 @@ TEST_F(WorkerCoreTest, BroadcastValuesAreThereForTasksThatNameThem) {
   core_.Handle(std::move(put));
   std::string seen;
   TestHook::on_number = [&seen](int64_t number) {
-    seen += *TaskContext::Current()->Broadcast(number) + ".";
+    const auto value = TaskContext::Current()->Broadcast(number);
+    seen += value == nullptr ? "none." : *value + ".";
   };
   env_.HoldTasks(true);
   proto::ToWorker launch;
@@ -410,7 +411,7 @@ TEST_F(WorkerCoreTest, BroadcastValuesAreThereForTasksThatNameThem) {
   drop.mutable_drop_broadcast()->set_broadcast_id(3);
   core_.Handle(std::move(drop));
   RunOneTask();
-  EXPECT_EQ(seen, "shared..");
+  EXPECT_EQ(seen, "shared.none.");
 
   proto::ToWorker again;
   AddTask(again, 2, kCollect, {SplitBinding({3})});
