@@ -21,6 +21,8 @@ constexpr int64_t kErrorPeriodNanos = 10 * kNanosPerSecond;
 constexpr absl::Duration kRecheck = absl::Milliseconds(100);
 constexpr std::chrono::milliseconds kRoomRecheck{100};
 
+absl::Status ReleasedError() { return absl::CancelledError("the receiver was stopped"); }
+
 }  // namespace
 
 struct BlockGenerator::StoreCall {
@@ -84,7 +86,7 @@ absl::Status BlockGenerator::StoreBlock(Buffer encoded, int64_t record_count,
   const int64_t deadline_nanos = MonotonicNanos() + kStoreCallNanosMax;
   {
     absl::MutexLock lock(&mutex_);
-    if (released_) return absl::CancelledError("the receiver was stopped");
+    if (released_) return ReleasedError();
     Pending pending;
     pending.sequence = next_sequence_++;
     pending.size_bytes = encoded.size();
@@ -102,7 +104,7 @@ absl::Status BlockGenerator::StoreBlock(Buffer encoded, int64_t record_count,
     if (!being_stored && (released_ || MonotonicNanos() >= deadline_nanos)) {
       pending_.remove_if([&call](const Pending& pending) { return pending.call == &call; });
       pending_count_.store(pending_.size(), std::memory_order_relaxed);
-      return released_ ? absl::CancelledError("the receiver was stopped")
+      return released_ ? ReleasedError()
                        : absl::DeadlineExceededError("blocks before it could not be stored yet");
     }
     changed_.WaitWithTimeout(&mutex_, kRecheck);
@@ -223,6 +225,7 @@ std::optional<absl::Status> BlockGenerator::StoreWaiting(Pending& pending) {
   while (true) {
     const absl::Status stored = store_.Put(key, pending.data);
     if (stored.ok()) return stored;
+    if (IsReleasedCall(pending)) return ReleasedError();
     const int64_t now_nanos = MonotonicNanos();
     if (GivesUp(pending, now_nanos - begin_nanos)) return stored;
     if (MustStay(pending)) return std::nullopt;
@@ -238,8 +241,13 @@ std::optional<absl::Status> BlockGenerator::StoreWaiting(Pending& pending) {
 
 bool BlockGenerator::GivesUp(const Pending& pending, int64_t waited_nanos) const {
   absl::MutexLock lock(&mutex_);
-  if (pending.call != nullptr) return released_ || waited_nanos >= kStoreCallNanosMax;
+  if (pending.call != nullptr) return waited_nanos >= kStoreCallNanosMax;
   return finish_deadline_nanos_ > 0 && MonotonicNanos() >= finish_deadline_nanos_;
+}
+
+bool BlockGenerator::IsReleasedCall(const Pending& pending) const {
+  absl::MutexLock lock(&mutex_);
+  return pending.call != nullptr && released_;
 }
 
 bool BlockGenerator::MustStay(const Pending& pending) const {

@@ -134,6 +134,8 @@ class BlockGenerator {
   // nullopt: it must stay pending. An error: it is given up.
   std::optional<absl::Status> StoreWaiting(Pending& pending);
   bool GivesUp(const Pending& pending, int64_t waited_nanos) const;
+  // A StoreBlock that waits no longer: its caller is told that it was cancelled, whoever stores.
+  bool IsReleasedCall(const Pending& pending) const;
   bool MustStay(const Pending& pending) const;
   // Moves what is done from the front of `pending_` into the reports.
   void FinishNext(const absl::Status& stored) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

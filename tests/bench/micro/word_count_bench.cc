@@ -1,6 +1,7 @@
 // The word count's operators on one core, from text in memory to encoded shuffle buckets, beside
 // the plain loops over the same bytes.
 #include <benchmark/benchmark.h>
+#include <millrace/split.h>
 
 #include <functional>
 #include <string>
@@ -11,7 +12,6 @@
 #include "executor/operator/keyed.h"
 #include "executor/operator/lines.h"
 #include "executor/operator/map.h"
-#include <millrace/split.h>
 #include "tests/bench/micro/memory_task.h"
 #include "tests/bench/plain/word_count.h"
 #include "tests/bench/text/text_generator.h"
