@@ -19,7 +19,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 TEST(BadInputTest, ALineThatIsTooLongIsToldAndTheStreamGoesOn) {
   TcpServer server;

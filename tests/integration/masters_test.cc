@@ -25,9 +25,8 @@ TEST_P(MastersTest, RunsAStreamWithTwoReceivers) {
   TcpPeer orders = orders_server.Accept();
   TcpPeer payments = payments_server.Accept();
   orders.Send("17 book\n");
-  orders.AwaitRead();
-  payments.Send("17 12.50\n");
-  EXPECT_TRUE(program.Await(Process::kOut, "(17,(book,12.50))\n")) << program.Describe();
+  EXPECT_TRUE(SendUntilPrinted(program, payments, "17 12.50\n", "(17,(book,12.50))\n"))
+      << program.Describe();
   program.Signal(SIGTERM);
   EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
 }

@@ -97,7 +97,8 @@ TEST(NetworkWordCountTest, SigtermStopsItWhenAllThatCameIsCounted) {
 TEST(NetworkWordCountTest, SigintInTheMiddleOfAStreamStopsItBetweenTwoLines) {
   TcpServer server;
   std::optional<Process> program;
-  program.emplace(WordCount(server, {Setting("streaming.receiver.maxRate=20000")}));
+  program.emplace(WordCount(server, {Setting("streaming.receiver.maxRate=20000"),
+                                     Setting("streaming.gracefulStopTimeout=30s")}));
   TcpPeer peer = server.Accept();
   std::thread sender([&peer] {
     std::string lines;
@@ -121,16 +122,38 @@ TEST(NetworkWordCountTest, SigintInTheMiddleOfAStreamStopsItBetweenTwoLines) {
   EXPECT_EQ(counts, of_a_beginning);
 }
 
+// Starts what does not end gracefully, and sends it the first signal.
+void StartToStop(std::optional<Process>& program, const std::string& what) {
+  program.emplace(Program("endless_batch", {what, Setting("streaming.gracefulStopTimeout=1h")}));
+  ASSERT_TRUE(program->Await(Process::kOut, "working")) << program->Describe();
+  program->Signal(SIGTERM);
+  ASSERT_TRUE(program->Await(Process::kErr, "Once more to stop at once.\n")) << program->Describe();
+}
+
 TEST(NetworkWordCountTest, ASecondSignalStopsAtOnce) {
   for (const int second : {SIGTERM, SIGINT}) {
-    // Gracefully it would not end: the batch that runs takes for ever.
-    Process program(Program("endless_batch", {Setting("streaming.gracefulStopTimeout=1h")}));
-    ASSERT_TRUE(program.Await(Process::kOut, "working")) << program.Describe();
-    program.Signal(SIGTERM);
-    ASSERT_TRUE(program.Await(Process::kErr, "Once more to stop at once")) << program.Describe();
-    program.Signal(second);
-    EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
+    std::optional<Process> program;
+    StartToStop(program, "worker");
+    program->Signal(second);
+    EXPECT_EQ(program->AwaitExit(), 0) << program->Describe();
   }
+}
+
+TEST(NetworkWordCountTest, AThirdSignalEndsEvenAFunctionThatHangs) {
+  std::optional<Process> program;
+  StartToStop(program, "driver");
+  program->Signal(SIGTERM);
+  ASSERT_TRUE(program->Await(Process::kErr, "Once more to end the process")) << program->Describe();
+  program->Signal(SIGTERM);
+  EXPECT_EQ(program->AwaitExit(), 128 + SIGTERM) << program->Describe();
+}
+
+TEST(NetworkWordCountTest, ASignalEndsTheWaitForAConnection) {
+  TcpServer server(/*listening=*/false);
+  Process program(WordCount(server, {Setting("streaming.receiverRestartDelay=1h")}));
+  ASSERT_TRUE(program.Await(Process::kErr, "starting again in 3600000 ms")) << program.Describe();
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
 }
 
 TEST(NetworkWordCountTest, RefusedAndLostConnectionsAreToldAndMadeAgain) {

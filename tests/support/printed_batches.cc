@@ -72,6 +72,20 @@ std::vector<std::string> AllRecords(std::string_view output) {
   return records;
 }
 
+bool SendUntilPrinted(Process& program, TcpPeer& peer, std::string_view bytes,
+                      std::string_view part) {
+  const std::string& output = program.text(Process::kOut);
+  while (output.find(part) == output.npos) {
+    const size_t batches = ParsePrinted(output).size();
+    if (!peer.TrySend(bytes)) return false;
+    const bool went_on = program.AwaitText(Process::kOut, [batches](const std::string& text) {
+      return ParsePrinted(text).size() > batches;
+    });
+    if (!went_on) return false;
+  }
+  return true;
+}
+
 std::map<std::string, int64_t> SumCounts(std::string_view output) {
   std::map<std::string, int64_t> counts;
   for (const PrintedBatch& batch : ParsePrinted(output)) {

@@ -8,6 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/process.h"
+#include "tests/support/tcp_server.h"
+
 namespace millrace {
 
 struct PrintedBatch {
@@ -22,6 +25,11 @@ std::vector<PrintedBatch> ParsePrinted(std::string_view output);
 
 // Their records in order, without those of batches that say there are more.
 std::vector<std::string> AllRecords(std::string_view output);
+
+// Sends `bytes` batch after batch until the program prints `part`: for what a batch takes only
+// together with something that may come a moment later. False when it does not.
+bool SendUntilPrinted(Process& program, TcpPeer& peer, std::string_view bytes,
+                      std::string_view part);
 
 // "(word,3)" in any of the batches adds 3 to the word's count.
 std::map<std::string, int64_t> SumCounts(std::string_view output);
