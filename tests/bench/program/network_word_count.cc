@@ -66,7 +66,12 @@ class AllBatches {
 
 absl::StatusOr<double> TimeMillrace(TextServer& server, const WordTotals& expected) {
   AllBatches batches(expected);
-  StreamingContext ssc(Conf().SetAppName("NetworkWordCount").SetMaster("local[2]"), kBatchInterval);
+  // The end of the text is the end: a second connection would be served the text of the next run.
+  StreamingContext ssc(Conf()
+                           .SetAppName("NetworkWordCount")
+                           .SetMaster("local[2]")
+                           .Set("millrace.streaming.receiverRestartDelay", "1h"),
+                       kBatchInterval);
   ssc.SocketTextStream("127.0.0.1", server.port())
       .FlatMap([](std::string_view line) { return Split(line, ' '); })
       .Map([](std::string_view word) { return std::pair(word, int64_t{1}); })
