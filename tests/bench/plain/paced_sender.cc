@@ -55,8 +55,7 @@ absl::Status PacedSender::Send(int64_t records, int64_t records_per_second, int6
   Random random(/*seed=*/1);
   for (int64_t i = 0; i < records; ++i) {
     // Anywhere in its period: no record has a fixed distance to the ticks of batches.
-    SleepUntil(start_ns + i * period_ns +
-               random.Below(static_cast<uint32_t>(period_ns)));
+    SleepUntil(start_ns + i * period_ns + random.Below(static_cast<uint32_t>(period_ns)));
     const std::string line = absl::StrCat(i % keys, " ", MonotonicNanos(), "\n");
     if (!WriteAll(connection_, line.data(), line.size())) {
       return absl::UnavailableError("the receiver is gone");
