@@ -81,8 +81,9 @@ inline constexpr BoolKey kUiEnabled{"millrace.ui.enabled", true,
                                     "serve the application's UI, REST and metrics"};
 inline constexpr IntKey kUiPort{"millrace.ui.port", "4040", Between(0, 65535),
                                 "port of the UI, or the next free one; 0: any"};
-inline constexpr BoolKey kShowConsoleProgress{"millrace.ui.showConsoleProgress", false,
-                                              "show running stages on the terminal"};
+inline constexpr BoolKey kShowConsoleProgress{
+    "millrace.ui.showConsoleProgress", false,
+    "show the last batch on a line of the terminal that updates"};
 inline constexpr IntKey kRetainedJobs{"millrace.ui.retainedJobs", "1000", AtLeast(1),
                                       "finished jobs that the UI and REST remember"};
 inline constexpr IntKey kRetainedStages{"millrace.ui.retainedStages", "1000", AtLeast(1),

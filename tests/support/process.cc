@@ -56,7 +56,7 @@ void Close(int& fd) {
 
 Process::Process(std::vector<std::string> argv) : Process(std::move(argv), Options()) {}
 
-Process::Process(std::vector<std::string> argv, Options options) : argv_(std::move(argv)) {
+Process::Process(std::vector<std::string> argv, const Options& options) : argv_(std::move(argv)) {
   Ends out;
   Ends err;
   if (options.terminal == Terminal::kNone) {

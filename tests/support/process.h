@@ -40,7 +40,7 @@ class Process {
   static constexpr int kNotRun = 125;
 
   explicit Process(std::vector<std::string> argv);
-  Process(std::vector<std::string> argv, Options options);
+  Process(std::vector<std::string> argv, const Options& options);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
