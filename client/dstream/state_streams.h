@@ -70,12 +70,6 @@ DStream<std::pair<K, Owned<V>>> InverseWindow(const char* name, Location where,
       AddWindowState({name, where}, batches.ref(), length, slide, std::move(update)));
 }
 
-// For windows over what has no key of its own.
-template <class T>
-struct UnderSingleKey {
-  std::pair<SingleKey, T> operator()(T record) const { return {kSingleKey, std::move(record)}; }
-};
-
 template <class T>
 struct IsNotZero {
   bool operator()(const std::pair<T, int64_t>& count) const { return count.second != 0; }
