@@ -149,8 +149,8 @@ class TableKey<K> {
   bool Is(const Sought& sought) const {
     if (((meta_ ^ sought.meta_) | (words_.second ^ sought.words_.second)) != 0) return false;
     if (words_.first == sought.words_.first) return true;
-    return size() > ShortBytes::kSizeMax &&
-           std::memcmp(far_bytes(), sought.key_.data(), size()) == 0;
+    return sought.key_.size() > ShortBytes::kSizeMax &&
+           std::memcmp(far_bytes(), sought.key_.data(), sought.key_.size()) == 0;
   }
   void Put(const Sought& sought, Arena& arena) {
     words_ = sought.words_;
