@@ -169,6 +169,7 @@ void StreamingCore::OnSignal(int count) {
     const absl::MutexLock lock(&mutex_);
     if (signals_ != nullptr) signals_->Disarm();
   }
+  std::fputs("\nStopping at once. Once more to end the process, whatever it does.\n", stderr);
   StopBehind(/*graceful=*/false, /*stop_context=*/true);
 }
 

@@ -101,13 +101,16 @@ class StreamingContext {
 
   // -- Sources ----------------------------------------------------------------------------------
 
-  // Lines from a TCP server; a lost connection is made again.
+  // Lines from a TCP server; a lost connection is made again. InvalidArgument from Start when there
+  // is no host or no port from 1 to 65535.
   DStream<std::string_view> SocketTextStream(const std::string& host, int port,
                                              StorageLevel level = StorageLevel::kMemoryAndDisk2,
                                              Location at = Location::Current()) {
+    const internal::Operation operation{"SocketTextStream", at};
     return AddReceiver<std::string_view, internal::BlockLinesOperator>(
-        {"SocketTextStream", at}, "Socket", "SocketTextReceiver",
-        internal::SocketReceiverSpec(internal::kSocketTextReceiverName, host, port, level));
+        operation, "Socket", "SocketTextReceiver",
+        internal::SocketReceiverSpec(operation, *graph(), internal::kSocketTextReceiverName, host,
+                                     port, level));
   }
   // Frames from a TCP server: a length of four bytes, the first one the highest, and as many bytes
   // of encoded records.
@@ -115,9 +118,11 @@ class StreamingContext {
   DStream<T> RawSocketStream(const std::string& host, int port,
                              StorageLevel level = StorageLevel::kMemoryAndDisk2,
                              Location at = Location::Current()) {
+    const internal::Operation operation{"RawSocketStream", at};
     return AddReceiver<T, internal::BlockRecordsOperator<T>>(
-        {"RawSocketStream", at}, "Raw socket", "RawSocketReceiver",
-        internal::SocketReceiverSpec(internal::kRawSocketReceiverName, host, port, level));
+        operation, "Raw socket", "RawSocketReceiver",
+        internal::SocketReceiverSpec(operation, *graph(), internal::kRawSocketReceiverName, host,
+                                     port, level));
   }
   // Lines of the files that come into a directory, which may have wildcards. See FileStreamOptions.
   DStream<std::string_view> TextFileStream(const std::string& directory,
