@@ -68,11 +68,11 @@ void RecordStateNode::ForgetAll() {
 absl::StatusOr<RddRef> RecordStateNode::Update(Time time, const StateUpdateRef& update) {
   const absl::StatusOr<RddRef> records = parents().front()->GetOrCompute(time);
   if (!records.ok()) return records.status();
-  if (*records == nullptr && (without_records_ == StateWithoutRecords::kStays || !has_state())) {
-    return RddRef();
-  }
-  absl::StatusOr<RddRef> updated = update_(update, *records, *records ? initial_ : nullptr);
-  if (updated.ok() && *records != nullptr) initial_ = nullptr;
+  const bool takes_initial =
+      *records != nullptr || without_records_ == StateWithoutRecords::kHasEmptyBatch;
+  if (!takes_initial && !has_state()) return RddRef();
+  absl::StatusOr<RddRef> updated = update_(update, *records, takes_initial ? initial_ : nullptr);
+  if (updated.ok() && takes_initial) initial_ = nullptr;
   if (updated.ok()) MarkUpdated(time);
   return updated;
 }

@@ -102,6 +102,20 @@ TEST_F(StateTest, MapWithStateCallsOnceARecord) {
             (Pairs{{{"a", 3}, {"b", 5}}, {{"a", 3}, {"b", 5}}, {{"a", 6}, {"b", 5}}}));
 }
 
+TEST_F(StateTest, MapWithStateTakesABatchWithoutDataSetAsEmpty) {
+  const std::vector<Pair> known{{"z", 1}};
+  auto counts =
+      h_.Input<Pair>({std::nullopt, {{"a", 1}}, std::nullopt})
+          .MapWithState(
+              StateSpec(Fn<&Count>).InitialState(h_.context().context().Parallelize(known)));
+  auto out = h_.Output(counts);
+  auto all = h_.Output(counts.StateSnapshots());
+  const absl::Status status = h_.RunBatches(3);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(out.batches(), (Pairs{{}, {{"a", 1}}, {}}));
+  EXPECT_EQ(Sorted(all.batches()), (Pairs{{{"z", 1}}, {{"a", 1}, {"z", 1}}, {{"a", 1}, {"z", 1}}}));
+}
+
 TEST_F(StateTest, MapWithStateTakesInitialStateAndPartitions) {
   const std::vector<Pair> known{{"a", 10}};
   auto out =
