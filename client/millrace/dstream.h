@@ -92,6 +92,7 @@ class DStream {
 
   // Exactly `n` partitions, evenly filled.
   DStream<T> Repartition(int n, Location at = Location::Current()) const {
+    internal::CheckPartitions({"Repartition", at}, ref_, n);
     return internal::Lift("Repartition", at, *this, internal::MakeRepartition<T>(n, at));
   }
   DStream<T> Union(const DStream<T>& other, Location at = Location::Current()) const {
@@ -136,8 +137,7 @@ class DStream {
                                  Location at = Location::Current()) const {
     auto counts = internal::Lift("CountByWindow", at, *this, internal::MakeCount<T>(at));
     auto window = internal::LiftWindow("CountByWindow", at, counts, length, slide);
-    return internal::Lift("CountByWindow", at, window,
-                          internal::MakeReduce<int64_t>(std::plus<int64_t>(), at));
+    return internal::Lift("CountByWindow", at, window, internal::MakeSum(at));
   }
   template <class F>
   DStream<T> ReduceByWindow(F f, Duration length, Duration slide,

@@ -100,6 +100,13 @@ TEST(WindowTest, CountByWindowCountsFromTheStart) {
   EXPECT_EQ(out.batches(), (Numbers{{0}, {2}, {3}, {1}, {0}}));
 }
 
+TEST(WindowTest, CountByWindowCountsWindowsWithoutAnyDataSet) {
+  StreamHarness h(1s);
+  auto out = h.Output(h.Input<int64_t>({std::nullopt, {1, 2}}).CountByWindow(1s, 1s));
+  ASSERT_TRUE(h.RunBatches(2).ok());
+  EXPECT_EQ(out.batches(), (Numbers{{0}, {2}}));
+}
+
 TEST(WindowTest, ReduceByWindowWithInverseStaysOnceItHasData) {
   const TempDir dir;
   StreamHarness h(1s, {.checkpoint_dir = dir.path()});
