@@ -27,6 +27,15 @@ struct Repeat {
   }
 };
 
+// 0 to x - 1.
+struct CountUp {
+  std::vector<Int> operator()(Int x) const {
+    std::vector<Int> numbers;
+    for (Int i = 0; i < x; ++i) numbers.push_back(i);
+    return numbers;
+  }
+};
+
 // A partitioner: keys that begin with a letter before `m` in the first of two partitions.
 struct HalvesOfAlphabet {
   int NumPartitions() const { return 2; }

@@ -1,4 +1,5 @@
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,14 @@ struct RunningSum {
   TextInt operator()(const Text& key, MaybeInt value, State<Int>& state) const {
     state.Update(state.GetOption().value_or(0) + value.value_or(0));
     return {key, state.Get()};
+  }
+};
+
+// The same, but an exception at a negative value.
+struct RunningSumUnlessNegative {
+  TextInt operator()(const Text& key, MaybeInt value, State<Int>& state) const {
+    if (*value < 0) throw std::runtime_error("a negative value");
+    return RunningSum()(key, value, state);
   }
 };
 
@@ -109,6 +118,7 @@ void Add(Operations& operations, const std::string& name) {
 
 void AddMapWithStateOperations(Operations& operations) {
   Add<RunningSum>(operations, "MapWithState running_sum");
+  Add<RunningSumUnlessNegative>(operations, "MapWithState running_sum_unless_negative");
   Add<Describe>(operations, "MapWithState describe");
   Add<NewKeys>(operations, "MapWithState new_keys");
   Add<RemoveAtZero>(operations, "MapWithState remove_at_zero");

@@ -36,6 +36,8 @@ void AddNumbers(Operations& operations) {
   });
   operations.Add<Int>("FlatMap repeat",
                       [](const DStream<Int>& in, Arguments&) { return in.FlatMap(Repeat()); });
+  operations.Add<Int>("FlatMap count_up",
+                      [](const DStream<Int>& in, Arguments&) { return in.FlatMap(CountUp()); });
   // The form with an emitter.
   operations.Add<Int>("FlatMap emit_odd_twice", [](const DStream<Int>& in, Arguments&) {
     return in.FlatMap<Int>([](Int x, Emitter<Int>& emit) {

@@ -1,5 +1,6 @@
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 #include "tests/golden/functions.h"
@@ -25,6 +26,16 @@ struct SumUnlessZero {
   State operator()(const Text& key, Values values, State sum) const {
     sum = Sum()(key, values, sum);
     return *sum == 0 ? std::nullopt : sum;
+  }
+};
+
+// An exception at a negative value.
+struct SumUnlessNegative {
+  State operator()(const Text& key, Values values, State sum) const {
+    for (const Int value : values) {
+      if (value < 0) throw std::runtime_error("a negative value");
+    }
+    return Sum()(key, values, sum);
   }
 };
 
@@ -74,6 +85,7 @@ void Add(Operations& operations, const std::string& name) {
 void AddUpdateStateOperations(Operations& operations) {
   Add<Sum>(operations, "UpdateStateByKey sum");
   Add<SumUnlessZero>(operations, "UpdateStateByKey sum_unless_zero");
+  Add<SumUnlessNegative>(operations, "UpdateStateByKey sum_unless_negative");
   Add<CountCalls>(operations, "UpdateStateByKey count_calls");
   Add<SumWhileFed>(operations, "UpdateStateByKey sum_while_fed");
   Add<LastSeen>(operations, "UpdateStateByKey last_seen");

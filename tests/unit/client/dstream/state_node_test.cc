@@ -185,6 +185,21 @@ TEST_F(StateTest, StateGoesOnAfterABatchThatFailed) {
   EXPECT_EQ(out.batches(), (Pairs{{{"a", 1}}, {{"a", 4}}}));
 }
 
+TEST_F(StateTest, InitialStateOutlivesAFirstBatchThatFailed) {
+  const std::vector<Pair> known{{"a", 10}};
+  auto initial = h_.context().context().Parallelize(known);
+  auto in = h_.Input<Pair>({{{"a", -1}}, {{"a", 1}}, {{"a", 1}}})
+                .Map([](const Pair& pair) -> absl::StatusOr<Pair> {
+                  if (pair.second < 0) return absl::InvalidArgumentError("negative");
+                  return pair;
+                });
+  auto updated = h_.Output(in.UpdateStateByKey<int64_t>(Fn<&Sum>, initial));
+  auto mapped = h_.Output(in.MapWithState(StateSpec(Fn<&Count>).InitialState(initial)));
+  EXPECT_THAT(std::string(h_.RunBatches(3).message()), HasSubstr("negative"));
+  EXPECT_EQ(updated.batches(), (Pairs{{{"a", 11}}, {{"a", 12}}}));
+  EXPECT_EQ(mapped.batches(), updated.batches());
+}
+
 TEST(StateWithoutDirectoryTest, IsAnError) {
   testing::StreamHarness h(1s);
   h.Output(h.Input<Pair>({}).UpdateStateByKey<int64_t>(Fn<&Sum>));

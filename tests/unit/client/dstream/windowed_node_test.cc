@@ -182,6 +182,23 @@ TEST(WindowTest, InverseWindowsMaySlideByMoreThanABatch) {
   EXPECT_EQ(with_gaps.batches(), (Counts{{{0, 3}}, {{0, 9}}, {{0, 15}}}));
 }
 
+absl::StatusOr<int64_t> NotNegative(int64_t x) {
+  if (x < 0) return absl::InvalidArgumentError("negative");
+  return x;
+}
+
+// What failed to come in must not be taken out later.
+TEST(WindowTest, InverseWindowIsRightAgainOnceAFailedBatchHasLeftIt) {
+  const TempDir dir;
+  StreamHarness h(1s, {.checkpoint_dir = dir.path()});
+  auto out = h.Output(h.Input<int64_t>({{1}, {2, -2}, {4}, {8}, {16}})
+                          .Map(Fn<&NotNegative>)
+                          .ReduceByWindow(std::plus<>(), std::minus<>(), 2s, 1s));
+  EXPECT_THAT(std::string(h.RunBatches(5).message()), HasSubstr("negative"));
+  EXPECT_EQ(out.batches(), (Numbers{{1}, {12}, {24}}));
+  EXPECT_EQ(out.times(), (std::vector<Time>{Time(1000), Time(4000), Time(5000)}));
+}
+
 TEST(WindowTest, CountByValueAndWindowHasNoZeros) {
   const TempDir dir;
   StreamHarness h(1s, {.checkpoint_dir = dir.path()});
