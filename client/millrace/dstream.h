@@ -92,6 +92,7 @@ class DStream {
 
   // Exactly `n` partitions, evenly filled.
   DStream<T> Repartition(int n, Location at = Location::Current()) const {
+    internal::CheckPartitions({"Repartition", at}, ref_, n);
     return internal::Lift("Repartition", at, *this, internal::MakeRepartition<T>(n, at));
   }
   DStream<T> Union(const DStream<T>& other, Location at = Location::Current()) const {
@@ -135,7 +136,9 @@ class DStream {
   DStream<int64_t> CountByWindow(Duration length, Duration slide,
                                  Location at = Location::Current()) const {
     auto counts = internal::Lift("CountByWindow", at, *this, internal::MakeCount<T>(at));
-    return internal::ReduceWindow("CountByWindow", at, counts, std::plus<int64_t>(), length, slide);
+    auto sums =
+        internal::ReduceWindow("CountByWindow", at, counts, std::plus<int64_t>(), length, slide);
+    return internal::Lift("CountByWindow", at, sums, internal::MakeSum(at));
   }
   // f: (T, T) -> T, associative and commutative. No record for an empty window. What a slide costs
   // does not depend on the window's length.

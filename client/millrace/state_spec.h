@@ -139,9 +139,9 @@ MapWithStateStream<Out, K, S> MapWithStateStream<Out, K, S>::Make(
   if constexpr (!std::is_same_v<KeyType, internal::NoPair>) {
     initial = internal::ReadAs<std::pair<K, S>>(spec.initial());
   }
-  const internal::StreamRef state =
-      internal::AddState({"MapWithState", at}, in.ref(), internal::StateWithoutRecords::kStays,
-                         std::move(initial), std::move(update));
+  const internal::StreamRef state = internal::AddState(
+      {"MapWithState", at}, in.ref(), internal::StateWithoutRecords::kHasEmptyBatch,
+      std::move(initial), std::move(update));
   return MapWithStateStream(PickFrom<Out, internal::PickMapped<Out, std::pair<K, S>>>(
                                 "MapWithState", at, state, wants_snapshots),
                             state, wants_snapshots);

@@ -3,9 +3,12 @@
 #ifndef MILLRACE_CLIENT_RDD_BASIC_H_
 #define MILLRACE_CLIENT_RDD_BASIC_H_
 
+#include <functional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "client/rdd/lineage.h"
 #include "client/rdd/partitioner.h"
 #include "client/rdd/rdd_base.h"
 #include "executor/operator/map.h"
@@ -86,14 +89,19 @@ struct UnionTransform {
   }
 };
 
-// A full shuffle into exactly `num_partitions`, dealt out evenly.
+// A full shuffle into exactly `num_partitions`, which is positive, dealt out evenly.
 template <class T>
 struct RepartitionTransform {
   OperatorRef write;
   OperatorRef read;
   int num_partitions;
+  std::string label;
 
   RDD<T> operator()(const RDD<T>& in) const {
+    const absl::Status valid = CheckPartitionCount(num_partitions);
+    if (in && !valid.ok()) {
+      return RDD<T>(in.context(), MakeFailed(in.context(), RecordOperators<T>(), valid, label));
+    }
     static const OperatorRef& pass =
         *new OperatorRef(MakeSpec<AlignedUnionOperator>("", "Repartition"));
     return RDD<T>(in.context(), MakeRedistributed(in.context(), pass, write, read,
@@ -105,8 +113,8 @@ template <class T>
 RepartitionTransform<T> MakeRepartition(int num_partitions, Location where) {
   const std::string label = OperatorLabel("Repartition", where);
   return {MakeSpec<RoundRobinWriteOperator<T>>("", label, BindingKind::kOutput),
-          MakeSpec<ShuffleRecordsOperator<T>>("", label, BindingKind::kShuffle),
-          std::max(1, num_partitions)};
+          MakeSpec<ShuffleRecordsOperator<T>>("", label, BindingKind::kShuffle), num_partitions,
+          label};
 }
 
 // At most `num_partitions`, without a shuffle: neighbours are read one after the other.
@@ -153,6 +161,16 @@ CountTransform<T> MakeCount(Location where) {
   const std::string label = OperatorLabel("Count", where);
   return {MakeSpec<PartialCountOperator<T>>("", label), MakeSpec<SumCountsOperator>("", label),
           SingleKeyInput<int64_t>(nullptr, label)};
+}
+
+// One record: the sum of numbers, 0 for an empty data set.
+template <class Number = int64_t>
+CountTransform<Number> MakeSum(Location where) {
+  CountTransform<Number> sum = MakeCount<Number>(where);
+  using Plus = std::plus<int64_t>;
+  sum.partial = MakeSpec<PartialReduceOperator<Number, Plus>>(
+      EncodeFunctions(ReducePolicy<Number, Plus>{Plus()}), sum.partial->label);
+  return sum;
 }
 
 // At most one record: all records folded by f; none for an empty data set.

@@ -163,6 +163,12 @@ RddRef MakeSplits(const ContextRef& context, OperatorRef op, const RecordTypeOpe
   return node;
 }
 
+absl::Status CheckPartitionCount(int num_partitions) {
+  if (num_partitions > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(num_partitions, " partitions are wanted; the number must be positive"));
+}
+
 RddRef MakeFailed(const ContextRef& context, const RecordTypeOperators& type,
                   const absl::Status& error, const std::string& label) {
   return MakeNode(context, MakeSpec<FailOperator>(EncodeFailure(error), label), type, 1);

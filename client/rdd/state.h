@@ -68,8 +68,8 @@ auto MakeUpdateState(F f, const N& n, Location where) {
       PlainInput<K, S>(nullptr, partitioner.function, label), std::move(partitioner)};
 }
 
-// MapWithState. The records of the result are Mapped, or variants of Mapped and (key, state) when
-// snapshots are wanted.
+// MapWithState. `in` is null in a batch without a data set. The records of the result are Mapped,
+// or variants of Mapped and (key, state) when snapshots are wanted.
 template <class K, class V, class S, class F, class Partitioner>
 struct MapWithStateTransform {
   using Plain = MapWithStateOperator<K, V, S, F, false>;
@@ -85,7 +85,8 @@ struct MapWithStateTransform {
   RddRef operator()(const ContextRef& context, const StateUpdateRef& update, const RddRef& in,
                     const RddRef& initial, bool wants_snapshots) const {
     std::vector<KeyedInput> inputs{records};
-    inputs.back().parent = in;
+    inputs.back().parent =
+        in != nullptr ? in : MakeUnion(context, RecordOperators<std::pair<K, V>>(), {});
     if (initial != nullptr) {
       inputs.push_back(initial_state);
       inputs.back().parent = initial;

@@ -120,6 +120,12 @@ TEST_F(RddTest, RepartitionFillsPartitionsEvenly) {
   EXPECT_EQ(Sorted(all), Collected(Numbers(100)));
 }
 
+TEST_F(RddTest, RepartitionNeedsAPositiveNumber) {
+  const absl::Status status = Numbers(3).Repartition(0).Count().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("Repartition at rdd_test.cc:"));
+}
+
 TEST_F(RddTest, CoalesceJoinsNeighbours) {
   EXPECT_THAT(Collected(Numbers(6, 6).Coalesce(2).Glom()),
               ElementsAre(ElementsAre(0, 1, 2), ElementsAre(3, 4, 5)));
