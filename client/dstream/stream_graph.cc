@@ -245,7 +245,7 @@ absl::Status RunOutput(const OutputOperation& output, int output_op_id, const Rd
   } catch (...) {
     status = absl::UnknownError("exception that is no std::exception");
   }
-  return AnnotateStatus(status, absl::StrCat(label, ", batch ", ToString(batch_time)));
+  return AnnotateStatus(status, label);
 }
 
 }  // namespace
@@ -265,8 +265,7 @@ std::optional<BatchJob> StreamGraph::MakeJob(int output_op_id, Time batch_time) 
       return RunOutput(*output, output_op_id, rdd, batch_time);
     };
   } else {
-    job.run = [status = AnnotateStatus(
-                   rdd.status(), absl::StrCat("batch ", ToString(batch_time)))] { return status; };
+    job.run = [status = rdd.status()] { return status; };
   }
   return job;
 }

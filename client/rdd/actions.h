@@ -146,7 +146,7 @@ absl::StatusOr<int64_t> Count(const RDD<T>& rdd, Location where) {
 template <class T, class F>
 absl::StatusOr<Owned<T>> Reduce(const RDD<T>& rdd, F f, Location where) {
   CheckShippable<F>();
-  static_assert(CallableWith2<F, T, T>, "Reduce: the function must take (T, T) and return T");
+  static_assert(FoldStep<F, T, T, Owned<T>>, "Reduce: the function must take (T, T) and return T");
   const std::string label = OperatorLabel("Reduce", where);
   std::optional<Owned<T>> total;
   const absl::Status status = RunAndVisit<T>(
@@ -155,8 +155,7 @@ absl::StatusOr<Owned<T>> Reduce(const RDD<T>& rdd, F f, Location where) {
           total = std::move(part);
           return;
         }
-        Owned<T> merged = ToOwned(CallWith2(f, std::move(*total), std::move(part)));
-        total = std::move(merged);
+        MergeInto<T>(f, *total, std::move(part));
       });
   if (!status.ok()) return status;
   if (!total.has_value()) return EmptyDataSet(label);
@@ -168,15 +167,18 @@ template <class T, class A, class Add, class Merge>
 absl::StatusOr<A> Aggregate(const RDD<T>& rdd, A zero, Add add, Merge merge, const char* name,
                             Location where) {
   CheckShippable<Add>();
-  static_assert(CallableWith2<Add, A, T>, "the function must take (A, T) and return A");
-  static_assert(CallableWith2<Merge, A, A>, "the function must take (A, A) and return A");
+  CheckShippable<Merge>();
+  static_assert(FoldStep<Add, A, T, A>,
+                "Aggregate, Fold: add must take (A, T) and return A, the type of zero");
+  static_assert(FoldStep<Merge, A, A, A>,
+                "Aggregate, Fold: merge must take (A, A) and return A, the type of zero");
   const FunctionParams params =
       EncodeFunctions(add) + EncodeToString(zero) + EncodeToString(/*only_if_any=*/false);
   A total = std::move(zero);
   const absl::Status status = RunAndVisit<A>(
       rdd, MakeSpec<AggregateOperator<T, A, Add>>(params, OperatorLabel(name, where)),
       [&total, &merge](A part) {
-        A merged = ToOwned(A(CallWith2(merge, std::move(total), std::move(part))));
+        A merged = OwnedAs<A>(CallWith2(merge, std::move(total), std::move(part)));
         total = std::move(merged);
       });
   if (!status.ok()) return status;
@@ -213,6 +215,7 @@ using ResultMap = typename ResultMapType<K, V>::type;
 template <class T>
 absl::StatusOr<ResultMap<Owned<T>, int64_t>> CountByValue(const RDD<T>& rdd, const char* name,
                                                           Location where) {
+  CheckKey<T>();
   ResultMap<Owned<T>, int64_t> counts;
   const absl::Status status = RunAndVisit<std::pair<T, int64_t>>(
       rdd, MakeSpec<CountValuesOperator<T>>("", OperatorLabel(name, where)),
