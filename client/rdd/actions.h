@@ -25,20 +25,26 @@ namespace millrace::internal {
 absl::Status CorruptResult(const std::string& label);
 absl::Status EmptyDataSet(const std::string& label);
 
-// Calls use(value) for each value of T, owned, that the tasks returned, in order.
+// For what the user's functions do in the program, merging what tasks returned: an exception is a
+// Status that names the action.
+absl::Status CallGuarded(const std::string& label, const std::function<absl::Status()>& call);
+
+// Calls use(value), which may throw, for each value of T, owned, that the tasks returned, in order.
 template <class T, class Use>
 absl::Status VisitResults(const std::vector<std::string>& results, const std::string& label,
                           Use use) {
-  for (const std::string& result : results) {
-    Decoder decoder(result);
-    while (!decoder.done()) {
-      Owned<T> value{};
-      Decode(decoder, value);
-      if (decoder.failed()) return CorruptResult(label);
-      use(std::move(value));
+  return CallGuarded(label, [&]() -> absl::Status {
+    for (const std::string& result : results) {
+      Decoder decoder(result);
+      while (!decoder.done()) {
+        Owned<T> value{};
+        Decode(decoder, value);
+        if (decoder.failed()) return CorruptResult(label);
+        use(std::move(value));
+      }
     }
-  }
-  return absl::OkStatus();
+    return absl::OkStatus();
+  });
 }
 
 // Runs `root` on all partitions and visits what it returned.
@@ -113,14 +119,20 @@ absl::StatusOr<std::vector<Owned<T>>> TakeOrdered(const RDD<T>& rdd, int64_t n, 
                                                   const char* name, Location where) {
   CheckShippable<Less>();
   const auto wanted = static_cast<uint64_t>(n > 0 ? n : 0);
+  const std::string label = OperatorLabel(name, where);
   FirstRecords<Owned<T>, Less> first(wanted, less);
-  const absl::Status status = RunAndVisit<T>(
+  absl::Status status = RunAndVisit<T>(
       rdd,
-      MakeSpec<TakeOrderedOperator<T, Less>>(EncodeFunctions(less) + EncodeToString(wanted),
-                                             OperatorLabel(name, where)),
+      MakeSpec<TakeOrderedOperator<T, Less>>(EncodeFunctions(less) + EncodeToString(wanted), label),
       [&first](Owned<T> record) { first.Offer(std::move(record)); });
   if (!status.ok()) return status;
-  return first.TakeSorted();
+  std::vector<Owned<T>> sorted;
+  status = CallGuarded(label, [&] {
+    sorted = first.TakeSorted();
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return sorted;
 }
 
 template <class T>
@@ -232,7 +244,11 @@ absl::StatusOr<ResultMap<Owned<K>, Owned<V>>> CollectAsMap(const RDD<std::pair<K
   auto pairs = Collect(rdd, "CollectAsMap", where);
   if (!pairs.ok()) return pairs.status();
   ResultMap<Owned<K>, Owned<V>> map;
-  for (auto& [key, value] : *pairs) map.insert_or_assign(std::move(key), std::move(value));
+  const absl::Status status = CallGuarded(OperatorLabel("CollectAsMap", where), [&] {
+    for (auto& [key, value] : *pairs) map.insert_or_assign(std::move(key), std::move(value));
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
   return map;
 }
 
