@@ -13,10 +13,14 @@
 #include <vector>
 
 #include "client/dstream/stream_ref.h"
+#include "client/rdd/basic.h"
+#include "client/rdd/by_key.h"
 #include "client/rdd/join.h"
+#include "client/rdd/lineage.h"
 #include "client/rdd/partitioner.h"
 #include "client/rdd/rdd_base.h"
 #include "common/record/record_traits.h"
+#include "executor/operator/partition_ops.h"
 
 namespace millrace {
 
@@ -129,9 +133,47 @@ DStream<T> LiftWindow(const char* name, Location where, const DStream<T>& in,
                       std::chrono::milliseconds length, std::chrono::milliseconds slide) {
   return DStream<T>(AddWindow({name, where}, in.ref(), length, slide,
                               [context = ContextOf(in.ref())](std::vector<RddRef> data_sets) {
-                                return UniteWindow(context, RecordOperators<T>(),
-                                                   std::move(data_sets));
+                                return MakeUnion(context, RecordOperators<T>(),
+                                                 std::move(data_sets));
                               }));
+}
+
+// A window over what `combine`, an RDD<T> -> RDD<T> made once, has made of each batch, combined by
+// it once more. Keys stay where they are.
+template <class T, class Combine>
+DStream<T> LiftAggregateWindow(const char* name, Location where, const DStream<T>& batches,
+                               std::chrono::milliseconds length, std::chrono::milliseconds slide,
+                               Combine combine) {
+  static const OperatorRef& drop = *new OperatorRef(MakeSpec<DropRecordsOperator<T>>("", "Window"));
+  auto apply = [context = ContextOf(batches.ref()), combine = std::move(combine)](
+                   std::vector<RddRef> parts, const RddRef& prepared) -> absl::StatusOr<RddRef> {
+    const RecordTypeOperators& type = RecordOperators<T>();
+    if (prepared != nullptr) {
+      parts.push_back(MakeNarrow(context, drop, type, prepared, /*keeps_partitioner=*/true));
+    }
+    return NodeOf(combine(RDD<T>(context, MakeUnion(context, type, std::move(parts)))));
+  };
+  return DStream<T>(
+      AddAggregateWindow({name, where}, batches.ref(), length, slide, std::move(apply)));
+}
+
+// Each batch's records as one, or none, under the single key.
+template <class T, class F>
+DStream<std::pair<SingleKey, T>> LiftReduceUnderKey(const char* name, Location where,
+                                                    const DStream<T>& in, F f) {
+  return Lift(name, where, in, [reduce = MakeReduce<T>(std::move(f), where)](const RDD<T>& rdd) {
+    return reduce.UnderKey(rdd);
+  });
+}
+
+// All records of the window as one, or none.
+template <class T, class F>
+DStream<T> ReduceWindow(const char* name, Location where, const DStream<T>& in, F f,
+                        std::chrono::milliseconds length, std::chrono::milliseconds slide) {
+  using Pair = std::pair<SingleKey, T>;
+  auto windows = LiftAggregateWindow(name, where, LiftReduceUnderKey(name, where, in, f), length,
+                                     slide, MakeReduceByKey<SingleKey, T>(f, 1, where, name));
+  return Lift(name, where, windows, MakeMap<Pair>(SecondOf<SingleKey, T>(), where));
 }
 
 template <class T>

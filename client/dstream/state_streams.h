@@ -74,12 +74,6 @@ DStream<std::pair<K, V>> InverseWindow(const char* name, Location where,
 template <class F>
 concept WindowFilter = !PartitionerOrCount<F> && !std::same_as<F, Location>;
 
-// For windows over what has no key of its own.
-template <class T>
-struct UnderSingleKey {
-  std::pair<SingleKey, T> operator()(T record) const { return {kSingleKey, std::move(record)}; }
-};
-
 template <class T>
 struct IsNotZero {
   bool operator()(const std::pair<T, int64_t>& count) const { return count.second != 0; }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/dstream/aggregate_window_node.h"
 #include "client/dstream/state_node.h"
 #include "client/dstream/stream_graph.h"
 #include "client/dstream/transformed_node.h"
@@ -69,6 +70,16 @@ StreamRef AddWindow(const Operation& operation, const StreamRef& parent, millise
     length = slide = parent.node->slide();
   }
   return Add<WindowedNode>(parent.graph, operation, *parent.node, length, slide, std::move(unite));
+}
+
+StreamRef AddAggregateWindow(const Operation& operation, const StreamRef& parent,
+                             milliseconds length, milliseconds slide, CombineWindow combine) {
+  const std::lock_guard lock(parent.graph->lock());
+  if (!CheckWindow(*parent.graph, operation, *parent.node, length, slide)) {
+    length = slide = parent.node->slide();
+  }
+  return Add<AggregateWindowNode>(parent.graph, operation, *parent.node, length, slide,
+                                  std::move(combine));
 }
 
 StreamRef AddState(const Operation& operation, const StreamRef& parent,

@@ -53,9 +53,15 @@ StreamRef AddWindow(const Operation& operation, const StreamRef& parent,
                     std::chrono::milliseconds length, std::chrono::milliseconds slide,
                     UniteDataSets unite);
 
-// A window's data set. Keys stay where they are when all of `data_sets` are partitioned alike.
-RddRef UniteWindow(const ContextRef& context, const RecordTypeOperators& type,
-                   std::vector<RddRef> data_sets);
+// One data set of all records of `parts`, combined. `prepared`, if not null, is computed besides,
+// so that the workers keep it; its records are not in the result.
+using CombineWindow =
+    std::function<absl::StatusOr<RddRef>(std::vector<RddRef> parts, const RddRef& prepared)>;
+// A window of data sets that `combine` has made, or could have: records of several of them may be
+// combined in any grouping.
+StreamRef AddAggregateWindow(const Operation& operation, const StreamRef& parent,
+                             std::chrono::milliseconds length, std::chrono::milliseconds slide,
+                             CombineWindow combine);
 
 // Keyed state. Each update names the state, its batch and the batch that it builds on.
 using StateUpdateRef = std::shared_ptr<const StateUpdate>;

@@ -138,25 +138,21 @@ class DStream {
   DStream<int64_t> CountByWindow(Duration length, Duration slide,
                                  Location at = Location::Current()) const {
     auto counts = internal::Lift("CountByWindow", at, *this, internal::MakeCount<T>(at));
-    auto window = internal::LiftWindow("CountByWindow", at, counts, length, slide);
-    return internal::Lift("CountByWindow", at, window,
-                          internal::MakeReduce<int64_t>(std::plus<int64_t>(), at));
+    return internal::ReduceWindow("CountByWindow", at, counts, std::plus<int64_t>(), length, slide);
   }
+  // f: (T, T) -> T, associative and commutative. No record for an empty window. What a slide costs
+  // does not depend on the window's length.
   template <class F>
   DStream<T> ReduceByWindow(F f, Duration length, Duration slide,
                             Location at = Location::Current()) const {
-    auto batches = internal::Lift("ReduceByWindow", at, *this, internal::MakeReduce<T>(f, at));
-    auto window = internal::LiftWindow("ReduceByWindow", at, batches, length, slide);
-    return internal::Lift("ReduceByWindow", at, window, internal::MakeReduce<T>(f, at));
+    return internal::ReduceWindow("ReduceByWindow", at, *this, std::move(f), length, slide);
   }
   // `inverse` takes out what `f` put in: what leaves the window costs as much as what comes. Needs
   // a checkpoint directory. From the first record on there is a result for empty windows too.
   template <class F, internal::FunctionLike Inverse>
   DStream<T> ReduceByWindow(F f, Inverse inverse, Duration length, Duration slide,
                             Location at = Location::Current()) const {
-    auto batches = internal::Lift("ReduceByWindow", at, *this, internal::MakeReduce<T>(f, at));
-    auto keyed = internal::Lift("ReduceByWindow", at, batches,
-                                internal::MakeMap<T>(internal::UnderSingleKey<T>(), at));
+    auto keyed = internal::LiftReduceUnderKey("ReduceByWindow", at, *this, f);
     auto states =
         internal::InverseWindow("ReduceByWindow", at, keyed, std::move(f), std::move(inverse),
                                 internal::KeepAll(), length, slide, 1);
@@ -302,6 +298,8 @@ class DStream {
                                        other3, other4, others...);
   }
 
+  // f: (V, V) -> V, associative and commutative, over what the window holds of each key; keys that
+  // have left it are gone. What a slide costs does not depend on the window's length.
   template <class F>
   DStream<T> ReduceByKeyAndWindow(F f, Duration length, Location at = Location::Current()) const {
     internal::CheckPairs<T>();
@@ -314,7 +312,7 @@ class DStream {
     const char* const name = "ReduceByKeyAndWindow";
     const auto reduce = internal::MakeReduceByKey<K, V>(std::move(f), Partitions(n), at, name);
     auto batches = internal::Lift(name, at, *this, reduce);
-    return internal::Lift(name, at, internal::LiftWindow(name, at, batches, length, slide), reduce);
+    return internal::LiftAggregateWindow(name, at, batches, length, slide, reduce);
   }
   // `inverse` takes out what `f` put in. A key that was seen once stays, with what `f` and
   // `inverse` made of it, unless `filter`: (const std::pair<K, V>&) -> bool is false for it. Needs

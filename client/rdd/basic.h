@@ -173,13 +173,17 @@ struct ReduceTransform {
   KeyedInput input;
 
   RDD<T> operator()(const RDD<T>& in) const {
+    return RDD<T>(in.context(), MakeNarrow(in.context(), drop_key, RecordOperators<T>(),
+                                           UnderKey(in).node(), /*keeps_partitioner=*/false));
+  }
+  // The result still with its key, to be combined with others.
+  RDD<std::pair<SingleKey, T>> UnderKey(const RDD<T>& in) const {
     const ContextRef& context = in.context();
     const auto& pair_type = RecordOperators<std::pair<SingleKey, T>>();
     KeyedInput keyed = input;
     keyed.parent = MakeNarrow(context, partial, pair_type, in.node(), false);
-    const RddRef combined =
-        MakeKeyed(context, combine, pair_type, {keyed}, HashPartitionerSpec(1), false);
-    return RDD<T>(context, MakeNarrow(context, drop_key, RecordOperators<T>(), combined, false));
+    return RDD<std::pair<SingleKey, T>>(
+        context, MakeKeyed(context, combine, pair_type, {keyed}, HashPartitionerSpec(1)));
   }
 };
 

@@ -19,6 +19,10 @@ constexpr absl::Duration kFullWarningInterval = absl::Seconds(10);
 // After a burst, memory goes back to what a busy loop needs.
 constexpr size_t kRoundCapacityKept = 1 << 14;
 
+// A thread that has borrowed the loop has work of its own; with more to do the loop is worth being
+// woken.
+constexpr int kBorrowedClosuresMax = 64;
+
 }  // namespace
 
 EventLoop::EventLoop(Options options)
@@ -52,10 +56,62 @@ bool EventLoop::Post(Closure closure) {
     if (stopped_.load(std::memory_order_relaxed)) return false;
     shared_posts_.push_back(std::move(closure));
     has_shared_posts_.store(true, std::memory_order_relaxed);
-    wake = std::exchange(sleeping_, false);
+    wake = TakeForThread();
   }
   if (wake) parker_.Unpark();
   return true;
+}
+
+bool EventLoop::TakeForThread() {
+  if (runner_ != Runner::kNone) return false;
+  runner_ = Runner::kThread;
+  return true;
+}
+
+bool EventLoop::PostAndRun(Closure closure) {
+  bool is_borrowed = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    is_borrowed = runner_ == Runner::kNone && !stopped_.load(std::memory_order_relaxed);
+    if (is_borrowed) runner_ = Runner::kBorrowed;
+  }
+  if (!is_borrowed) return Post(std::move(closure));
+  RunBorrowed(std::move(closure));
+  return true;
+}
+
+void EventLoop::RunBorrowed(Closure closure) {
+  const EventLoop* const outer = std::exchange(current_loop, this);
+  closure();
+  closure = nullptr;
+  int left = kBorrowedClosuresMax;
+  while (TakeBorrowedPosts(left)) {
+    left -= static_cast<int>(round_.size());
+    RunRound();
+  }
+  current_loop = outer;
+}
+
+bool EventLoop::TakeBorrowedPosts(int left) {
+  bool wake = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    const bool has_posts = !own_posts_.empty() || !shared_posts_.empty();
+    if (has_posts && left > 0 && !thread_waits_) {
+      round_.swap(own_posts_);
+      MoveSharedPostsInto(round_);
+      return true;
+    }
+    // A timer that was set meanwhile may be due before the one that the thread sleeps for.
+    const bool has_earlier_timer =
+        !timers_.empty() && timers_.begin()->first.first < sleeps_until_ns_;
+    wake =
+        has_posts || thread_waits_ || has_earlier_timer || stopped_.load(std::memory_order_relaxed);
+    thread_waits_ = false;
+    runner_ = wake ? Runner::kThread : Runner::kNone;
+  }
+  if (wake) parker_.Unpark();
+  return false;
 }
 
 void EventLoop::PostFromOwnThread(Closure closure) {
@@ -76,7 +132,8 @@ EventLoop::TimerId EventLoop::PostAt(int64_t deadline_ns, Closure closure) {
     if (stopped_.load(std::memory_order_relaxed)) return id;
     const auto [timer, inserted] = timers_.emplace(std::pair(deadline_ns, id), std::move(closure));
     deadlines_ns_.emplace(id, deadline_ns);
-    if (timer == timers_.begin()) wake = std::exchange(sleeping_, false);
+    // Whoever has borrowed the loop sees to timers when it gives it back.
+    if (timer == timers_.begin()) wake = TakeForThread();
   }
   if (wake) parker_.Unpark();
   return id;
@@ -106,7 +163,7 @@ void EventLoop::Stop() {
     stopped_.store(true, std::memory_order_relaxed);
     timers_.swap(dropped);
     deadlines_ns_.clear();
-    wake = std::exchange(sleeping_, false);
+    wake = TakeForThread();
   }
   dropped.clear();
   if (wake) parker_.Unpark();
@@ -119,13 +176,17 @@ void EventLoop::Run() {
   current_loop = this;
   do {
     RunDueTimers();
-    for (Closure& closure : round_) {
-      closure();
-      closure = nullptr;  // What it holds must not wait for the end of the round.
-    }
-    round_.clear();
-    if (round_.capacity() > kRoundCapacityKept) std::vector<Closure>().swap(round_);
+    RunRound();
   } while (TakePosts());
+}
+
+void EventLoop::RunRound() {
+  for (Closure& closure : round_) {
+    closure();
+    closure = nullptr;  // What it holds must not wait for the end of the round.
+  }
+  round_.clear();
+  if (round_.capacity() > kRoundCapacityKept) std::vector<Closure>().swap(round_);
 }
 
 void EventLoop::RunDueTimers() {
@@ -155,18 +216,33 @@ void EventLoop::RunDueTimers() {
 }
 
 bool EventLoop::TakePosts() {
+  int64_t deadline_ns = Parker::kForever;
   {
     absl::MutexLock lock(&mutex_);
-    sleeping_ = false;
     next_deadline_ns_ = timers_.empty() ? Parker::kForever : timers_.begin()->first.first;
     round_.swap(own_posts_);
     MoveSharedPostsInto(round_);
     if (!round_.empty()) return true;
     if (stopped_.load(std::memory_order_relaxed)) return false;
-    sleeping_ = true;
+    runner_ = Runner::kNone;
+    deadline_ns = sleeps_until_ns_ = next_deadline_ns_;
   }
-  parker_.ParkUntil(next_deadline_ns_);
+  parker_.ParkUntil(deadline_ns);
+  AwaitTurn();
   return true;
+}
+
+// A timer is due, or somebody has woken the thread and made it the runner.
+void EventLoop::AwaitTurn() {
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (runner_ == Runner::kNone) runner_ = Runner::kThread;
+      if (runner_ == Runner::kThread) return;
+      thread_waits_ = true;
+    }
+    parker_.Park();
+  }
 }
 
 void EventLoop::MoveSharedPostsInto(std::vector<Closure>& posts) {

@@ -1,4 +1,4 @@
-// The thread that a core lives on.
+// Where a core lives: closures that run one at a time.
 #ifndef MILLRACE_COMMON_CONCURRENT_EVENT_LOOP_H_
 #define MILLRACE_COMMON_CONCURRENT_EVENT_LOOP_H_
 
@@ -20,9 +20,13 @@
 
 namespace millrace {
 
-// One thread that runs closures one at a time: those posted, in the order in which they were
-// posted, and those whose time has come. A closure must not block: everything else that the loop
-// has to do waits for it.
+// Runs closures one at a time: those posted, in the order in which they were posted, and those
+// whose time has come. A closure must not block: everything else that the loop has to do waits for
+// it.
+//
+// The loop has a thread, which sleeps while there is nothing to do. A thread that has just finished
+// something else may run the loop in its stead (PostAndRun): on a small machine waking a thread
+// takes longer than most closures. Whoever runs the loop is the loop thread for that time.
 //
 // Order: whatever was posted before (by program order, or by any chain of synchronisation between
 // threads) runs before. Due timers run first, earliest deadline first.
@@ -53,6 +57,11 @@ class EventLoop {
   // Waits while there are `posts_max` closures before it, but never on the loop itself.
   bool Post(Closure closure);
 
+  // The same for a thread that is between two pieces of work: when the loop sleeps, this thread
+  // runs `closure` and what that posts, a limited number of closures, before this returns. So it
+  // must hold no lock.
+  bool PostAndRun(Closure closure);
+
   // Runs `closure` when MonotonicNanos() reaches `deadline_ns`; after Stop, never.
   TimerId PostAt(int64_t deadline_ns, Closure closure);
   TimerId PostAfter(std::chrono::nanoseconds delay, Closure closure);
@@ -66,11 +75,25 @@ class EventLoop {
   bool InLoopThread() const;
 
  private:
+  // Who runs closures. Only the one who does changes kThread and kBorrowed to something else.
+  enum class Runner {
+    kNone,      // The thread sleeps, or is about to. Whoever has work makes it kThread and unparks.
+    kThread,    // The loop's own thread, awake or being woken.
+    kBorrowed,  // Another thread; the loop's own sleeps, or waits for its turn.
+  };
+
   void Run();
+  void RunBorrowed(Closure closure);
+  // Fills `round_` for the thread that has borrowed the loop. False: the loop is given back.
+  bool TakeBorrowedPosts(int left);
+  // True: the loop's thread must be unparked.
+  bool TakeForThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RunDueTimers();
+  void RunRound();
   // Fills `round_` with what is posted, sleeping until there is something or a timer is due.
   // False: stopped, and nothing is left.
   bool TakePosts();
+  void AwaitTurn();
   void PostFromOwnThread(Closure closure);
   void MoveSharedPostsInto(std::vector<Closure>& posts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasRoomOrStopped() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -78,10 +101,12 @@ class EventLoop {
   const Options options_;
   Parker parker_;
 
-  // The loop thread's own.
-  std::vector<Closure> round_;                   // Running now.
-  std::vector<Closure> own_posts_;               // Of the loop itself, for the next round.
-  int64_t next_deadline_ns_ = Parker::kForever;  // Of the first timer, when it last looked.
+  // Of whoever runs the loop.
+  std::vector<Closure> round_;      // Running now.
+  std::vector<Closure> own_posts_;  // Of the loop itself, for the next round.
+
+  // The loop's own thread's: the first timer, when it last looked.
+  int64_t next_deadline_ns_ = Parker::kForever;
 
   // Written under `mutex_`; read without it where a late answer does no harm.
   std::atomic<bool> has_shared_posts_{false};
@@ -89,9 +114,11 @@ class EventLoop {
 
   absl::Mutex mutex_;
   std::vector<Closure> shared_posts_ ABSL_GUARDED_BY(mutex_);
-  // The loop sleeps, or is about to: whoever gives it work must unpark it, and takes the flag down
-  // so that nobody else does.
-  bool sleeping_ ABSL_GUARDED_BY(mutex_) = false;
+  Runner runner_ ABSL_GUARDED_BY(mutex_) = Runner::kThread;
+  // The loop's own thread has work and waits until it gets the loop back.
+  bool thread_waits_ ABSL_GUARDED_BY(mutex_) = false;
+  // While the thread sleeps: when it wakes by itself.
+  int64_t sleeps_until_ns_ ABSL_GUARDED_BY(mutex_) = Parker::kForever;
   // Invariant: the same timers in both.
   absl::btree_map<std::pair<int64_t, TimerId>, Closure> timers_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<TimerId, int64_t> deadlines_ns_ ABSL_GUARDED_BY(mutex_);

@@ -148,7 +148,7 @@ void RealEnv::RunOn(ThreadPool& pool, Closure work, Closure done) {
   Closure both = [this, work = std::move(work), done = std::move(done)]() mutable {
     work();
     work = nullptr;  // What it holds goes on the thread that used it.
-    loop_.Post(std::move(done));
+    loop_.PostAndRun(std::move(done));
   };
   const absl::Status status = pool.TrySubmit(std::move(both));
   // Once stopped, nobody waits for results any more.

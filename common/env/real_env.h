@@ -1,4 +1,4 @@
-// The Env of a running process: an event-loop thread, task threads, job threads, the real clocks.
+// The Env of a running process: an event loop, task threads, job threads, the real clocks.
 #ifndef MILLRACE_COMMON_ENV_REAL_ENV_H_
 #define MILLRACE_COMMON_ENV_REAL_ENV_H_
 

@@ -226,6 +226,23 @@ class AlignedUnionOperator : public Operator {
   bool Compute(TaskNode& node, AnySink* out) const override;
 };
 
+// Computes its input, for what that leaves behind (cached partitions), and passes nothing on.
+template <class T>
+class DropRecordsOperator : public Operator {
+ public:
+  bool Compute(TaskNode& node, AnySink* /*out*/) const override {
+    Dropper dropper(node);
+    return node.RunInput(dropper);
+  }
+
+ private:
+  struct Dropper : ChunkSink<T> {
+    using ChunkSink<T>::ChunkSink;
+    bool keeps_views() const override { return false; }
+    bool Consume(T* /*records*/, size_t /*count*/) override { return true; }
+  };
+};
+
 // Each record with its index in the whole data set.
 // Params: int64 first index of each partition, in a vector.
 template <class T>

@@ -28,6 +28,21 @@ class EventLoopTest : public ::testing::Test {
     drained.WaitForNotification();
   }
 
+  // Runs `f` on the loop, on this thread: the loop sleeps once it has run everything, which takes
+  // it a moment.
+  void OnBorrowedLoop(std::function<void()> f) {
+    bool has_run = false;
+    while (!has_run) {
+      absl::Notification looked;
+      ASSERT_TRUE(loop_.PostAndRun([&, caller = std::this_thread::get_id()] {
+        has_run = caller == std::this_thread::get_id();
+        if (has_run) f();
+        looked.Notify();
+      }));
+      looked.WaitForNotification();
+    }
+  }
+
   // The loop's own: no lock needed. Read after Drain.
   std::vector<int> log_;
   EventLoop loop_{{.name = "test_loop", .spin_max = 0us, .posts_max = 1000}};
@@ -47,6 +62,80 @@ TEST_F(EventLoopTest, RunsOnItsOwnThreadOnly) {
   loop_.Post([&] { inside = loop_.InLoopThread(); });
   Drain();
   EXPECT_TRUE(inside);
+}
+
+TEST_F(EventLoopTest, AThreadRunsASleepingLoopInItsStead) {
+  bool posted_ran = false;
+  OnBorrowedLoop([&] {
+    EXPECT_TRUE(loop_.InLoopThread());
+    loop_.Post([&posted_ran] { posted_ran = true; });
+  });
+  EXPECT_FALSE(loop_.InLoopThread());
+  Drain();
+  EXPECT_TRUE(posted_ran);
+}
+
+TEST_F(EventLoopTest, WhatManyThreadsPostRunsOneAtATimeWhoeverRunsIt) {
+  constexpr int kPosters = 4;
+  constexpr int kPosts = 3000;
+  std::vector<int> next(kPosters, 0);
+  int runs = 0;  // Not atomic: a closure that ran beside another would be a race.
+  int timer_runs = 0;
+  std::vector<std::thread> posters;
+  for (int p = 0; p < kPosters; ++p) {
+    posters.emplace_back([&, p] {
+      for (int i = 0; i < kPosts; ++i) {
+        auto closure = [&, p, i] {
+          EXPECT_EQ(next[p], i);
+          next[p] = i + 1;
+          ++runs;
+          loop_.Post([&runs] { ++runs; });
+          if (i % 100 == 0) loop_.PostAfter(10us, [&timer_runs] { ++timer_runs; });
+        };
+        if (i % 3 == 0) {
+          loop_.Post(std::move(closure));
+        } else {
+          loop_.PostAndRun(std::move(closure));
+        }
+      }
+    });
+  }
+  for (std::thread& poster : posters) poster.join();
+  // A timer that a borrower has set wakes the loop's own thread.
+  absl::Notification all_timers;
+  std::function<void()> look = [&] {
+    if (timer_runs == kPosters * kPosts / 100) return all_timers.Notify();
+    loop_.PostAfter(100us, [&look] { look(); });
+  };
+  loop_.PostAndRun([&look] { look(); });
+  all_timers.WaitForNotification();
+  Drain();
+  EXPECT_EQ(runs, 2 * kPosters * kPosts);
+}
+
+TEST_F(EventLoopTest, ABorrowerGivesTheLoopBackAfterAWhile) {
+  absl::Notification all_ran;
+  std::atomic<int> chain{0};
+  std::function<void()> again = [&] {
+    if (++chain == 100'000) return all_ran.Notify();
+    loop_.Post([&again] { again(); });
+  };
+  OnBorrowedLoop([&again] { again(); });
+  // The rest is run by the loop's own thread.
+  all_ran.WaitForNotification();
+  EXPECT_EQ(chain, 100'000);
+}
+
+TEST_F(EventLoopTest, ABorrowedLoopStopsAfterWhatWasPosted) {
+  OnBorrowedLoop([this] {
+    loop_.Post([this] { log_.push_back(1); });
+    loop_.Stop();
+    EXPECT_FALSE(loop_.Post([this] { log_.push_back(2); }));
+  });
+  loop_.Stop();
+  EXPECT_THAT(log_, ElementsAre(1));
+  EXPECT_FALSE(loop_.PostAndRun([this] { log_.push_back(3); }));
+  EXPECT_THAT(log_, ElementsAre(1));
 }
 
 TEST_F(EventLoopTest, KeepsEachPostersOrder) {

@@ -1,0 +1,97 @@
+// The table of ./scripts/bench: each row a job measured against its bar, most of them as a ratio to
+// the plain loop of the same job in the same run. Exit code 1: a bar was missed.
+//   bench_main [--only=NAME[,NAME...]] [--runs=N] [--text_mb=N] [--latency_s=N]
+#include <gflags/gflags.h>
+#include <millrace/millrace.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "tests/bench/plain/text_server.h"
+#include "tests/bench/program/programs.h"
+#include "tests/bench/text/text_generator.h"
+
+DEFINE_string(only, "", "measure these alone, by name, separated by commas");
+DEFINE_int32(runs, 5, "timed runs of each contender");
+DEFINE_int32(text_mb, static_cast<int>(millrace::bench::kFullTextBytes >> 20),
+             "size of the text in MiB");
+DEFINE_int32(latency_s, 60, "how long records are sent for the latency row, in seconds");
+DEFINE_string(serve_text, "", "internal: be the text server that programs count from");
+
+namespace millrace::bench {
+namespace {
+
+constexpr Bar AtLeast(double bound) { return {Bar::Kind::kAtLeast, bound, "x"}; }
+Bar AtMost(double bound, std::string unit) { return {Bar::Kind::kAtMost, bound, std::move(unit)}; }
+
+std::vector<Measurement> AllMeasurements() {
+  return {
+      {"file_word_count",
+       {{"word count of a text file, local[1], speed vs the plain loop", AtLeast(1.4)},
+        {"the same, local[2]", AtLeast(2.6)}},
+       FileWordCount},
+      {"grep",
+       {{"lines of a text file that contain a word, local[1], vs memmem", AtLeast(0.9)}},
+       FileGrep},
+      {"network_word_count",
+       {{"word count from loopback TCP, local[2], vs the plain program", AtLeast(0.9)}},
+       NetworkWordCount},
+      {"running_count",
+       {{"MapWithState, 1M keys, 1M updates a batch, local[2], vs the loop", AtLeast(0.8)},
+        {"1,000 updates a batch, of the time of the batch above", AtMost(2, "%")}},
+       RunningCount},
+      {"inverse_window",
+       {{"ReduceByKeyAndWindow, inverse, 10 batches, time vs no window", AtMost(2.5, "x")}},
+       InverseWindow},
+      {"empty_batch", {{"an empty two-stage batch, local[2]", AtMost(100, "us")}}, EmptyBatch},
+      {"latency",
+       {{"1,000 records/s, 1 ms batches, keyed: sent to seen, median", AtMost(1.2, "ms")},
+        {"the same, 99 of 100 records", AtMost(2.2, "ms")},
+        {"the same, median of the last tenth vs the first", AtMost(1.5, "x")}},
+       RecordLatency},
+      {"memory", {{"resident memory of the quickstart job", AtMost(48, "MiB")}}, ResidentMemory},
+      {"compile", {{"compile and link network_word_count", AtMost(8, "s")}}, CompileTime},
+  };
+}
+
+std::vector<Measurement> Select(std::vector<Measurement> all, const std::string& only) {
+  if (only.empty()) return all;
+  std::vector<Measurement> selected;
+  for (const absl::string_view name : absl::StrSplit(only, ',')) {
+    const auto found =
+        std::find_if(all.begin(), all.end(), [name](const auto& one) { return one.name == name; });
+    if (found != all.end()) {
+      selected.push_back(*found);
+      continue;
+    }
+    std::vector<std::string> names;
+    for (const Measurement& one : all) names.push_back(one.name);
+    std::fprintf(stderr, "bench_main: no measurement '%s'; there are %s\n",
+                 std::string(name).c_str(), absl::StrJoin(names, ", ").c_str());
+    std::exit(2);
+  }
+  return selected;
+}
+
+int Run() {
+  BenchOptions options;
+  options.runs = FLAGS_runs;
+  options.text_bytes = int64_t{FLAGS_text_mb} << 20;
+  options.latency_seconds = FLAGS_latency_s;
+  const absl::StatusOr<bool> met = PrintTable(Select(AllMeasurements(), FLAGS_only), options);
+  return met.ok() && *met ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace millrace::bench
+
+int main(int argc, char** argv) {
+  millrace::Init(&argc, &argv);
+  gflags::SetUsageMessage("measures Millrace against plain loops");
+  gflags::ParseCommandLineFlags(&argc, &argv, /*remove_flags=*/true);
+  if (!FLAGS_serve_text.empty()) return millrace::bench::ServeText(FLAGS_serve_text);
+  return millrace::bench::Run();
+}

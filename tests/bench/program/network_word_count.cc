@@ -1,0 +1,121 @@
+// The network word count at full speed.
+#include <millrace/millrace.h>
+
+#include <mutex>
+
+#include "absl/strings/str_format.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "tests/bench/plain/socket_word_count.h"
+#include "tests/bench/plain/text_server.h"
+#include "tests/bench/program/programs.h"
+#include "tests/bench/program/stopwatch.h"
+#include "tests/bench/program/word_totals_record.h"
+#include "tests/bench/report/contest.h"
+
+namespace millrace::bench {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kBatchInterval{200};
+constexpr absl::Duration kTimeout = absl::Minutes(2);
+
+using PlainCount = absl::StatusOr<WordTotals> (*)(int port, absl::FunctionRef<void()> connected);
+
+absl::StatusOr<double> TimePlain(PlainCount count, TextServer& server, const WordTotals& expected) {
+  std::optional<Stopwatch> watch;
+  absl::Status released;
+  const absl::StatusOr<WordTotals> totals = count(server.port(), [&] {
+    released = server.AwaitConnection();
+    watch.emplace();
+    released.Update(server.Release());
+  });
+  if (!totals.ok()) return totals.status();
+  if (!released.ok()) return released;
+  const double seconds = watch->Seconds();
+  if (*totals != expected) return absl::InternalError("wrong counts");
+  return seconds;
+}
+
+// What the batches come to, and when they have come to all of the text. Distinct words are counted
+// once a batch, so they do not count here.
+class AllBatches {
+ public:
+  explicit AllBatches(const WordTotals& expected) : expected_(expected) {}
+
+  void Add(const WordTotals& batch) {
+    const std::lock_guard lock(mutex_);
+    sum_.words += batch.words;
+    sum_.checksum += batch.checksum;
+    // Empty batches follow the last one.
+    if (sum_.words == expected_.words && !all_.HasBeenNotified()) all_.Notify();
+  }
+  bool AwaitAll() const { return all_.WaitForNotificationWithTimeout(kTimeout); }
+  bool IsRight() const {
+    const std::lock_guard lock(mutex_);
+    return sum_.words == expected_.words && sum_.checksum == expected_.checksum;
+  }
+
+ private:
+  const WordTotals expected_;
+  mutable std::mutex mutex_;
+  WordTotals sum_;
+  absl::Notification all_;
+};
+
+absl::StatusOr<double> TimeMillrace(TextServer& server, const WordTotals& expected) {
+  AllBatches batches(expected);
+  // The end of the text is the end: a second connection would be served the text of the next run.
+  StreamingContext ssc(Conf()
+                           .SetAppName("NetworkWordCount")
+                           .SetMaster("local[2]")
+                           .Set("millrace.streaming.receiverRestartDelay", "1h"),
+                       kBatchInterval);
+  ssc.SocketTextStream("127.0.0.1", server.port())
+      .FlatMap([](std::string_view line) { return Split(line, ' '); })
+      .Map([](std::string_view word) { return std::pair(word, int64_t{1}); })
+      .ReduceByKey(std::plus<>())
+      .ForeachRDD([&batches](const RDD<std::pair<std::string_view, int64_t>>& counts) {
+        const auto totals = counts.Aggregate(WordTotalsRecord(), AddWord(), MergeTotals());
+        if (totals.ok()) batches.Add(totals->totals);
+        return totals.status();
+      });
+  if (absl::Status started = ssc.Start(); !started.ok()) return started;
+  if (absl::Status connected = server.AwaitConnection(); !connected.ok()) return connected;
+  const Stopwatch watch;
+  if (absl::Status released = server.Release(); !released.ok()) return released;
+  const bool all = batches.AwaitAll();
+  const double seconds = watch.Seconds();
+  ssc.Stop({.graceful = false, .stop_context = true});
+  if (!all) return absl::DeadlineExceededError("not all of the text was counted");
+  if (!batches.IsRight()) return absl::InternalError("wrong counts");
+  return seconds;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Figure>> NetworkWordCount(const BenchOptions& options) {
+  const absl::StatusOr<std::string> path = BenchText(4 * options.text_bytes);
+  if (!path.ok()) return path.status();
+  const absl::StatusOr<WordTotals> expected = CountWordsMapped(*path);
+  if (!expected.ok()) return expected.status();
+  absl::StatusOr<TextServer> server = TextServer::Start(*path);
+  if (!server.ok()) return server.status();
+  const auto medians = MedianSeconds(
+      {{"one thread", [&] { return TimePlain(CountWordsOfSocket, *server, *expected); }},
+       {"two threads",
+        [&] { return TimePlain(CountWordsOfSocketOnTwoThreads, *server, *expected); }},
+       {"local[2]", [&] { return TimeMillrace(*server, *expected); }}},
+      options.runs);
+  if (!medians.ok()) return medians.status();
+  const double mib = static_cast<double>(4 * options.text_bytes) / (1 << 20);
+  const double plain = std::min(medians->at(0), medians->at(1));
+  const double ours = medians->at(2);
+  return std::vector<Figure>{
+      {plain / ours,
+       absl::StrFormat("plain %.0f MiB/s (one thread %.0f, two %.0f), Millrace %.0f", mib / plain,
+                       mib / medians->at(0), mib / medians->at(1), mib / ours)}};
+}
+
+}  // namespace millrace::bench

@@ -1,0 +1,35 @@
+// The programs of the table: whole jobs, each against the plain loop of the same job.
+#ifndef MILLRACE_TESTS_BENCH_PROGRAM_PROGRAMS_H_
+#define MILLRACE_TESTS_BENCH_PROGRAM_PROGRAMS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "tests/bench/report/figure.h"
+
+namespace millrace::bench {
+
+// A text file: one figure for each of local[1] and local[2].
+absl::StatusOr<std::vector<Figure>> FileWordCount(const BenchOptions& options);
+absl::StatusOr<std::vector<Figure>> FileGrep(const BenchOptions& options);
+// Text from a server on loopback that sends as fast as it can.
+absl::StatusOr<std::vector<Figure>> NetworkWordCount(const BenchOptions& options);
+// MapWithState over a million keys: a batch that updates them all, and one that updates 1,000.
+absl::StatusOr<std::vector<Figure>> RunningCount(const BenchOptions& options);
+// ReduceByKeyAndWindow with its inverse, against the same without a window.
+absl::StatusOr<std::vector<Figure>> InverseWindow(const BenchOptions& options);
+absl::StatusOr<std::vector<Figure>> EmptyBatch(const BenchOptions& options);
+// A record's way from the socket to the output, at batches of a millisecond.
+absl::StatusOr<std::vector<Figure>> RecordLatency(const BenchOptions& options);
+// What a user's first program costs: its memory while it runs, and its compilation.
+absl::StatusOr<std::vector<Figure>> ResidentMemory(const BenchOptions& options);
+absl::StatusOr<std::vector<Figure>> CompileTime(const BenchOptions& options);
+
+// The generated text of so many bytes as a file, written once.
+absl::StatusOr<std::string> BenchText(int64_t bytes);
+
+}  // namespace millrace::bench
+
+#endif  // MILLRACE_TESTS_BENCH_PROGRAM_PROGRAMS_H_
