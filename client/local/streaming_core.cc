@@ -103,6 +103,8 @@ void StreamingCore::Checkpoint(const Operation& operation, const std::string& di
   const absl::Status made = context_->state()->fs->CreateDirs(absolute);
   if (made.ok()) {
     graph_->SetCheckpointDirectory(absolute);
+    const std::lock_guard lock(context_->state()->checkpoint_mutex);
+    context_->state()->checkpoint_dir = absolute;
   } else {
     graph_->AddError(operation, made.ToString());
   }

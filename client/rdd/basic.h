@@ -21,6 +21,9 @@ auto MakeMap(F f, Location where) {
   CheckShippable<F>();
   static_assert(CallableWith<F, T>,
                 "Map: the function must take the stream's record type (or its Owned form)");
+  static_assert(!std::is_void_v<ResultOf<F, T>>,
+                "Map: the function returns nothing, so there is nothing to map to; RDD::Foreach "
+                "(in DStream::ForeachRDD) calls functions for what they do");
   using Op = MapOperator<T, F>;
   return Narrow<T, typename Op::Out>{MakeSpec<Op>(EncodeFunctions(f), OperatorLabel("Map", where))};
 }
@@ -28,8 +31,9 @@ auto MakeMap(F f, Location where) {
 template <class T, class F>
 auto MakeFilter(F f, Location where) {
   CheckShippable<F>();
-  static_assert(std::is_invocable_v<const F&, const T&> || std::is_invocable_v<const F&, Owned<T>>,
-                "Filter: the function must take the stream's record type and return bool");
+  static_assert(PredicateOf<F, T>,
+                "Filter: the function must take the stream's record type and return bool (or "
+                "absl::StatusOr<bool>)");
   return Narrow<T, T>{
       MakeSpec<FilterOperator<T, F>>(EncodeFunctions(f), OperatorLabel("Filter", where)),
       /*keeps_partitioner=*/true};
@@ -38,7 +42,7 @@ auto MakeFilter(F f, Location where) {
 template <class T, class F>
 auto MakeFlatMap(F f, Location where) {
   CheckShippable<F>();
-  static_assert(CallableWith<F, T>,
+  static_assert(RangeFunction<F, T>,
                 "FlatMap: the function must take the stream's record type and return a range; or "
                 "write FlatMap<U>([](T record, millrace::Emitter<U>& emit) {...})");
   using Op = FlatMapOperator<T, F>;
@@ -49,6 +53,10 @@ auto MakeFlatMap(F f, Location where) {
 template <class T, class U, class F>
 auto MakeEmitMap(F f, Location where) {
   CheckShippable<F>();
+  static_assert(std::is_invocable_v<const F&, T, Emitter<U>&> ||
+                    std::is_invocable_v<const F&, Owned<T>, Emitter<U>&>,
+                "FlatMap<U>: the function must take (T record, millrace::Emitter<U>& emit), and "
+                "return nothing or absl::Status");
   return Narrow<T, U>{
       MakeSpec<EmitMapOperator<T, U, F>>(EncodeFunctions(f), OperatorLabel("FlatMap", where))};
 }
@@ -209,7 +217,7 @@ struct FirstOf {
 template <class T, class F>
 ReduceTransform<T, F> MakeReduce(F f, Location where) {
   CheckShippable<F>();
-  static_assert(CallableWith2<F, T, T>, "Reduce: the function must take (T, T) and return T");
+  static_assert(FoldStep<F, T, T, Owned<T>>, "Reduce: the function must take (T, T) and return T");
   using Transform = ReduceTransform<T, F>;
   const std::string label = OperatorLabel("Reduce", where);
   const FunctionParams params = EncodeFunctions(typename Transform::Policy{f});

@@ -88,7 +88,7 @@ RddRef MakeAlignedUnion(const ContextRef& context, const RecordTypeOperators& ty
 }  // namespace
 
 std::string OperatorLabel(const char* operation, const Location& where) {
-  return absl::StrCat(operation, " at ", ToString(where));
+  return WithPlace(operation, where);
 }
 
 RddRef MakeNode(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
