@@ -23,6 +23,7 @@
 #include "client/source/stream_file_operators.h"
 #include "common/base/source_location.h"
 #include "common/record/storage_level.h"
+#include "common/time/duration_param.h"
 #include "executor/operator/lines.h"
 #include "executor/operator/records_source.h"
 #include "executor/receiver/socket_address.h"
@@ -52,7 +53,7 @@ enum class StreamingContextState { kInitialized, kActive, kStopped };
 class StreamingContext {
  public:
   using Location = internal::Location;
-  using Duration = std::chrono::milliseconds;
+  using Duration = internal::DurationParam;
 
   StreamingContext(Conf conf, Duration batch_interval, Location at = Location::Current());
   // On a Context that may be used on its own as well.
@@ -97,7 +98,7 @@ class StreamingContext {
   void AddStreamingListener(std::shared_ptr<StreamingListener> listener);
 
   Context& context() { return context_; }
-  Duration batch_interval() const;
+  std::chrono::milliseconds batch_interval() const;
 
   // -- Sources ----------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
-// The last step of Abseil's Status, letting go of what copies share: for the thread sanitizer build
-// only. In the library, which is not built with the sanitizer, its count of copies is invisible, so
-// two threads that drop copies of one error look like a data race. This definition stands in for
-// the library's.
+// The end of a shared absl::Status, for the thread sanitizer build only.
+//
+// A Status with a message is counted by its users. Debian's Abseil is not built with the sanitizer
+// and counts down inside the library, so the sanitizer does not see that the last user comes after
+// the others, and calls it a data race when that one deletes what they have read. This definition
+// stands in for the library's (see absl_synchronization.cc).
 #include <atomic>
 #include <cstdint>
 
