@@ -108,6 +108,8 @@ void StreamingCore::Checkpoint(const Operation& operation, const std::string& di
   const absl::Status made = context_->state()->fs->CreateDirs(absolute);
   if (made.ok()) {
     graph_->SetCheckpointDirectory(absolute);
+    const std::lock_guard lock(context_->state()->checkpoint_mutex);
+    context_->state()->checkpoint_dir = absolute;
   } else {
     graph_->AddError(operation, made.ToString());
   }
@@ -178,6 +180,7 @@ void StreamingCore::OnSignal(int count) {
     const absl::MutexLock lock(&mutex_);
     if (signals_ != nullptr) signals_->Disarm();
   }
+  std::fputs("\nStopping at once. Once more to end the process, whatever it does.\n", stderr);
   StopBehind(/*graceful=*/false, /*stop_context=*/true);
 }
 
@@ -207,6 +210,10 @@ void StreamingCore::Stop(bool graceful, bool stop_context) {
 }
 
 void StreamingCore::StopRun(StreamingHandle& run, bool graceful, bool stop_context) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    ++stops_under_way_;
+  }
   run.Stop(graceful);
   run.AwaitStopped(kForever);
   {
@@ -218,7 +225,12 @@ void StreamingCore::StopRun(StreamingHandle& run, bool graceful, bool stop_conte
   graph_->Stop();
   if (stop_context) context_->Stop();
   const absl::MutexLock lock(&mutex_);
-  finished_ = true;
+  if (--stops_under_way_ == 0) finished_ = true;
+}
+
+bool StreamingCore::WasCutOff() const {
+  const absl::MutexLock lock(&mutex_);
+  return state_ == RunState::kActive && stops_under_way_ == 0;
 }
 
 absl::StatusOr<bool> StreamingCore::Await(milliseconds timeout) {
@@ -227,6 +239,7 @@ absl::StatusOr<bool> StreamingCore::Await(milliseconds timeout) {
     const StreamingResult result = run->Await(timeout);
     if (!result.status.ok()) return result.status;
     if (!result.stopped) return false;
+    if (WasCutOff()) StopRun(*run, /*graceful=*/false, /*stop_context=*/false);
   }
   RETURN_IF_ERROR(graph_->late_error());
   const absl::MutexLock lock(&mutex_);

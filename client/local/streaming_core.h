@@ -63,6 +63,8 @@ class StreamingCore {
   // Stops on a thread of its own.
   void StopBehind(bool graceful, bool stop_context) ABSL_LOCKS_EXCLUDED(mutex_);
   void StopRun(StreamingHandle& run, bool graceful, bool stop_context) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The run has stopped, but nobody stops it: it ended with the Context below.
+  bool WasCutOff() const ABSL_LOCKS_EXCLUDED(mutex_);
   std::shared_ptr<StreamingHandle> run() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsFinished() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return finished_; }
 
@@ -73,6 +75,7 @@ class StreamingCore {
 
   mutable absl::Mutex mutex_;
   RunState state_ ABSL_GUARDED_BY(mutex_) = RunState::kInitialized;
+  int stops_under_way_ ABSL_GUARDED_BY(mutex_) = 0;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Stopped, and all that belongs to it is done.
   absl::Status start_status_ ABSL_GUARDED_BY(mutex_);
   // Added before the start, with the names of their classes.

@@ -62,6 +62,15 @@ void StreamingService::StartOnLoop(StreamingHost& host, StreamingSpec spec,
   });
 }
 
+void StreamingService::EnvStopped() {
+  progress_->Update([](Progress& p) {
+    if (!std::exchange(p.is_start_decided, true)) {
+      p.start_status = absl::CancelledError("the driver has stopped");
+    }
+    p.is_stopped = true;
+  });
+}
+
 void StreamingService::Stop(bool graceful) {
   env_.Post([loop_state = loop_state_, graceful] {
     if (loop_state->run != nullptr) loop_state->run->Stop(graceful);

@@ -40,6 +40,9 @@ class StreamingService : public StreamingHandle {
   void AddListener(std::shared_ptr<StreamingListener> listener, std::string name) override;
   absl::Status AwaitBatch(Time batch_time, std::chrono::milliseconds timeout) override;
 
+  // Nothing of the run is told any more, so this tells that it has stopped.
+  void EnvStopped();
+
  private:
   // What is known of the run.
   struct Progress {
