@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <typeinfo>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,7 @@
 #include "client/local/engine_thread.h"
 #include "client/local/run_log.h"
 #include "client/local/streaming_settings.h"
+#include "client/source/receiver_factory.h"
 #include "common/base/status_macros.h"
 #include "common/concurrent/named_thread.h"
 #include "common/fs/file_system.h"
@@ -87,12 +89,15 @@ std::shared_ptr<StreamingHandle> StreamingCore::run() const {
 }
 
 void StreamingCore::AddListener(std::shared_ptr<StreamingListener> listener) {
+  if (listener == nullptr) return;
+  const StreamingListener& named = *listener;
+  std::string name = ClassName(typeid(named));
   auto guarded = GuardListener(std::move(listener));
   const absl::MutexLock lock(&mutex_);
   if (run_ != nullptr) {
-    run_->AddListener(std::move(guarded));
+    run_->AddListener(std::move(guarded), std::move(name));
   } else {
-    listeners_.push_back(std::move(guarded));
+    listeners_.emplace_back(std::move(guarded), std::move(name));
   }
 }
 
@@ -144,19 +149,23 @@ absl::Status StreamingCore::StartLocked(bool catch_signals) {
   spec.receivers = graph_->Receivers();
   run_ = runtime->NewStreaming();
   if (run_ == nullptr) return absl::FailedPreconditionError("the Context has been stopped");
-  run_->AddListener(std::make_shared<RunLog>());
-  AddProgressLine();
-  for (auto& listener : listeners_) run_->AddListener(std::move(listener));
-  listeners_.clear();
+  AddListeners();
   if (catch_signals) {
     signals_ = std::make_unique<StopSignals>([this](int count) { OnSignal(count); });
   }
   return run_->Start(std::move(spec));
 }
 
-void StreamingCore::AddProgressLine() {
-  if (isatty(STDERR_FILENO) == 0 || !ShowsConsoleProgress(context_->state()->conf)) return;
-  run_->AddListener(std::make_shared<ConsoleProgress>());
+void StreamingCore::AddListeners() {
+  run_->AddListener(std::make_shared<RunLog>(), "RunLog");
+  if (context_->event_log() != nullptr) run_->AddListener(context_->event_log(), "EventLog");
+  if (isatty(STDERR_FILENO) != 0 && ShowsConsoleProgress(context_->state()->conf)) {
+    run_->AddListener(std::make_shared<ConsoleProgress>(), "ConsoleProgress");
+  }
+  for (auto& [listener, name] : listeners_) {
+    run_->AddListener(std::move(listener), std::move(name));
+  }
+  listeners_.clear();
 }
 
 void StreamingCore::OnSignal(int count) {
