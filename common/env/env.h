@@ -7,6 +7,7 @@
 #define MILLRACE_COMMON_ENV_ENV_H_
 
 #include <cstdint>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 
@@ -23,8 +24,8 @@ using Closure = absl::AnyInvocable<void()>;
 using TimerId = uint64_t;
 inline constexpr TimerId kNoTimer = 0;
 
-// Threads: every method but `Post` is called on the core's own event loop, and every callback runs
-// there, one at a time. `Post` may be called from any thread.
+// Threads: every method but `Post` and `PostAndRun` is called on the core's own event loop, and
+// every callback runs there, one at a time. Those two may be called from any thread.
 class Env {
  public:
   virtual ~Env() = default;
@@ -44,6 +45,9 @@ class Env {
 
   // Runs `callback` on the event loop, after everything posted before it.
   virtual void Post(Closure callback) = 0;
+  // The same for a thread that will wait for what comes of it: it may run the event loop itself
+  // until this returns, so it must hold no lock that a callback takes.
+  virtual void PostAndRun(Closure callback) { Post(std::move(callback)); }
 
   // Runs `work` (operators, user code of a task) on a task thread, then `done` on the event loop.
   virtual void RunTask(Closure work, Closure done) = 0;

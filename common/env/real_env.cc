@@ -120,7 +120,7 @@ void RealEnv::AdvanceWall(std::chrono::microseconds step) {
     absl::MutexLock lock(&manual_mutex_);
     manual_now_micros_ += step.count();
   }
-  Post([this] { RunDueManualTimers(); });
+  loop_.PostAndRun([this] { RunDueManualTimers(); });
 }
 
 void RealEnv::RunDueManualTimers() {
@@ -137,6 +137,8 @@ Closure RealEnv::TakeDueManualTimer() {
 }
 
 void RealEnv::Post(Closure callback) { loop_.Post(std::move(callback)); }
+
+void RealEnv::PostAndRun(Closure callback) { loop_.PostAndRun(std::move(callback)); }
 
 void RealEnv::RunTask(Closure work, Closure done) {
   RunOn(task_pool_, std::move(work), std::move(done));

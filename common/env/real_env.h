@@ -43,13 +43,14 @@ class RealEnv : public Env {
   TimerId AtWall(int64_t wall_micros, Closure callback) override;
   void Cancel(TimerId timer) override;
   void Post(Closure callback) override;
+  void PostAndRun(Closure callback) override;
   void RunTask(Closure work, Closure done) override;
   void RunJob(Closure work, Closure done) override;
   FileSystem& fs() override { return fs_; }
   uint64_t Random() override;
 
   // Moves the manual wall clock. Timers that fall due run on the loop, in their order, before what
-  // is posted after this returns.
+  // is posted after this returns. The caller holds no lock: it may run the loop itself.
   void AdvanceWall(std::chrono::microseconds step);
 
   // Ends job and task threads, which run what they have, then the loop. Later closures are

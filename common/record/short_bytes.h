@@ -3,6 +3,7 @@
 #ifndef MILLRACE_COMMON_RECORD_SHORT_BYTES_H_
 #define MILLRACE_COMMON_RECORD_SHORT_BYTES_H_
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -10,7 +11,9 @@
 
 namespace millrace::internal {
 
-// Two words that hold all bytes of a string of up to 16 bytes, some of them twice: two such strings
+static_assert(std::endian::native == std::endian::little, "encodings are little-endian");
+
+// The bytes of a string of up to 16, the first one lowest, and zeros behind them: two such strings
 // of one length are equal when their words are.
 struct ShortBytes {
   static constexpr size_t kSizeMax = 16;
@@ -19,45 +22,56 @@ struct ShortBytes {
   uint64_t second = 0;
 };
 
-inline uint64_t LoadHalfWord(const char* p) {
-  uint32_t half;
-  std::memcpy(&half, p, sizeof half);
-  return half;
-}
-inline void StoreHalfWord(char* p, uint64_t word) {
-  const auto half = static_cast<uint32_t>(word);
-  std::memcpy(p, &half, sizeof half);
+inline uint64_t LoadWord(const char* p) {
+  uint64_t word;
+  std::memcpy(&word, p, sizeof word);
+  return word;
 }
 
-// From here to there and back the words' layout depends on the size alone. `bytes` has at most
-// kSizeMax; no byte outside of it is read. Sizes from 4 on, nearly all words of a text, share a
-// path.
+// Bits that the first `size` bytes of a word take up, `size` at most 8.
+inline constexpr uint64_t kBytesMask[] = {
+    0,
+    0xff,
+    0xffff,
+    0xff'ffff,
+    0xffff'ffff,
+    0xff'ffff'ffff,
+    0xffff'ffff'ffff,
+    0xff'ffff'ffff'ffff,
+    0xffff'ffff'ffff'ffff,
+};
+
+// Reads no byte outside of `bytes`.
+inline ShortBytes CopyShortBytes(std::string_view bytes) {
+  char words[ShortBytes::kSizeMax] = {};
+  if (!bytes.empty()) std::memcpy(words, bytes.data(), bytes.size());
+  return {LoadWord(words), LoadWord(words + 8)};
+}
+
+// `bytes` has at most kSizeMax. Without a branch on its size: 16 bytes are read wherever they lie
+// in one page of memory, and those behind the string are masked out. (A sanitizer would object, so
+// its builds copy.)
 inline ShortBytes LoadShortBytes(std::string_view bytes) {
-  const char* const p = bytes.data();
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return CopyShortBytes(bytes);
+#else
+  constexpr uintptr_t kPageBytes = 4096;  // The least that any machine has.
   const size_t size = bytes.size();
-  if (size >= 4) [[likely]] {
-    const size_t inner = (size >> 3) << 2;  // 0, 4, 8: where the second and third half word stand.
-    return {LoadHalfWord(p) << 32 | LoadHalfWord(p + inner),
-            LoadHalfWord(p + size - 4) << 32 | LoadHalfWord(p + size - 4 - inner)};
+  const char* const p = bytes.data();
+  const bool is_within_page =
+      (reinterpret_cast<uintptr_t>(p) & (kPageBytes - 1)) <= kPageBytes - ShortBytes::kSizeMax;
+  if (size == 0 || !is_within_page) [[unlikely]] {
+    return CopyShortBytes(bytes);
   }
-  if (size == 0) return {};
-  return {uint64_t{static_cast<uint8_t>(p[0])} << 16 |
-              uint64_t{static_cast<uint8_t>(p[size / 2])} << 8 | static_cast<uint8_t>(p[size - 1]),
-          0};
+  const size_t in_first = size < 8 ? size : 8;
+  return {LoadWord(p) & kBytesMask[in_first], LoadWord(p + 8) & kBytesMask[size - in_first]};
+#endif
 }
 
-inline void StoreShortBytes(const ShortBytes& words, size_t size, char* p) {
-  if (size >= 4) {
-    const size_t inner = (size >> 3) << 2;
-    StoreHalfWord(p, words.first >> 32);
-    StoreHalfWord(p + inner, words.first);
-    StoreHalfWord(p + size - 4 - inner, words.second);
-    StoreHalfWord(p + size - 4, words.second >> 32);
-  } else if (size > 0) {
-    p[0] = static_cast<char>(words.first >> 16);
-    p[size / 2] = static_cast<char>(words.first >> 8);
-    p[size - 1] = static_cast<char>(words.first);
-  }
+// The opposite; writes kSizeMax bytes.
+inline void StoreShortBytes(const ShortBytes& words, char* p) {
+  std::memcpy(p, &words.first, sizeof words.first);
+  std::memcpy(p + 8, &words.second, sizeof words.second);
 }
 
 }  // namespace millrace::internal

@@ -1,5 +1,7 @@
 #include "common/record/stable_hash.h"
 
+#include <cstring>
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -17,19 +19,26 @@ uint64_t FoldedProduct(uint64_t a, uint64_t b) {
 
 // Two rounds of multiply and fold over the string's words, as wyhash does for short strings: XXH3
 // branches on 1 to 3, 4 to 8 and 9 to 16 bytes, and words of a text come in all lengths.
-uint64_t HashString(std::string_view bytes) {
+uint64_t HashWords(const ShortBytes& words, size_t size) {
   constexpr uint64_t kFirstSecret = 0xa0761d6478bd642fu;
   constexpr uint64_t kSecondSecret = 0xe7037ed1a0b428dbu;
-  if (bytes.size() > ShortBytes::kSizeMax) return XXH3_64bits(bytes.data(), bytes.size());
-  const ShortBytes words = LoadShortBytes(bytes);
-  return FoldedProduct(kSecondSecret ^ bytes.size(),
+  return FoldedProduct(kSecondSecret ^ size,
                        FoldedProduct(words.first ^ kSecondSecret, words.second ^ kFirstSecret));
 }
 
-// A constant size lets the compiler drop the branches on it.
-template <size_t size>
+uint64_t HashString(std::string_view bytes) {
+  if (bytes.size() > ShortBytes::kSizeMax) return XXH3_64bits(bytes.data(), bytes.size());
+  return HashWords(LoadShortBytes(bytes), bytes.size());
+}
+
+// Of numbers.
+template <class Word>
 void HashFixed(const char* p, size_t stride, size_t count, uint64_t* hashes) {
-  for (size_t i = 0; i < count; ++i, p += stride) hashes[i] = HashString({p, size});
+  for (size_t i = 0; i < count; ++i, p += stride) {
+    Word word;
+    std::memcpy(&word, p, sizeof word);
+    hashes[i] = HashWords({word, 0}, sizeof word);
+  }
 }
 
 }  // namespace
@@ -48,9 +57,9 @@ void StableHashFixed(const void* first, size_t size, size_t stride, size_t count
   const char* p = static_cast<const char*>(first);
   switch (size) {
     case 4:
-      return HashFixed<4>(p, stride, count, hashes);
+      return HashFixed<uint32_t>(p, stride, count, hashes);
     case 8:
-      return HashFixed<8>(p, stride, count, hashes);
+      return HashFixed<uint64_t>(p, stride, count, hashes);
     default:
       for (size_t i = 0; i < count; ++i, p += stride) hashes[i] = HashString({p, size});
   }

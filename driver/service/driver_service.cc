@@ -14,8 +14,10 @@ constexpr int kIdBits = 40;
 
 absl::Status Stopped() { return absl::CancelledError("the driver has stopped"); }
 
+}  // namespace
+
 // Gives an outcome to whoever waits for it, Cancelled if it is dropped without one.
-class Delivery {
+class DriverService::Delivery {
  public:
   explicit Delivery(std::function<void(JobOutcome)> done) : done_(std::move(done)) {}
   ~Delivery() {
@@ -29,8 +31,6 @@ class Delivery {
  private:
   std::function<void(JobOutcome)> done_;
 };
-
-}  // namespace
 
 DriverService::DriverService(Env& env, DriverTransport& transport, DriverOptions options)
     : env_(env),
@@ -69,16 +69,26 @@ std::shared_ptr<StreamingHandle> DriverService::NewStreaming() {
 
 absl::StatusOr<JobResult> DriverService::RunJob(JobSpec job) {
   const auto outcome = std::make_shared<OneShot<JobOutcome>>();
-  SubmitJob(std::move(job), [outcome](JobOutcome result) { outcome->Set(std::move(result)); });
+  auto delivery =
+      std::make_shared<Delivery>([outcome](JobOutcome result) { outcome->Set(std::move(result)); });
+  // Not through the port: its lock must not be held while this thread runs the loop. Who waits here
+  // keeps the core alive, and a core that has stopped says so.
+  env_.PostAndRun([this, job = std::move(job), delivery = std::move(delivery)]() mutable {
+    Submit(std::move(job), std::move(delivery));
+  });
   return std::move(outcome->Wait());
 }
 
 void DriverService::SubmitJob(JobSpec job, std::function<void(JobOutcome)> done) {
   auto delivery = std::make_shared<Delivery>(std::move(done));
   port_->Post([this, job = std::move(job), delivery = std::move(delivery)]() mutable {
-    core_.SubmitJob(std::move(job), [delivery = std::move(delivery)](JobOutcome outcome) {
-      delivery->Deliver(std::move(outcome));
-    });
+    Submit(std::move(job), std::move(delivery));
+  });
+}
+
+void DriverService::Submit(JobSpec job, std::shared_ptr<Delivery> delivery) {
+  core_.SubmitJob(std::move(job), [delivery = std::move(delivery)](JobOutcome outcome) {
+    delivery->Deliver(std::move(outcome));
   });
 }
 

@@ -61,6 +61,9 @@ class DriverService final : public DriverHandle {
                                                    std::chrono::milliseconds timeout);
 
  private:
+  class Delivery;
+
+  void Submit(JobSpec job, std::shared_ptr<Delivery> delivery);  // On the loop.
   Lease MakeLease(int64_t id, void (DriverCore::*drop)(int64_t));
 
   Env& env_;

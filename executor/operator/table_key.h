@@ -147,13 +147,13 @@ class TableKey<K> {
   uint64_t hash() const {
     if (size() > ShortBytes::kSizeMax) return words_.second;
     char bytes[ShortBytes::kSizeMax];
-    StoreShortBytes(words_, size(), bytes);
+    StoreShortBytes(words_, bytes);
     return StableHashBytes({bytes, size()});
   }
   K key(Arena& arena) const {
     if (size() > ShortBytes::kSizeMax) return K(std::string_view(far_bytes(), size()));
     char* const bytes = static_cast<char*>(arena.Allocate(ShortBytes::kSizeMax, 1));
-    StoreShortBytes(words_, size(), bytes);
+    StoreShortBytes(words_, bytes);
     return K(std::string_view(bytes, size()));
   }
 
