@@ -31,7 +31,11 @@ namespace internal {
 
 // RDD<U> and absl::StatusOr<RDD<U>> -> U
 template <class R>
-struct DataSetRecord;
+struct DataSetRecord {
+  static_assert(!std::is_same_v<R, R>,
+                "Transform: the function must return an RDD<U> or absl::StatusOr<RDD<U>>; what is "
+                "done with the records of a batch is DStream::ForeachRDD's");
+};
 template <class U>
 struct DataSetRecord<RDD<U>> {
   using type = U;

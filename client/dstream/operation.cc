@@ -3,7 +3,7 @@
 namespace millrace::internal {
 
 std::string ToString(const Operation& operation) {
-  return std::string(operation.name) + " at " + ToString(operation.where);
+  return WithPlace(operation.name, operation.where);
 }
 
 }  // namespace millrace::internal

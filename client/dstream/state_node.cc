@@ -48,8 +48,13 @@ StateUpdateRef StateNode::NextUpdate(Time time) {
   auto update = std::make_shared<StateUpdate>();
   update->state_id = state_id_;
   update->batch_time_ms = time.ms();
-  if (last_time_) update->previous_time_ms = last_time_->ms();
+  update->needs_previous = needs_previous();
+  if (has_state()) update->previous_time_ms = last_time().ms();
   return update;
+}
+
+bool StateNode::IsLastUpdateLost(Time batch_time) const {
+  return has_state() && last_time() <= batch_time && !last_update_->is_committed->load();
 }
 
 RecordStateNode::RecordStateNode(StreamGraph& graph, const Operation& operation,
@@ -63,18 +68,32 @@ RecordStateNode::RecordStateNode(StreamGraph& graph, const Operation& operation,
 void RecordStateNode::ForgetAll() {
   DStreamNode::ForgetAll();
   initial_ = nullptr;
+  initial_taker_ = nullptr;
 }
 
 absl::StatusOr<RddRef> RecordStateNode::Update(Time time, const StateUpdateRef& update) {
   const absl::StatusOr<RddRef> records = parents().front()->GetOrCompute(time);
   if (!records.ok()) return records.status();
-  if (*records == nullptr && (without_records_ == StateWithoutRecords::kStays || !has_state())) {
-    return RddRef();
-  }
-  absl::StatusOr<RddRef> updated = update_(update, *records, *records ? initial_ : nullptr);
-  if (updated.ok() && *records != nullptr) initial_ = nullptr;
-  if (updated.ok()) MarkUpdated(time);
+  const bool may_begin =
+      *records != nullptr || without_records_ == StateWithoutRecords::kHasEmptyBatch;
+  if (!may_begin && !has_state()) return RddRef();
+  const bool takes_initial = initial_ != nullptr && initial_taker_ == nullptr && may_begin;
+  absl::StatusOr<RddRef> updated = update_(update, *records, takes_initial ? initial_ : nullptr);
+  if (!updated.ok()) return updated;
+  MarkUpdated(update);
+  if (takes_initial) initial_taker_ = update;
   return updated;
+}
+
+void RecordStateNode::ForgetBefore(Time batch_time) {
+  StateNode::ForgetBefore(batch_time);
+  if (initial_taker_ == nullptr || Time(initial_taker_->batch_time_ms) > batch_time) return;
+  if (initial_taker_->is_committed->load()) {
+    initial_ = nullptr;
+  } else {
+    StartAnew();
+  }
+  initial_taker_ = nullptr;
 }
 
 WindowStateNode::WindowStateNode(StreamGraph& graph, const Operation& operation,
@@ -82,6 +101,13 @@ WindowStateNode::WindowStateNode(StreamGraph& graph, const Operation& operation,
                                  UpdateWindow update)
     : StateNode(graph, operation, parent, slide), length_(length), update_(std::move(update)) {
   parent.PersistForReuse();
+}
+
+void WindowStateNode::ForgetBefore(Time batch_time) {
+  StateNode::ForgetBefore(batch_time);
+  if (!IsLastUpdateLost(batch_time)) return;
+  StartAnew();
+  never_came_.clear();
 }
 
 //   before - length      time - length     before          time
@@ -99,7 +125,7 @@ absl::StatusOr<RddRef> WindowStateNode::Update(Time time, const StateUpdateRef& 
   auto coming = Coming(std::max(before, window_start), time);
   if (!coming.ok()) return coming.status();
   absl::StatusOr<RddRef> updated = update_(update, leaving, *coming);
-  if (updated.ok()) MarkUpdated(time);
+  if (updated.ok()) MarkUpdated(update);
   return updated;
 }
 

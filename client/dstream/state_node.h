@@ -32,10 +32,16 @@ class StateNode : public DStreamNode {
  protected:
   // The update that leads to `time`, and its result. `update` builds on last_time().
   virtual absl::StatusOr<RddRef> Update(Time time, const StateUpdateRef& update) = 0;
-  bool has_state() const { return last_time_.has_value(); }
-  Time last_time() const { return *last_time_; }
-  // The state is as of `time` from here on.
-  void MarkUpdated(Time time) { last_time_ = time; }
+  bool has_state() const { return last_update_ != nullptr; }
+  Time last_time() const { return Time(last_update_->batch_time_ms); }
+  // The state is as of `update` from here on.
+  void MarkUpdated(const StateUpdateRef& update) { last_update_ = update; }
+  // The next update starts from nothing.
+  void StartAnew() { last_update_ = nullptr; }
+  // The last update's batch is over, and the update was not committed.
+  bool IsLastUpdateLost(Time batch_time) const;
+  // Whether an update of this stream is wrong without the one before it.
+  virtual bool needs_previous() const { return false; }
 
  private:
   absl::StatusOr<RddRef> Compute(Time time) final;
@@ -43,8 +49,8 @@ class StateNode : public DStreamNode {
 
   int64_t state_id_ = -1;
   Lease lease_;
-  std::optional<Time> last_time_;  // Of the last update that was made.
-  std::optional<Time> reached_;    // Up to where updates were asked for.
+  StateUpdateRef last_update_;   // That was made; null before the first one.
+  std::optional<Time> reached_;  // Up to where updates were asked for.
 };
 
 // State that is updated by the records of each batch.
@@ -54,16 +60,21 @@ class RecordStateNode final : public StateNode {
                   StateWithoutRecords without_records, RddRef initial, UpdateState update);
 
   void ForgetAll() override;
+  void ForgetBefore(Time batch_time) override;
 
  private:
+  // As long as it is open whether the initial state was taken in.
+  bool needs_previous() const override { return initial_taker_ != nullptr; }
   absl::StatusOr<RddRef> Update(Time time, const StateUpdateRef& update) override;
 
   const StateWithoutRecords without_records_;
   const UpdateState update_;
-  RddRef initial_;  // Until a batch was given it.
+  RddRef initial_;                // Until an update that took it is known to be committed.
+  StateUpdateRef initial_taker_;  // The update that took it, until its batch is over.
 };
 
-// The combined values of a window, kept up to date by what leaves it and what comes.
+// The combined values of a window, kept up to date by what leaves it and what comes. What failed to
+// come must not leave, so after an update that failed the window is combined anew.
 class WindowStateNode final : public StateNode {
  public:
   WindowStateNode(StreamGraph& graph, const Operation& operation, DStreamNode& parent,
@@ -71,8 +82,10 @@ class WindowStateNode final : public StateNode {
                   UpdateWindow update);
 
   std::chrono::milliseconds look_back() const override { return length_ + slide(); }
+  void ForgetBefore(Time batch_time) override;
 
  private:
+  bool needs_previous() const override { return true; }
   absl::StatusOr<RddRef> Update(Time time, const StateUpdateRef& update) override;
   // The parent's data sets in (after, until] that are in the window, and those that are not yet.
   absl::StatusOr<std::vector<RddRef>> Leaving(Time after, Time until);

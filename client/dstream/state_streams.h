@@ -3,6 +3,7 @@
 #define MILLRACE_CLIENT_DSTREAM_STATE_STREAMS_H_
 
 #include <chrono>
+#include <concepts>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -53,11 +54,10 @@ DStream<std::pair<K, S>> UpdateStateStream(const DStream<std::pair<K, V>>& in, F
 // Each batch is combined by key; the window's values are kept and changed by the batches that leave
 // and come, all spread over partitions in the same way.
 template <class K, class V, class F, class Inverse, class Filter, class N>
-DStream<std::pair<K, Owned<V>>> InverseWindow(const char* name, Location where,
-                                              const DStream<std::pair<K, V>>& in, F f,
-                                              Inverse inverse, Filter filter,
-                                              std::chrono::milliseconds length,
-                                              std::chrono::milliseconds slide, const N& n) {
+DStream<std::pair<K, V>> InverseWindow(const char* name, Location where,
+                                       const DStream<std::pair<K, V>>& in, F f, Inverse inverse,
+                                       Filter filter, std::chrono::milliseconds length,
+                                       std::chrono::milliseconds slide, const N& n) {
   auto batches = Lift(name, where, in, MakeReduceByKey<K, V>(f, n, where, name));
   auto update = [context = ContextOf(in.ref()), partitioner = Resolve(n).spec,
                  transform = MakeWindowState<K, V>(std::move(f), std::move(inverse),
@@ -66,14 +66,28 @@ DStream<std::pair<K, Owned<V>>> InverseWindow(const char* name, Location where,
                     const std::vector<RddRef>& coming) -> absl::StatusOr<RddRef> {
     return transform(context, update, leaving, coming, partitioner);
   };
-  return DStream<std::pair<K, Owned<V>>>(
+  return DStream<std::pair<K, V>>(
       AddWindowState({name, where}, batches.ref(), length, slide, std::move(update)));
 }
+
+// The filter of a window where a partitioner may stand too.
+template <class F>
+concept WindowFilter = !PartitionerOrCount<F> && !std::same_as<F, Location>;
 
 template <class T>
 struct IsNotZero {
   bool operator()(const std::pair<T, int64_t>& count) const { return count.second != 0; }
 };
+
+// The messages of a MapWithState function.
+template <class F, class K, class V, class S>
+constexpr void CheckStateMapper() {
+  CheckShippable<F>();
+  CheckState<S>();
+  static_assert(StateMapper<F, K, V, S>,
+                "MapWithState: the function must take ([Time, ]key, std::optional<V>, State<S>&), "
+                "with the K and V of the stream");
+}
 
 // The parameters of a function object's one operator(), of a function, and of what BindFront and Fn
 // make of them.
@@ -109,7 +123,18 @@ requires(n > 0) struct DropParameters<n, Parameters<First, Rest...>>
 };
 
 template <class F>
-struct ParametersOf : ParametersOfMember<decltype(&F::operator())> {};
+struct ParametersOf {
+  static_assert(!std::is_class_v<F>,
+                "StateSpec: the type of the state cannot be told from a generic or overloaded "
+                "function: write MapWithState<S>(f), or State<S>& for the last parameter's type");
+  static_assert(std::is_class_v<F>,
+                "StateSpec: the function must be an object: write millrace::Fn<&MyFunction> "
+                "instead of &MyFunction");
+  using type = Parameters<State<char>&>;
+};
+template <class F>
+requires requires { &F::operator(); }
+struct ParametersOf<F> : ParametersOfMember<decltype(&F::operator())> {};
 template <auto function>
 struct ParametersOf<NamedFunction<function>> : ParametersOfMember<decltype(function)> {};
 template <class F, class... Values>
@@ -121,6 +146,7 @@ template <class P>
 struct StateParameter {
   static_assert(!std::is_same_v<P, P>,
                 "StateSpec: the function must take ([Time, ]key, std::optional<V>, State<S>&)");
+  using type = char;
 };
 template <class First, class... Rest>
 struct StateParameter<Parameters<First, Rest...>> : StateParameter<Parameters<Rest...>> {};

@@ -236,6 +236,32 @@ void StreamGraph::BeginBatch(Time batch_time, const BatchBlocks& blocks) {
   }
 }
 
+namespace {
+
+struct LabelledUpdate {
+  RddRef rdd;
+  std::string label;
+};
+
+// An output that fails may never have come to the updates of state that it stands on. Their records
+// are not at fault, so the updates are made all the same; one that fails by itself fails again.
+void UpdateStateAfterFailure(BatchJob& job, const ContextRef& context, Time batch_time,
+                             std::shared_ptr<const std::vector<LabelledUpdate>> updates) {
+  job.run = [run = std::move(job.run), id = job.output_op_id, context, batch_time,
+             updates = std::move(updates)] {
+    absl::Status status = run();
+    if (status.ok() || absl::IsCancelled(status)) return status;
+    for (const LabelledUpdate& update : *updates) {
+      if (update.rdd->state->is_committed->load()) continue;
+      const JobScope scope(batch_time.ms(), id, update.label);
+      RunForEffect(context, update.rdd, update.label).IgnoreError();
+    }
+    return status;
+  };
+}
+
+}  // namespace
+
 absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
                                                          const BatchBlocks& blocks) {
   for (InputNode* input : needed_inputs_) input->LookOutside();
@@ -248,6 +274,14 @@ absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
     if (job) batch.jobs.push_back(*std::move(job));
   }
   AddJobsOfUnasked(batch_time, batch.jobs);
+  auto updates = std::make_shared<std::vector<LabelledUpdate>>();
+  for (DStreamNode* node : must_run_) {
+    const absl::StatusOr<RddRef> rdd = node->GetOrCompute(batch_time);
+    if (rdd.ok() && *rdd != nullptr) updates->push_back({*rdd, node->label()});
+  }
+  if (!updates->empty()) {
+    for (BatchJob& job : batch.jobs) UpdateStateAfterFailure(job, context_, batch_time, updates);
+  }
   batch.input_infos = std::exchange(input_infos_, {});
   batch.offset_ranges = std::exchange(offset_ranges_, {});
   return batch;
@@ -267,7 +301,7 @@ absl::Status RunOutput(const OutputOperation& output, int output_op_id, const Rd
   } catch (...) {
     status = absl::UnknownError("exception that is no std::exception");
   }
-  return AnnotateStatus(status, absl::StrCat(label, ", batch ", ToString(batch_time)));
+  return AnnotateStatus(status, label);
 }
 
 }  // namespace
@@ -287,8 +321,7 @@ std::optional<BatchJob> StreamGraph::MakeJob(int output_op_id, Time batch_time) 
       return RunOutput(*output, output_op_id, rdd, batch_time);
     };
   } else {
-    job.run = [status = AnnotateStatus(
-                   rdd.status(), absl::StrCat("batch ", ToString(batch_time)))] { return status; };
+    job.run = [status = rdd.status()] { return status; };
   }
   return job;
 }

@@ -9,6 +9,7 @@
 #include "client/dstream/stream_graph.h"
 #include "client/dstream/transformed_node.h"
 #include "client/dstream/windowed_node.h"
+#include "client/rdd/lineage.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -80,6 +81,11 @@ StreamRef AddAggregateWindow(const Operation& operation, const StreamRef& parent
   }
   return Add<AggregateWindowNode>(parent.graph, operation, *parent.node, length, slide,
                                   std::move(combine));
+}
+
+void CheckPartitions(const Operation& operation, const StreamRef& stream, int num_partitions) {
+  const absl::Status valid = CheckPartitionCount(num_partitions);
+  if (!valid.ok()) stream.graph->AddError(operation, std::string(valid.message()));
 }
 
 StreamRef AddState(const Operation& operation, const StreamRef& parent,

@@ -63,13 +63,16 @@ StreamRef AddAggregateWindow(const Operation& operation, const StreamRef& parent
                              std::chrono::milliseconds length, std::chrono::milliseconds slide,
                              CombineWindow combine);
 
+// What is wrong with a number of partitions that must be positive is noted.
+void CheckPartitions(const Operation& operation, const StreamRef& stream, int num_partitions);
+
 // Keyed state. Each update names the state, its batch and the batch that it builds on.
 using StateUpdateRef = std::shared_ptr<const StateUpdate>;
 
-// A batch in which the parent has no data set: keys are updated all the same, or the state stays as
-// it is and there is no result.
-enum class StateWithoutRecords : uint8_t { kIsUpdated, kStays };
-// `records` is null in a batch without, `initial` in all but the first one with records.
+// A batch in which the parent has no data set: known keys are updated all the same, if there are
+// any yet, and the initial state waits; or it is a batch like any other, without records.
+enum class StateWithoutRecords : uint8_t { kIsUpdated, kHasEmptyBatch };
+// `records` is null in a batch without, `initial` in all batches but the one that begins with it.
 using UpdateState = std::function<absl::StatusOr<RddRef>(
     const StateUpdateRef&, const RddRef& records, const RddRef& initial)>;
 StreamRef AddState(const Operation& operation, const StreamRef& parent,

@@ -57,7 +57,11 @@ class RandomWalks : public millrace::Receiver<Step> {
 
 int main(int argc, char** argv) {
   millrace::Init(&argc, &argv);
-  const int64_t walkers = argc > 1 ? std::max(1, std::atoi(argv[1])) : 4;
+  const int walkers = argc == 2 ? std::atoi(argv[1]) : 0;
+  if (walkers <= 0) {
+    std::fprintf(stderr, "usage: custom_receiver WALKERS\n");
+    return 2;
+  }
   millrace::StreamingContext ssc(millrace::Conf().SetAppName("CustomReceiver"), 1s);
 
   auto steps = ssc.ReceiverStream<RandomWalks>(walkers);

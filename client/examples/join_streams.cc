@@ -8,6 +8,7 @@
 #include <millrace/millrace.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 using namespace std::chrono_literals;
 
@@ -24,15 +25,17 @@ std::pair<std::string_view, std::string_view> ParseLine(std::string_view line) {
 
 int main(int argc, char** argv) {
   millrace::Init(&argc, &argv);
-  if (argc != 4) {
+  const int orders_port = argc == 4 ? std::atoi(argv[2]) : 0;
+  const int payments_port = argc == 4 ? std::atoi(argv[3]) : 0;
+  if (orders_port <= 0 || payments_port <= 0) {
     std::fprintf(stderr, "usage: join_streams HOST ORDERS_PORT PAYMENTS_PORT\n");
     return 2;
   }
   millrace::StreamingContext ssc(millrace::Conf().SetAppName("JoinStreams"), 1s);
 
   auto orders =
-      ssc.SocketTextStream(argv[1], std::stoi(argv[2])).Map(millrace::Fn<&ParseLine>).Window(30s);
-  auto payments = ssc.SocketTextStream(argv[1], std::stoi(argv[3])).Map(millrace::Fn<&ParseLine>);
+      ssc.SocketTextStream(argv[1], orders_port).Map(millrace::Fn<&ParseLine>).Window(30s);
+  auto payments = ssc.SocketTextStream(argv[1], payments_port).Map(millrace::Fn<&ParseLine>);
   orders.Join(payments).Print();
 
   return ssc.Run();

@@ -8,18 +8,20 @@
 #include <millrace/millrace.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 using namespace std::chrono_literals;
 
 int main(int argc, char** argv) {
   millrace::Init(&argc, &argv);
-  if (argc != 4 && argc != 5) {
+  const int port = argc == 4 || argc == 5 ? std::atoi(argv[2]) : 0;
+  if (port <= 0) {
     std::fprintf(stderr, "usage: log_grep HOST PORT WORD [OUTPUT_PREFIX]\n");
     return 2;
   }
   millrace::StreamingContext ssc(millrace::Conf().SetAppName("LogGrep"), 1s);
 
-  auto lines = ssc.SocketTextStream(argv[1], std::stoi(argv[2]));
+  auto lines = ssc.SocketTextStream(argv[1], port);
   auto matches = lines.Filter(millrace::BindFront(
       [](const std::string& word, std::string_view line) { return millrace::Contains(line, word); },
       argv[3]));

@@ -13,6 +13,10 @@ using namespace std::chrono_literals;
 
 int main(int argc, char** argv) {
   millrace::Init(&argc, &argv);
+  if (argc != 1) {
+    std::fprintf(stderr, "usage: queue_stream\n");
+    return 2;
+  }
   millrace::StreamingContext ssc(millrace::Conf().SetAppName("QueueStream"), 1s);
 
   std::deque<millrace::RDD<int64_t>> queue;

@@ -13,6 +13,7 @@
 #include <millrace/millrace.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 
 using namespace std::chrono_literals;
@@ -38,9 +39,11 @@ millrace::StreamingContext Create(const std::string& host, int port, const std::
       if (drop) dropped += count.second;
       return drop;
     });
-    std::ofstream(output, std::ios::app)
-        << "Counts at time " << time.ms() << " ms: " << millrace::ToText(*all) << "\n";
+    std::ofstream file(output, std::ios::app);
+    file << "Counts at time " << time.ms() << " ms: " << millrace::ToText(*all) << std::endl;
+    if (!file) return absl::UnavailableError("cannot write to " + output);
     std::printf("Dropped %lld word(s) so far\n", static_cast<long long>(dropped));
+    std::fflush(stdout);
     return absl::OkStatus();
   });
   return ssc;
@@ -50,13 +53,13 @@ millrace::StreamingContext Create(const std::string& host, int port, const std::
 
 int main(int argc, char** argv) {
   millrace::Init(&argc, &argv);
-  if (argc != 5) {
+  const int port = argc == 5 ? std::atoi(argv[2]) : 0;
+  if (port <= 0) {
     std::fprintf(stderr,
                  "usage: recoverable_network_word_count HOST PORT CHECKPOINT_DIRECTORY OUTPUT\n");
     return 2;
   }
   const std::string host = argv[1];
-  const int port = std::stoi(argv[2]);
   const std::string checkpoint = argv[3];
   const std::string output = argv[4];
   auto ssc = millrace::StreamingContext::GetOrCreate(

@@ -8,12 +8,14 @@
 #include <millrace/millrace.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 using namespace std::chrono_literals;
 
 int main(int argc, char** argv) {
   millrace::Init(&argc, &argv);
-  if (argc != 4) {
+  const int port = argc == 4 ? std::atoi(argv[2]) : 0;
+  if (port <= 0) {
     std::fprintf(stderr, "usage: stateful_network_word_count HOST PORT CHECKPOINT_DIRECTORY\n");
     return 2;
   }
@@ -23,7 +25,7 @@ int main(int argc, char** argv) {
   const std::vector<std::pair<std::string, int64_t>> known{{"hello", 1}, {"world", 1}};
   auto initial = ssc.context().Parallelize(known);
 
-  auto lines = ssc.SocketTextStream(argv[1], std::stoi(argv[2]));
+  auto lines = ssc.SocketTextStream(argv[1], port);
   auto words = lines.FlatMap([](std::string_view line) { return millrace::Split(line, ' '); });
   auto pairs = words.Map([](std::string_view word) { return std::pair(word, int64_t{1}); });
   auto counts =

@@ -10,19 +10,21 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 using namespace std::chrono_literals;
 
 int main(int argc, char** argv) {
   millrace::Init(&argc, &argv);
-  if (argc != 3) {
+  const int port = argc == 3 ? std::atoi(argv[2]) : 0;
+  if (port <= 0) {
     std::fprintf(stderr, "usage: top_k_words HOST PORT\n");
     return 2;
   }
   millrace::StreamingContext ssc(millrace::Conf().SetAppName("TopKWords"), 1s);
 
   using Count = std::pair<std::string, int64_t>;
-  auto lines = ssc.SocketTextStream(argv[1], std::stoi(argv[2]));
+  auto lines = ssc.SocketTextStream(argv[1], port);
   auto words = lines.FlatMap(
       [](std::string_view line) { return millrace::Split(line, ' ', millrace::SkipEmpty()); });
   auto pairs = words.Map([](std::string_view word) { return Count(word, 1); });

@@ -8,19 +8,21 @@
 #include <millrace/millrace.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 using namespace std::chrono_literals;
 
 int main(int argc, char** argv) {
   millrace::Init(&argc, &argv);
-  if (argc != 4) {
+  const int port = argc == 4 ? std::atoi(argv[2]) : 0;
+  if (port <= 0) {
     std::fprintf(stderr, "usage: windowed_network_word_count HOST PORT CHECKPOINT_DIRECTORY\n");
     return 2;
   }
   millrace::StreamingContext ssc(millrace::Conf().SetAppName("WindowedNetworkWordCount"), 1s);
   ssc.Checkpoint(argv[3]);
 
-  auto lines = ssc.SocketTextStream(argv[1], std::stoi(argv[2]));
+  auto lines = ssc.SocketTextStream(argv[1], port);
   auto words = lines.FlatMap([](std::string_view line) { return millrace::Split(line, ' '); });
   auto pairs = words.Map([](std::string_view word) { return std::pair(word, int64_t{1}); });
   // Without the filter a word that was seen once would stay for ever, with a count of 0.

@@ -1,5 +1,7 @@
 #include "client/local/context_core.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -10,6 +12,8 @@
 #include "common/config/keys.h"
 #include "common/config/validate_conf.h"
 #include "common/fs/local_file_system.h"
+#include "common/time/system_clock.h"
+#include "driver/event/event_log.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -36,6 +40,20 @@ int DefaultParallelism(const Conf& conf, Runtime& runtime) {
   return std::max(1, runtime.driver().total_slots());
 }
 
+// The settings are valid.
+std::shared_ptr<StreamingListener> MakeEventLog(const Conf& conf) {
+  if (!conf.GetBool(keys::kEventLogEnabled).value_or(false)) return nullptr;
+  EventLog::Options options;
+  options.directory = *conf.GetString(keys::kEventLogDir);
+  options.app_name = conf.GetString(keys::kAppName).value_or("");
+  options.master = *conf.GetString(keys::kMaster);
+  options.process_id = getpid();
+  options.file_bytes_max = *conf.GetBytes(keys::kEventLogMaxSize);
+  options.files_max = static_cast<int>(*conf.GetInt(keys::kEventLogMaxRetainedFiles));
+  options.now_ms = [] { return WallClockMicros() / 1000; };
+  return std::make_shared<EventLog>(LocalFiles(), options);
+}
+
 }  // namespace
 
 ContextCore::ContextCore(const Conf& program_conf, const RuntimeOptions& options)
@@ -47,6 +65,7 @@ ContextCore::ContextCore(const Conf& program_conf, const RuntimeOptions& options
   if (runtime.ok()) {
     state_->default_parallelism = DefaultParallelism(state_->conf, **runtime);
     gate_ = std::make_shared<DriverGate>(*runtime);
+    event_log_ = MakeEventLog(state_->conf);
     runtime_ = *std::move(runtime);
   } else {
     status_ = runtime.status();

@@ -10,6 +10,7 @@
 #include "client/local/driver_gate.h"
 #include "client/local/runtime.h"
 #include "client/rdd/context_state.h"
+#include "driver/event/streaming_listener.h"
 
 namespace millrace::internal {
 
@@ -28,6 +29,8 @@ class ContextCore {
   // Why nothing can run.
   const absl::Status& status() const { return status_; }
   const ContextRef& state() const { return state_; }
+  // What hears of every streaming run of the application; null: millrace.eventLog.enabled is off.
+  const std::shared_ptr<StreamingListener>& event_log() const { return event_log_; }
   // Null when the context cannot run or has stopped.
   std::shared_ptr<Runtime> runtime() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -38,6 +41,7 @@ class ContextCore {
   absl::Status status_;
   std::shared_ptr<DriverGate> gate_;
   ContextRef state_;
+  std::shared_ptr<StreamingListener> event_log_;
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<Runtime> runtime_ ABSL_GUARDED_BY(mutex_);

@@ -50,6 +50,7 @@ class GuardedListener final : public StreamingListener {
   void OnOutputOperationCompleted(const OutputOperationInfo& operation) override {
     Call(&StreamingListener::OnOutputOperationCompleted, operation);
   }
+  void OnEventsDropped(int64_t count) override { Call(&StreamingListener::OnEventsDropped, count); }
 
  private:
   template <class Event, class Arg>

@@ -82,6 +82,7 @@ LocalRuntime::~LocalRuntime() { Stop(); }
 std::shared_ptr<StreamingHandle> LocalRuntime::NewStreaming() {
   // The handle posts to the env, so it keeps this alive.
   auto run = driver_.NewStreaming();
+  if (run == nullptr) return nullptr;
   StreamingHandle* const handle = run.get();
   auto holder =
       std::make_shared<std::pair<std::shared_ptr<LocalRuntime>, std::shared_ptr<StreamingHandle>>>(
@@ -93,6 +94,7 @@ void LocalRuntime::Stop() {
   driver_.Stop();
   env_.Post([this] { worker_->Stop(); });
   env_.Stop();
+  driver_.EnvStopped();
 }
 
 }  // namespace millrace::internal

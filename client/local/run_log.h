@@ -6,7 +6,8 @@
 
 namespace millrace::internal {
 
-// Logs a warning for each error of a receiver and an error for each failed output.
+// Logs a warning for each error of a receiver and an error for each failed output, on lines of
+// their own: the line of progress, which is drawn on the same thread, is wiped first.
 class RunLog final : public StreamingListener {
  public:
   void OnReceiverError(const ReceiverInfo& receiver) override;

@@ -73,7 +73,7 @@ absl::Status StreamingContext::AwaitTermination() {
 }
 
 absl::StatusOr<bool> StreamingContext::AwaitTerminationOrTimeout(Duration timeout) {
-  return core_->Await(std::max(timeout, Duration(0)));
+  return core_->Await(std::max<std::chrono::milliseconds>(timeout, std::chrono::milliseconds(0)));
 }
 
 void StreamingContext::Stop() {

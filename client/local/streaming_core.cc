@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <typeinfo>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,7 @@
 #include "client/local/engine_thread.h"
 #include "client/local/run_log.h"
 #include "client/local/streaming_settings.h"
+#include "client/source/receiver_factory.h"
 #include "common/base/status_macros.h"
 #include "common/concurrent/named_thread.h"
 #include "common/fs/file_system.h"
@@ -87,12 +89,15 @@ std::shared_ptr<StreamingHandle> StreamingCore::run() const {
 }
 
 void StreamingCore::AddListener(std::shared_ptr<StreamingListener> listener) {
+  if (listener == nullptr) return;
+  const StreamingListener& named = *listener;
+  std::string name = ClassName(typeid(named));
   auto guarded = GuardListener(std::move(listener));
   const absl::MutexLock lock(&mutex_);
   if (run_ != nullptr) {
-    run_->AddListener(std::move(guarded));
+    run_->AddListener(std::move(guarded), std::move(name));
   } else {
-    listeners_.push_back(std::move(guarded));
+    listeners_.emplace_back(std::move(guarded), std::move(name));
   }
 }
 
@@ -103,6 +108,8 @@ void StreamingCore::Checkpoint(const Operation& operation, const std::string& di
   const absl::Status made = context_->state()->fs->CreateDirs(absolute);
   if (made.ok()) {
     graph_->SetCheckpointDirectory(absolute);
+    const std::lock_guard lock(context_->state()->checkpoint_mutex);
+    context_->state()->checkpoint_dir = absolute;
   } else {
     graph_->AddError(operation, made.ToString());
   }
@@ -143,19 +150,23 @@ absl::Status StreamingCore::StartLocked(bool catch_signals) {
   spec.direct_streams = graph_->DirectStreams();
   run_ = runtime->NewStreaming();
   if (run_ == nullptr) return absl::FailedPreconditionError("the Context has been stopped");
-  run_->AddListener(std::make_shared<RunLog>());
-  AddProgressLine();
-  for (auto& listener : listeners_) run_->AddListener(std::move(listener));
-  listeners_.clear();
+  AddListeners();
   if (catch_signals) {
     signals_ = std::make_unique<StopSignals>([this](int count) { OnSignal(count); });
   }
   return run_->Start(std::move(spec));
 }
 
-void StreamingCore::AddProgressLine() {
-  if (isatty(STDERR_FILENO) == 0 || !ShowsConsoleProgress(context_->state()->conf)) return;
-  run_->AddListener(std::make_shared<ConsoleProgress>());
+void StreamingCore::AddListeners() {
+  run_->AddListener(std::make_shared<RunLog>(), "RunLog");
+  if (context_->event_log() != nullptr) run_->AddListener(context_->event_log(), "EventLog");
+  if (isatty(STDERR_FILENO) != 0 && ShowsConsoleProgress(context_->state()->conf)) {
+    run_->AddListener(std::make_shared<ConsoleProgress>(), "ConsoleProgress");
+  }
+  for (auto& [listener, name] : listeners_) {
+    run_->AddListener(std::move(listener), std::move(name));
+  }
+  listeners_.clear();
 }
 
 void StreamingCore::OnSignal(int count) {
@@ -170,6 +181,7 @@ void StreamingCore::OnSignal(int count) {
     const absl::MutexLock lock(&mutex_);
     if (signals_ != nullptr) signals_->Disarm();
   }
+  std::fputs("\nStopping at once. Once more to end the process, whatever it does.\n", stderr);
   StopBehind(/*graceful=*/false, /*stop_context=*/true);
 }
 
@@ -199,6 +211,10 @@ void StreamingCore::Stop(bool graceful, bool stop_context) {
 }
 
 void StreamingCore::StopRun(StreamingHandle& run, bool graceful, bool stop_context) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    ++stops_under_way_;
+  }
   run.Stop(graceful);
   run.AwaitStopped(kForever);
   {
@@ -210,7 +226,12 @@ void StreamingCore::StopRun(StreamingHandle& run, bool graceful, bool stop_conte
   graph_->Stop();
   if (stop_context) context_->Stop();
   const absl::MutexLock lock(&mutex_);
-  finished_ = true;
+  if (--stops_under_way_ == 0) finished_ = true;
+}
+
+bool StreamingCore::WasCutOff() const {
+  const absl::MutexLock lock(&mutex_);
+  return state_ == RunState::kActive && stops_under_way_ == 0;
 }
 
 absl::StatusOr<bool> StreamingCore::Await(milliseconds timeout) {
@@ -219,6 +240,7 @@ absl::StatusOr<bool> StreamingCore::Await(milliseconds timeout) {
     const StreamingResult result = run->Await(timeout);
     if (!result.status.ok()) return result.status;
     if (!result.stopped) return false;
+    if (WasCutOff()) StopRun(*run, /*graceful=*/false, /*stop_context=*/false);
   }
   RETURN_IF_ERROR(graph_->late_error());
   const absl::MutexLock lock(&mutex_);

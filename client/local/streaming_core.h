@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -40,6 +41,7 @@ class StreamingCore {
   RunState state() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   void Checkpoint(const Operation& operation, const std::string& directory);
+  // Null is no listener.
   void AddListener(std::shared_ptr<StreamingListener> listener) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // `where` is shown to whoever wants to start another one meanwhile. `catch_signals`: SIGINT and
@@ -56,11 +58,13 @@ class StreamingCore {
 
  private:
   absl::Status StartLocked(bool catch_signals) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void AddProgressLine() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddListeners() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnSignal(int count);
   // Stops on a thread of its own.
   void StopBehind(bool graceful, bool stop_context) ABSL_LOCKS_EXCLUDED(mutex_);
   void StopRun(StreamingHandle& run, bool graceful, bool stop_context) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The run has stopped, but nobody stops it: it ended with the Context below.
+  bool WasCutOff() const ABSL_LOCKS_EXCLUDED(mutex_);
   std::shared_ptr<StreamingHandle> run() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsFinished() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return finished_; }
 
@@ -71,9 +75,12 @@ class StreamingCore {
 
   mutable absl::Mutex mutex_;
   RunState state_ ABSL_GUARDED_BY(mutex_) = RunState::kInitialized;
+  int stops_under_way_ ABSL_GUARDED_BY(mutex_) = 0;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Stopped, and all that belongs to it is done.
   absl::Status start_status_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::shared_ptr<StreamingListener>> listeners_ ABSL_GUARDED_BY(mutex_);
+  // Added before the start, with the names of their classes.
+  std::vector<std::pair<std::shared_ptr<StreamingListener>, std::string>> listeners_
+      ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<StreamingHandle> run_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<StopSignals> signals_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> stoppers_ ABSL_GUARDED_BY(mutex_);

@@ -59,10 +59,10 @@ class Context {
   }
   // Of any container.
   template <class Values>
-  RDD<typename Values::value_type> Parallelize(const Values& values, int n = 0,
-                                               Location at = Location::Current()) const {
-    return internal::MakeParallelize<typename Values::value_type>(state(), values, Partitions(n),
-                                                                  at);
+  RDD<internal::RangeRecord<Values>> Parallelize(const Values& values, int n = 0,
+                                                 Location at = Location::Current()) const {
+    return internal::MakeParallelize<internal::RangeRecord<Values>>(state(), values, Partitions(n),
+                                                                    at);
   }
   // `first`, first + step, ... as long as it is before `end`.
   RDD<int64_t> Range(int64_t first, int64_t end, int64_t step = 1, int n = 0,
@@ -107,6 +107,10 @@ class Context {
   millrace::Accumulator<T> Accumulator(std::string name, T zero, F merge) const {
     return millrace::Accumulator<T>(state(), std::move(name), std::move(zero), merge);
   }
+
+  // Where RDD::Checkpoint saves to; made when something is. StreamingContext::Checkpoint sets it
+  // too.
+  void SetCheckpointDir(const std::string& directory);
 
   // Cancels what runs. Data sets of this context cannot be computed any more. Not to be called by
   // functions that run on the driver (Transform, ForeachRDD, listeners).

@@ -22,6 +22,7 @@
 #include "client/sink/stream_output.h"
 #include "common/base/source_location.h"
 #include "common/record/storage_level.h"
+#include "common/time/duration_param.h"
 #include "common/time/time.h"
 
 namespace millrace {
@@ -44,16 +45,18 @@ class DStream {
  public:
   using RecordType = T;
   using Location = internal::Location;
-  using Duration = std::chrono::milliseconds;
+  using Duration = internal::DurationParam;
   // Of a stream of pairs.
   using K = typename internal::PairParts<T>::Key;
   using V = typename internal::PairParts<T>::Value;
+  template <class U>
+  using ValueOf = typename internal::PairParts<U>::Value;
 
   explicit DStream(internal::StreamRef ref) : ref_(std::move(ref)) {}
   const internal::StreamRef& ref() const { return ref_; }
 
   // How often the stream has a data set.
-  Duration slide_interval() const { return internal::SlideOf(ref_); }
+  std::chrono::milliseconds slide_interval() const { return internal::SlideOf(ref_); }
 
   // -- One record at a time ---------------------------------------------------------------------
 
@@ -92,6 +95,7 @@ class DStream {
 
   // Exactly `n` partitions, evenly filled.
   DStream<T> Repartition(int n, Location at = Location::Current()) const {
+    internal::CheckPartitions({"Repartition", at}, ref_, n);
     return internal::Lift("Repartition", at, *this, internal::MakeRepartition<T>(n, at));
   }
   DStream<T> Union(const DStream<T>& other, Location at = Location::Current()) const {
@@ -135,7 +139,9 @@ class DStream {
   DStream<int64_t> CountByWindow(Duration length, Duration slide,
                                  Location at = Location::Current()) const {
     auto counts = internal::Lift("CountByWindow", at, *this, internal::MakeCount<T>(at));
-    return internal::ReduceWindow("CountByWindow", at, counts, std::plus<int64_t>(), length, slide);
+    auto sums =
+        internal::ReduceWindow("CountByWindow", at, counts, std::plus<int64_t>(), length, slide);
+    return internal::Lift("CountByWindow", at, sums, internal::MakeSum(at));
   }
   // f: (T, T) -> T, associative and commutative. No record for an empty window. What a slide costs
   // does not depend on the window's length.
@@ -146,19 +152,17 @@ class DStream {
   }
   // `inverse` takes out what `f` put in: what leaves the window costs as much as what comes. Needs
   // a checkpoint directory. From the first record on there is a result for empty windows too.
-  template <class F, class Inverse>
-  requires(!std::convertible_to<Inverse, std::chrono::milliseconds>)
-      DStream<Owned<T>> ReduceByWindow(F f, Inverse inverse, Duration length, Duration slide,
-                                       Location at = Location::Current())
-  const {
+  template <class F, internal::FunctionLike Inverse>
+  DStream<T> ReduceByWindow(F f, Inverse inverse, Duration length, Duration slide,
+                            Location at = Location::Current()) const {
     auto keyed = internal::LiftReduceUnderKey("ReduceByWindow", at, *this, f);
     auto states =
         internal::InverseWindow("ReduceByWindow", at, keyed, std::move(f), std::move(inverse),
                                 internal::KeepAll(), length, slide, 1);
-    using Pair = std::pair<internal::SingleKey, Owned<T>>;
+    using Pair = std::pair<internal::SingleKey, T>;
     return internal::Lift(
         "ReduceByWindow", at, states,
-        internal::MakeMap<Pair>(internal::SecondOf<internal::SingleKey, Owned<T>>(), at));
+        internal::MakeMap<Pair>(internal::SecondOf<internal::SingleKey, T>(), at));
   }
   // Needs a checkpoint directory.
   template <internal::PartitionerOrCount N = int>
@@ -209,25 +213,24 @@ class DStream {
 
   // f: (V, V) -> V, associative and commutative.
   template <class F, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> DStream<T> ReduceByKey(F f, const N& n = N{},
-                                                       Location at = Location::Current())
-  const {
+  DStream<T> ReduceByKey(F f, const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::Lift("ReduceByKey", at, *this,
                           internal::MakeReduceByKey<K, V>(std::move(f), Partitions(n), at));
   }
   template <internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> DStream<std::pair<K, std::vector<V>>> GroupByKey(
-      const N& n = N{}, Location at = Location::Current())
-  const {
+  DStream<std::pair<K, std::vector<V>>> GroupByKey(const N& n = N{},
+                                                   Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::Lift("GroupByKey", at, *this,
                           internal::MakeGroupByKey<K, V>(Partitions(n), at));
   }
   // create: V -> C, merge_value: (C, V) -> C, merge_combiners: (C, C) -> C.
   template <class Create, class MergeValue, class MergeCombiners,
             internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T>
   auto CombineByKey(Create create, MergeValue merge_value, MergeCombiners merge_combiners,
                     const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::Lift(
         "CombineByKey", at, *this,
         internal::MakeCombineByKey<K, V>(std::move(create), std::move(merge_value),
@@ -235,59 +238,65 @@ class DStream {
   }
   // f: V -> U or absl::StatusOr<U>; keys stay where they are.
   template <class F>
-  requires internal::kIsPair<T>
   auto MapValues(F f, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::Lift("MapValues", at, *this, internal::MakeMapValues<K, V>(std::move(f), at));
   }
   // f: V -> range of U.
   template <class F>
-  requires internal::kIsPair<T>
   auto FlatMapValues(F f, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::Lift("FlatMapValues", at, *this,
                           internal::MakeFlatMapValues<K, V>(std::move(f), at));
   }
 
-  template <class W, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> DStream<std::pair<K, std::pair<V, W>>> Join(
-      const DStream<std::pair<K, W>>& other, const N& n = N{}, Location at = Location::Current())
-  const { return JoinAs<internal::JoinKind::kInner>("Join", other, n, at); }
-  template <class W, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> DStream<std::pair<K, std::pair<V, std::optional<W>>>> LeftOuterJoin(
-      const DStream<std::pair<K, W>>& other, const N& n = N{}, Location at = Location::Current())
-  const { return JoinAs<internal::JoinKind::kLeftOuter>("LeftOuterJoin", other, n, at); }
-  template <class W, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> DStream<std::pair<K, std::pair<std::optional<V>, W>>>
-  RightOuterJoin(const DStream<std::pair<K, W>>& other, const N& n = N{},
-                 Location at = Location::Current())
-  const { return JoinAs<internal::JoinKind::kRightOuter>("RightOuterJoin", other, n, at); }
-  template <class W, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> DStream<std::pair<K, std::pair<std::optional<V>, std::optional<W>>>>
-  FullOuterJoin(const DStream<std::pair<K, W>>& other, const N& n = N{},
-                Location at = Location::Current())
-  const { return JoinAs<internal::JoinKind::kFullOuter>("FullOuterJoin", other, n, at); }
-  template <class W, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> DStream<std::pair<K, std::pair<std::vector<V>, std::vector<W>>>>
-  CoGroup(const DStream<std::pair<K, W>>& other, const N& n = N{},
-          Location at = Location::Current())
-  const { return internal::CoGroupStreams<K>("CoGroup", at, Partitions(n), *this, other); }
-  template <class W1, class W2>
-  requires internal::kIsPair<T>
-  auto CoGroup(const DStream<std::pair<K, W1>>& other1, const DStream<std::pair<K, W2>>& other2,
+  template <class U, internal::PartitionerOrCount N = int>
+  DStream<std::pair<K, std::pair<V, ValueOf<U>>>> Join(const DStream<U>& other, const N& n = N{},
+                                                       Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U>();
+    return JoinAs<internal::JoinKind::kInner>("Join", other, n, at);
+  }
+  template <class U, internal::PartitionerOrCount N = int>
+  DStream<std::pair<K, std::pair<V, std::optional<ValueOf<U>>>>> LeftOuterJoin(
+      const DStream<U>& other, const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U>();
+    return JoinAs<internal::JoinKind::kLeftOuter>("LeftOuterJoin", other, n, at);
+  }
+  template <class U, internal::PartitionerOrCount N = int>
+  DStream<std::pair<K, std::pair<std::optional<V>, ValueOf<U>>>> RightOuterJoin(
+      const DStream<U>& other, const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U>();
+    return JoinAs<internal::JoinKind::kRightOuter>("RightOuterJoin", other, n, at);
+  }
+  template <class U, internal::PartitionerOrCount N = int>
+  DStream<std::pair<K, std::pair<std::optional<V>, std::optional<ValueOf<U>>>>> FullOuterJoin(
+      const DStream<U>& other, const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U>();
+    return JoinAs<internal::JoinKind::kFullOuter>("FullOuterJoin", other, n, at);
+  }
+  template <class U, internal::PartitionerOrCount N = int>
+  DStream<std::pair<K, std::pair<std::vector<V>, std::vector<ValueOf<U>>>>> CoGroup(
+      const DStream<U>& other, const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U>();
+    return internal::CoGroupStreams<K>("CoGroup", at, Partitions(n), *this, other);
+  }
+  template <class U1, class U2>
+  auto CoGroup(const DStream<U1>& other1, const DStream<U2>& other2,
                Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U1, U2>();
     return internal::CoGroupStreams<K>("CoGroup", at, Partitions(0), *this, other1, other2);
   }
-  template <class W1, class W2, class W3>
-  requires internal::kIsPair<T>
-  auto CoGroup(const DStream<std::pair<K, W1>>& other1, const DStream<std::pair<K, W2>>& other2,
-               const DStream<std::pair<K, W3>>& other3, Location at = Location::Current()) const {
+  template <class U1, class U2, class U3>
+  auto CoGroup(const DStream<U1>& other1, const DStream<U2>& other2, const DStream<U3>& other3,
+               Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U1, U2, U3>();
     return internal::CoGroupStreams<K>("CoGroup", at, Partitions(0), *this, other1, other2, other3);
   }
   // More of them: the caller's place cannot be taken behind an open number of arguments.
-  template <class W1, class W2, class W3, class W4, class... Ws>
-  requires internal::kIsPair<T>
-  auto CoGroup(const DStream<std::pair<K, W1>>& other1, const DStream<std::pair<K, W2>>& other2,
-               const DStream<std::pair<K, W3>>& other3, const DStream<std::pair<K, W4>>& other4,
-               const DStream<std::pair<K, Ws>>&... others) const {
+  template <class U1, class U2, class U3, class U4, class... Us>
+  auto CoGroup(const DStream<U1>& other1, const DStream<U2>& other2, const DStream<U3>& other3,
+               const DStream<U4>& other4, const DStream<Us>&... others) const {
+    internal::CheckSameKey<T, U1, U2, U3, U4, Us...>();
     return internal::CoGroupStreams<K>("CoGroup", Location(), Partitions(0), *this, other1, other2,
                                        other3, other4, others...);
   }
@@ -295,14 +304,14 @@ class DStream {
   // f: (V, V) -> V, associative and commutative, over what the window holds of each key; keys that
   // have left it are gone. What a slide costs does not depend on the window's length.
   template <class F>
-  requires internal::kIsPair<T> DStream<T> ReduceByKeyAndWindow(F f, Duration length,
-                                                                Location at = Location::Current())
-  const { return ReduceByKeyAndWindow(std::move(f), length, slide_interval(), 0, at); }
+  DStream<T> ReduceByKeyAndWindow(F f, Duration length, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
+    return ReduceByKeyAndWindow(std::move(f), length, slide_interval(), 0, at);
+  }
   template <class F, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> DStream<T> ReduceByKeyAndWindow(F f, Duration length,
-                                                                Duration slide, const N& n = N{},
-                                                                Location at = Location::Current())
-  const {
+  DStream<T> ReduceByKeyAndWindow(F f, Duration length, Duration slide, const N& n = N{},
+                                  Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     const char* const name = "ReduceByKeyAndWindow";
     const auto reduce = internal::MakeReduceByKey<K, V>(std::move(f), Partitions(n), at, name);
     auto batches = internal::Lift(name, at, *this, reduce);
@@ -311,53 +320,32 @@ class DStream {
   // `inverse` takes out what `f` put in. A key that was seen once stays, with what `f` and
   // `inverse` made of it, unless `filter`: (const std::pair<K, V>&) -> bool is false for it. Needs
   // a checkpoint directory.
-  template <class F, class Inverse, internal::PartitionerOrCount N = int>
-  requires(
-      internal::kIsPair<T> &&
-      !std::convertible_to<
-          Inverse, std::chrono::milliseconds>) auto ReduceByKeyAndWindow(F f, Inverse inverse,
-                                                                         Duration length,
-                                                                         Duration slide,
-                                                                         const N& n = N{},
-                                                                         Location at =
-                                                                             Location::Current())
-      const {
+  template <class F, internal::FunctionLike Inverse, internal::PartitionerOrCount N = int>
+  auto ReduceByKeyAndWindow(F f, Inverse inverse, Duration length, Duration slide, const N& n = N{},
+                            Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return ReduceByKeyAndWindow(std::move(f), std::move(inverse), length, slide, n,
                                 internal::KeepAll(), at);
   }
-  template <class F, class Inverse, internal::PartitionerOrCount N, class Filter>
-  requires(
-      internal::kIsPair<T> &&
-      !std::convertible_to<
-          Inverse, std::chrono::milliseconds>) auto ReduceByKeyAndWindow(F f, Inverse inverse,
-                                                                         Duration length,
-                                                                         Duration slide, const N& n,
-                                                                         Filter filter,
-                                                                         Location at =
-                                                                             Location::Current())
-      const {
+  template <class F, internal::FunctionLike Inverse, internal::PartitionerOrCount N, class Filter>
+  auto ReduceByKeyAndWindow(F f, Inverse inverse, Duration length, Duration slide, const N& n,
+                            Filter filter, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::InverseWindow("ReduceByKeyAndWindow", at, *this, std::move(f),
                                    std::move(inverse), std::move(filter), length, slide,
                                    Partitions(n));
   }
-  template <class F, class Inverse, class Filter>
-  requires(
-      internal::kIsPair<T> && !std::convertible_to<Inverse, std::chrono::milliseconds> &&
-      !internal::PartitionerOrCount<Filter> &&
-      !std::same_as<Filter, internal::Location>) auto ReduceByKeyAndWindow(F f, Inverse inverse,
-                                                                           Duration length,
-                                                                           Duration slide,
-                                                                           Filter filter,
-                                                                           Location at =
-                                                                               Location::Current())
-      const {
+  template <class F, internal::FunctionLike Inverse, internal::WindowFilter Filter>
+  auto ReduceByKeyAndWindow(F f, Inverse inverse, Duration length, Duration slide, Filter filter,
+                            Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return ReduceByKeyAndWindow(std::move(f), std::move(inverse), length, slide, 0,
                                 std::move(filter), at);
   }
   template <internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> DStream<std::pair<K, std::vector<V>>> GroupByKeyAndWindow(
-      Duration length, Duration slide, const N& n = N{}, Location at = Location::Current())
-  const {
+  DStream<std::pair<K, std::vector<V>>> GroupByKeyAndWindow(
+      Duration length, Duration slide, const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     const char* const name = "GroupByKeyAndWindow";
     const internal::ConcatPolicy<V> concat;
     auto batches =
@@ -369,38 +357,44 @@ class DStream {
   // f: ([Time, ]key, std::span<const V>, std::optional<S>) -> std::optional<S>, for every known key
   // in every batch; std::nullopt drops the key. Needs a checkpoint directory.
   template <class S, class F>
-  requires internal::kIsPair<T> DStream<std::pair<K, S>> UpdateStateByKey(
-      F f, Location at = Location::Current())
-  const { return internal::UpdateStateStream<S>(*this, std::move(f), 0, nullptr, at); }
+  DStream<std::pair<K, S>> UpdateStateByKey(F f, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
+    return internal::UpdateStateStream<S>(*this, std::move(f), 0, nullptr, at);
+  }
   template <class S, class F, internal::PartitionerOrCount N>
-  requires internal::kIsPair<T> DStream<std::pair<K, S>> UpdateStateByKey(
-      F f, const N& n, Location at = Location::Current())
-  const { return internal::UpdateStateStream<S>(*this, std::move(f), n, nullptr, at); }
+  DStream<std::pair<K, S>> UpdateStateByKey(F f, const N& n,
+                                            Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
+    return internal::UpdateStateStream<S>(*this, std::move(f), n, nullptr, at);
+  }
   template <class S, class F, class InitialKey>
-  requires internal::kIsPair<T> DStream<std::pair<K, S>> UpdateStateByKey(
-      F f, const RDD<std::pair<InitialKey, S>>& initial, Location at = Location::Current())
-  const { return UpdateStateByKey<S>(std::move(f), 0, initial, at); }
+  DStream<std::pair<K, S>> UpdateStateByKey(F f, const RDD<std::pair<InitialKey, S>>& initial,
+                                            Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
+    return UpdateStateByKey<S>(std::move(f), 0, initial, at);
+  }
   template <class S, class F, internal::PartitionerOrCount N, class InitialKey>
-  requires internal::kIsPair<T> DStream<std::pair<K, S>> UpdateStateByKey(
-      F f, const N& n, const RDD<std::pair<InitialKey, S>>& initial,
-      Location at = Location::Current())
-  const {
+  DStream<std::pair<K, S>> UpdateStateByKey(F f, const N& n,
+                                            const RDD<std::pair<InitialKey, S>>& initial,
+                                            Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::UpdateStateStream<S>(*this, std::move(f), n,
                                           internal::ReadAs<std::pair<K, S>>(initial), at);
   }
 
   // See StateSpec. Needs a checkpoint directory.
   template <class F, class S, class N, class KeyType>
-  requires internal::kIsPair<T>
   auto MapWithState(const StateSpec<F, S, N, KeyType>& spec,
                     Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
+    internal::CheckStateMapper<F, K, V, S>();
     using Out = typename internal::MapWithStateOperator<K, V, S, F, false>::Mapped;
     return MapWithStateStream<Out, K, S>::template Make<V>(*this, spec, at);
   }
   // For a generic f, of which S cannot be told.
   template <class S, class F>
-  requires internal::kIsPair<T>
   auto MapWithState(F f, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return MapWithState(StateSpec<F, S, int, internal::NoPair>(std::move(f)), at);
   }
 
@@ -436,11 +430,10 @@ class DStream {
   auto Partitions(const N& n) const {
     return internal::StreamPartitions(ref_, n);
   }
-  template <internal::JoinKind kind, class W, class N>
-  auto JoinAs(const char* name, const DStream<std::pair<K, W>>& other, const N& n,
-              Location at) const {
+  template <internal::JoinKind kind, class U, class N>
+  auto JoinAs(const char* name, const DStream<U>& other, const N& n, Location at) const {
     return internal::Lift2(name, at, *this, other,
-                           internal::MakeJoin<K, V, W, kind>(name, Partitions(n), at));
+                           internal::MakeJoin<K, V, ValueOf<U>, kind>(name, Partitions(n), at));
   }
 
   internal::StreamRef ref_;

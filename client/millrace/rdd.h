@@ -16,6 +16,7 @@
 #include "client/rdd/actions.h"
 #include "client/rdd/basic.h"
 #include "client/rdd/by_key.h"
+#include "client/rdd/checkpoint.h"
 #include "client/rdd/join.h"
 #include "client/rdd/key_by.h"
 #include "client/rdd/rdd_base.h"
@@ -45,6 +46,8 @@ class RDD : public internal::RddBase {
   // Of a data set of pairs.
   using K = typename internal::PairParts<T>::Key;
   using V = typename internal::PairParts<T>::Value;
+  template <class U>
+  using ValueOf = typename internal::PairParts<U>::Value;
   using internal::RddBase::RddBase;
 
   // -- One record at a time ---------------------------------------------------------------------
@@ -143,8 +146,8 @@ class RDD : public internal::RddBase {
   RDD<T> SortBy(F f, bool ascending = true, int n = 0, Location at = Location::Current()) const {
     return internal::SortBy(*this, std::move(f), ascending, n, at);
   }
-  RDD<T> SortByKey(bool ascending = true, int n = 0,
-                   Location at = Location::Current()) const requires internal::kIsPair<T> {
+  RDD<T> SortByKey(bool ascending = true, int n = 0, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::SortByKey<K, V>(*this, ascending, n, internal::OperatorLabel("SortByKey", at));
   }
 
@@ -152,13 +155,16 @@ class RDD : public internal::RddBase {
 
   // f: (V, V) -> V, associative and commutative.
   template <class F, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> RDD<T> ReduceByKey(F f, const N& n = N{},
-                                                   Location at = Location::Current())
-  const { return internal::MakeReduceByKey<K, V>(std::move(f), n, at)(*this); }
+  RDD<T> ReduceByKey(F f, const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
+    return internal::MakeReduceByKey<K, V>(std::move(f), n, at)(*this);
+  }
   template <internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> RDD<std::pair<K, std::vector<V>>> GroupByKey(
-      const N& n = N{}, Location at = Location::Current())
-  const { return internal::MakeGroupByKey<K, V>(n, at)(*this); }
+  RDD<std::pair<K, std::vector<V>>> GroupByKey(const N& n = N{},
+                                               Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
+    return internal::MakeGroupByKey<K, V>(n, at)(*this);
+  }
   // (key, all records of which f gives it). f: T -> key.
   template <class F, internal::PartitionerOrCount N = int>
   auto GroupBy(F f, const N& n = N{}, Location at = Location::Current()) const {
@@ -167,101 +173,114 @@ class RDD : public internal::RddBase {
   // create: V -> C, merge_value: (C, V) -> C, merge_combiners: (C, C) -> C.
   template <class Create, class MergeValue, class MergeCombiners,
             internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T>
   auto CombineByKey(Create create, MergeValue merge_value, MergeCombiners merge_combiners,
                     const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::MakeCombineByKey<K, V>(std::move(create), std::move(merge_value),
                                             std::move(merge_combiners), n, at)(*this);
   }
   // merge_value: (C, V) -> C, from `zero` on; merge_combiners: (C, C) -> C.
   template <class C, class MergeValue, class MergeCombiners, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T>
   auto AggregateByKey(C zero, MergeValue merge_value, MergeCombiners merge_combiners,
                       const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::MakeAggregateByKey<K, V>(internal::BoundValue<C>::Keep(std::move(zero)),
                                               std::move(merge_value), std::move(merge_combiners), n,
                                               at)(*this);
   }
   // f: (V, V) -> V, from `zero` on in each partition.
   template <class F, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T>
   auto FoldByKey(Owned<V> zero, F f, const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::MakeAggregateByKey<K, V>(std::move(zero), f, f, n, at, "FoldByKey")(*this);
   }
   // f: V -> U or absl::StatusOr<U>; keys stay where they are.
   template <class F>
-  requires internal::kIsPair<T>
   auto MapValues(F f, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::MakeMapValues<K, V>(std::move(f), at)(*this);
   }
   // f: V -> range of U.
   template <class F>
-  requires internal::kIsPair<T>
   auto FlatMapValues(F f, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::MakeFlatMapValues<K, V>(std::move(f), at)(*this);
   }
-  RDD<K> Keys(Location at = Location::Current()) const requires internal::kIsPair<T> {
+  RDD<K> Keys(Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::MakeKeys<K, V>(at)(*this);
   }
-  RDD<V> Values(Location at = Location::Current()) const requires internal::kIsPair<T> {
+  RDD<V> Values(Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::MakeValues<K, V>(at)(*this);
   }
   // Each record in the partition that the partitioner gives its key.
   template <internal::PartitionerOrCount N>
-  requires internal::kIsPair<T> RDD<T> PartitionBy(const N& n, Location at = Location::Current())
-  const { return internal::MakePartitionBy<K, V>(n, at)(*this); }
+  RDD<T> PartitionBy(const N& n, Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
+    return internal::MakePartitionBy<K, V>(n, at)(*this);
+  }
   // The records whose keys `other` has not.
-  template <class W, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> RDD<T> SubtractByKey(const RDD<std::pair<K, W>>& other,
-                                                     const N& n = N{},
-                                                     Location at = Location::Current())
-  const {
-    return internal::MakeSemiJoin<K, V, W, internal::KeepKeys::kMissing>("SubtractByKey", n, at)(
-        *this, other);
+  template <class U, internal::PartitionerOrCount N = int>
+  RDD<T> SubtractByKey(const RDD<U>& other, const N& n = N{},
+                       Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U>();
+    return internal::MakeSemiJoin<K, V, ValueOf<U>, internal::KeepKeys::kMissing>(
+        "SubtractByKey", n, at)(*this, other);
   }
 
-  template <class W, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> RDD<std::pair<K, std::pair<V, W>>> Join(
-      const RDD<std::pair<K, W>>& other, const N& n = N{}, Location at = Location::Current())
-  const { return JoinAs<internal::JoinKind::kInner>("Join", other, n, at); }
-  template <class W, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> RDD<std::pair<K, std::pair<V, std::optional<W>>>> LeftOuterJoin(
-      const RDD<std::pair<K, W>>& other, const N& n = N{}, Location at = Location::Current())
-  const { return JoinAs<internal::JoinKind::kLeftOuter>("LeftOuterJoin", other, n, at); }
-  template <class W, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> RDD<std::pair<K, std::pair<std::optional<V>, W>>> RightOuterJoin(
-      const RDD<std::pair<K, W>>& other, const N& n = N{}, Location at = Location::Current())
-  const { return JoinAs<internal::JoinKind::kRightOuter>("RightOuterJoin", other, n, at); }
-  template <class W, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> RDD<std::pair<K, std::pair<std::optional<V>, std::optional<W>>>>
-  FullOuterJoin(const RDD<std::pair<K, W>>& other, const N& n = N{},
-                Location at = Location::Current())
-  const { return JoinAs<internal::JoinKind::kFullOuter>("FullOuterJoin", other, n, at); }
-  // For every key of any data set, the values of each.
-  template <class W, internal::PartitionerOrCount N = int>
-  requires internal::kIsPair<T> RDD<std::pair<K, std::pair<std::vector<V>, std::vector<W>>>>
-  CoGroup(const RDD<std::pair<K, W>>& other, const N& n = N{}, Location at = Location::Current())
-  const { return internal::MakeCoGroup<K, V, W>(n, at)(*this, other); }
-  template <class W1, class W2>
-  requires internal::kIsPair<T>
-  auto CoGroup(const RDD<std::pair<K, W1>>& other1, const RDD<std::pair<K, W2>>& other2,
-               Location at = Location::Current()) const {
-    return internal::MakeCoGroup<K, V, W1, W2>(0, at)(*this, other1, other2);
+  template <class U, internal::PartitionerOrCount N = int>
+  RDD<std::pair<K, std::pair<V, ValueOf<U>>>> Join(const RDD<U>& other, const N& n = N{},
+                                                   Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U>();
+    return JoinAs<internal::JoinKind::kInner>("Join", other, n, at);
   }
-  template <class W1, class W2, class W3>
-  requires internal::kIsPair<T>
-  auto CoGroup(const RDD<std::pair<K, W1>>& other1, const RDD<std::pair<K, W2>>& other2,
-               const RDD<std::pair<K, W3>>& other3, Location at = Location::Current()) const {
-    return internal::MakeCoGroup<K, V, W1, W2, W3>(0, at)(*this, other1, other2, other3);
+  template <class U, internal::PartitionerOrCount N = int>
+  RDD<std::pair<K, std::pair<V, std::optional<ValueOf<U>>>>> LeftOuterJoin(
+      const RDD<U>& other, const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U>();
+    return JoinAs<internal::JoinKind::kLeftOuter>("LeftOuterJoin", other, n, at);
+  }
+  template <class U, internal::PartitionerOrCount N = int>
+  RDD<std::pair<K, std::pair<std::optional<V>, ValueOf<U>>>> RightOuterJoin(
+      const RDD<U>& other, const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U>();
+    return JoinAs<internal::JoinKind::kRightOuter>("RightOuterJoin", other, n, at);
+  }
+  template <class U, internal::PartitionerOrCount N = int>
+  RDD<std::pair<K, std::pair<std::optional<V>, std::optional<ValueOf<U>>>>> FullOuterJoin(
+      const RDD<U>& other, const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U>();
+    return JoinAs<internal::JoinKind::kFullOuter>("FullOuterJoin", other, n, at);
+  }
+  // For every key of any data set, the values of each.
+  template <class U, internal::PartitionerOrCount N = int>
+  RDD<std::pair<K, std::pair<std::vector<V>, std::vector<ValueOf<U>>>>> CoGroup(
+      const RDD<U>& other, const N& n = N{}, Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U>();
+    return internal::MakeCoGroup<K, V, ValueOf<U>>(n, at)(*this, other);
+  }
+  template <class U1, class U2>
+  auto CoGroup(const RDD<U1>& other1, const RDD<U2>& other2,
+               Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U1, U2>();
+    return internal::MakeCoGroup<K, V, ValueOf<U1>, ValueOf<U2>>(0, at)(*this, other1, other2);
+  }
+  template <class U1, class U2, class U3>
+  auto CoGroup(const RDD<U1>& other1, const RDD<U2>& other2, const RDD<U3>& other3,
+               Location at = Location::Current()) const {
+    internal::CheckSameKey<T, U1, U2, U3>();
+    return internal::MakeCoGroup<K, V, ValueOf<U1>, ValueOf<U2>, ValueOf<U3>>(0, at)(
+        *this, other1, other2, other3);
   }
   // More of them: the caller's place cannot be taken behind an open number of arguments.
-  template <class W1, class W2, class W3, class W4, class... Ws>
-  requires internal::kIsPair<T>
-  auto CoGroup(const RDD<std::pair<K, W1>>& other1, const RDD<std::pair<K, W2>>& other2,
-               const RDD<std::pair<K, W3>>& other3, const RDD<std::pair<K, W4>>& other4,
-               const RDD<std::pair<K, Ws>>&... others) const {
-    return internal::MakeCoGroup<K, V, W1, W2, W3, W4, Ws...>(0, Location())(
-        *this, other1, other2, other3, other4, others...);
+  template <class U1, class U2, class U3, class U4, class... Us>
+  auto CoGroup(const RDD<U1>& other1, const RDD<U2>& other2, const RDD<U3>& other3,
+               const RDD<U4>& other4, const RDD<Us>&... others) const {
+    internal::CheckSameKey<T, U1, U2, U3, U4, Us...>();
+    return internal::MakeCoGroup<K, V, ValueOf<U1>, ValueOf<U2>, ValueOf<U3>, ValueOf<U4>,
+                                 ValueOf<Us>...>(0, Location())(*this, other1, other2, other3,
+                                                                other4, others...);
   }
 
   // -- Persistence ------------------------------------------------------------------------------
@@ -275,6 +294,14 @@ class RDD : public internal::RddBase {
   RDD<T> Unpersist() const {
     internal::UnpersistNode(node());
     return *this;
+  }
+
+  // The same records, which are written to the checkpoint directory at once and read from there:
+  // what they were computed from is forgotten. The files stay when the program ends. A job of its
+  // own, so Persist a data set first that is used otherwise too. Without a checkpoint directory
+  // (Context::SetCheckpointDir) each action on the result is FailedPrecondition.
+  RDD<T> Checkpoint(Location at = Location::Current()) const {
+    return internal::Checkpoint(*this, at);
   }
 
   // -- Actions: records -------------------------------------------------------------------------
@@ -299,6 +326,7 @@ class RDD : public internal::RddBase {
   template <class Less = std::less<>>
   absl::StatusOr<std::vector<Owned<T>>> Top(int64_t n, Less less = Less(),
                                             Location at = Location::Current()) const {
+    internal::CheckShippable<Less>();
     return internal::TakeOrdered(*this, n, internal::Reversed<Less>{std::move(less)}, "Top", at);
   }
   // The `n` least records by `less`, the least first.
@@ -310,6 +338,7 @@ class RDD : public internal::RddBase {
   // NotFound when the data set is empty.
   template <class Less = std::less<>>
   absl::StatusOr<Owned<T>> Max(Less less = Less(), Location at = Location::Current()) const {
+    internal::CheckShippable<Less>();
     return internal::OnlyRecord(
         internal::TakeOrdered(*this, 1, internal::Reversed<Less>{std::move(less)}, "Max", at),
         "Max", at);
@@ -320,8 +349,9 @@ class RDD : public internal::RddBase {
                                 at);
   }
   // The values of a key.
-  absl::StatusOr<std::vector<Owned<V>>> Lookup(
-      const Owned<K>& key, Location at = Location::Current()) const requires internal::kIsPair<T> {
+  absl::StatusOr<std::vector<Owned<V>>> Lookup(const Owned<K>& key,
+                                               Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::Lookup<K, V>(*this, key, at);
   }
 
@@ -357,11 +387,13 @@ class RDD : public internal::RddBase {
     return internal::CountByValue(*this, "CountByValue", at);
   }
   // How many records each key has, in a map.
-  auto CountByKey(Location at = Location::Current()) const requires internal::kIsPair<T> {
+  auto CountByKey(Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::CountByValue(Keys(at), "CountByKey", at);
   }
   // One of the values of each key, the last, in a map.
-  auto CollectAsMap(Location at = Location::Current()) const requires internal::kIsPair<T> {
+  auto CollectAsMap(Location at = Location::Current()) const {
+    internal::CheckPairs<T>();
     return internal::CollectAsMap<K, V>(*this, at);
   }
 
@@ -389,9 +421,9 @@ class RDD : public internal::RddBase {
   }
 
  private:
-  template <internal::JoinKind kind, class W, class N>
-  auto JoinAs(const char* name, const RDD<std::pair<K, W>>& other, const N& n, Location at) const {
-    return internal::MakeJoin<K, V, W, kind>(name, n, at)(*this, other);
+  template <internal::JoinKind kind, class U, class N>
+  auto JoinAs(const char* name, const RDD<U>& other, const N& n, Location at) const {
+    return internal::MakeJoin<K, V, ValueOf<U>, kind>(name, n, at)(*this, other);
   }
 };
 

@@ -68,7 +68,8 @@ class Receiver : public internal::ReceiverBase {
       Store(Records&& records, std::string_view metadata = {}) {
     internal::Encoder encoder;
     int64_t count = 0;
-    for (const T& record : records) {
+    for (auto&& element : records) {
+      const T& record = element;
       internal::Encode(encoder, record);
       ++count;
     }

@@ -15,6 +15,7 @@
 #include "client/dstream/state_streams.h"
 #include "client/rdd/basic.h"
 #include "client/rdd/state.h"
+#include "common/time/duration_param.h"
 
 namespace millrace {
 
@@ -34,12 +35,18 @@ class StateSpec {
   StateSpec<F, S, N, K> InitialState(RDD<std::pair<K, S>> initial) const {
     return {f_, n_, timeout_, std::move(initial)};
   }
-  StateSpec<F, S, int, KeyType> NumPartitions(int n) const { return {f_, n, timeout_, initial_}; }
-  template <class P>
-  StateSpec<F, S, P, KeyType> Partitioner(P partitioner) const {
-    return {f_, std::move(partitioner), timeout_, initial_};
+  // A number of partitions, or a partitioner.
+  template <internal::PartitionerOrCount P>
+  StateSpec<F, S, P, KeyType> NumPartitions(P n) const {
+    return {f_, std::move(n), timeout_, initial_};
   }
-  StateSpec Timeout(std::chrono::milliseconds idle) const { return {f_, n_, idle, initial_}; }
+  template <internal::PartitionerOrCount P>
+  StateSpec<F, S, P, KeyType> Partitioner(P partitioner) const {
+    return NumPartitions(std::move(partitioner));
+  }
+  StateSpec Timeout(internal::DurationParam idle) const {
+    return {f_, n_, std::chrono::milliseconds(idle), initial_};
+  }
 
   const F& function() const { return f_; }
   const N& partitions() const { return n_; }
@@ -82,7 +89,7 @@ class MapWithStateStream : public DStream<Out> {
     return Persist(StorageLevel::kMemoryOnly, at);
   }
   // Of the state.
-  MapWithStateStream Checkpoint(std::chrono::milliseconds interval,
+  MapWithStateStream Checkpoint(internal::DurationParam interval,
                                 Location at = Location::Current()) const {
     internal::SetCheckpoint({"Checkpoint", at}, state_, interval);
     return *this;
@@ -139,9 +146,9 @@ MapWithStateStream<Out, K, S> MapWithStateStream<Out, K, S>::Make(
   if constexpr (!std::is_same_v<KeyType, internal::NoPair>) {
     initial = internal::ReadAs<std::pair<K, S>>(spec.initial());
   }
-  const internal::StreamRef state =
-      internal::AddState({"MapWithState", at}, in.ref(), internal::StateWithoutRecords::kStays,
-                         std::move(initial), std::move(update));
+  const internal::StreamRef state = internal::AddState(
+      {"MapWithState", at}, in.ref(), internal::StateWithoutRecords::kHasEmptyBatch,
+      std::move(initial), std::move(update));
   return MapWithStateStream(PickFrom<Out, internal::PickMapped<Out, std::pair<K, S>>>(
                                 "MapWithState", at, state, wants_snapshots),
                             state, wants_snapshots);

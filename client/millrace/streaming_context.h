@@ -23,6 +23,7 @@
 #include "client/source/stream_file_operators.h"
 #include "common/base/source_location.h"
 #include "common/record/storage_level.h"
+#include "common/time/duration_param.h"
 #include "executor/operator/lines.h"
 #include "executor/operator/records_source.h"
 #include "executor/receiver/socket_address.h"
@@ -52,7 +53,7 @@ enum class StreamingContextState { kInitialized, kActive, kStopped };
 class StreamingContext {
  public:
   using Location = internal::Location;
-  using Duration = std::chrono::milliseconds;
+  using Duration = internal::DurationParam;
 
   StreamingContext(Conf conf, Duration batch_interval, Location at = Location::Current());
   // On a Context that may be used on its own as well.
@@ -97,17 +98,20 @@ class StreamingContext {
   void AddStreamingListener(std::shared_ptr<StreamingListener> listener);
 
   Context& context() { return context_; }
-  Duration batch_interval() const;
+  std::chrono::milliseconds batch_interval() const;
 
   // -- Sources ----------------------------------------------------------------------------------
 
-  // Lines from a TCP server; a lost connection is made again.
+  // Lines from a TCP server; a lost connection is made again. InvalidArgument from Start when there
+  // is no host or no port from 1 to 65535.
   DStream<std::string_view> SocketTextStream(const std::string& host, int port,
                                              StorageLevel level = StorageLevel::kMemoryAndDisk2,
                                              Location at = Location::Current()) {
+    const internal::Operation operation{"SocketTextStream", at};
     return AddReceiver<std::string_view, internal::BlockLinesOperator>(
-        {"SocketTextStream", at}, "Socket", "SocketTextReceiver",
-        internal::SocketReceiverSpec(internal::kSocketTextReceiverName, host, port, level));
+        operation, "Socket", "SocketTextReceiver",
+        internal::SocketReceiverSpec(operation, *graph(), internal::kSocketTextReceiverName, host,
+                                     port, level));
   }
   // Frames from a TCP server: a length of four bytes, the first one the highest, and as many bytes
   // of encoded records.
@@ -115,9 +119,11 @@ class StreamingContext {
   DStream<T> RawSocketStream(const std::string& host, int port,
                              StorageLevel level = StorageLevel::kMemoryAndDisk2,
                              Location at = Location::Current()) {
+    const internal::Operation operation{"RawSocketStream", at};
     return AddReceiver<T, internal::BlockRecordsOperator<T>>(
-        {"RawSocketStream", at}, "Raw socket", "RawSocketReceiver",
-        internal::SocketReceiverSpec(internal::kRawSocketReceiverName, host, port, level));
+        operation, "Raw socket", "RawSocketReceiver",
+        internal::SocketReceiverSpec(operation, *graph(), internal::kRawSocketReceiverName, host,
+                                     port, level));
   }
   // Lines of the files that come into a directory, which may have wildcards. See FileStreamOptions.
   DStream<std::string_view> TextFileStream(const std::string& directory,

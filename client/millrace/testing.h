@@ -24,6 +24,7 @@
 #include "client/rdd/values.h"
 #include "client/source/inputs.h"
 #include "common/base/source_location.h"
+#include "common/time/duration_param.h"
 #include "executor/operator/actions.h"
 
 namespace millrace::testing {
@@ -84,7 +85,7 @@ class StreamHarness {
   using Options = StreamHarnessOptions;
   using Location = internal::Location;
 
-  explicit StreamHarness(std::chrono::milliseconds interval, Options options = Options());
+  explicit StreamHarness(internal::DurationParam interval, Options options = Options());
 
   StreamingContext& context() { return context_; }
 

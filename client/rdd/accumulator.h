@@ -234,8 +234,9 @@ class Accumulator {
   template <class F>
   Accumulator(const internal::ContextRef& context, std::string name, T zero, F merge)
       : core_(context, std::move(name), std::move(zero), merge) {
-    internal::CheckShippable<F>();
-    static_assert(std::is_empty_v<F>, "Accumulator: the merge function must carry no data");
+    static_assert(std::is_empty_v<F> && std::is_default_constructible_v<F>,
+                  "Accumulator: the merge function must be without captures and data: it may use "
+                  "nothing but its two arguments");
     static_assert(std::is_invocable_r_v<T, const F&, T, T>,
                   "Accumulator: the merge function must take (T, T) and return T");
   }

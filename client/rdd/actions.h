@@ -25,20 +25,26 @@ namespace millrace::internal {
 absl::Status CorruptResult(const std::string& label);
 absl::Status EmptyDataSet(const std::string& label);
 
-// Calls use(value) for each value of T, owned, that the tasks returned, in order.
+// For what the user's functions do in the program, merging what tasks returned: an exception is a
+// Status that names the action.
+absl::Status CallGuarded(const std::string& label, const std::function<absl::Status()>& call);
+
+// Calls use(value), which may throw, for each value of T, owned, that the tasks returned, in order.
 template <class T, class Use>
 absl::Status VisitResults(const std::vector<std::string>& results, const std::string& label,
                           Use use) {
-  for (const std::string& result : results) {
-    Decoder decoder(result);
-    while (!decoder.done()) {
-      Owned<T> value{};
-      Decode(decoder, value);
-      if (decoder.failed()) return CorruptResult(label);
-      use(std::move(value));
+  return CallGuarded(label, [&]() -> absl::Status {
+    for (const std::string& result : results) {
+      Decoder decoder(result);
+      while (!decoder.done()) {
+        Owned<T> value{};
+        Decode(decoder, value);
+        if (decoder.failed()) return CorruptResult(label);
+        use(std::move(value));
+      }
     }
-  }
-  return absl::OkStatus();
+    return absl::OkStatus();
+  });
 }
 
 // Runs `root` on all partitions and visits what it returned.
@@ -113,14 +119,20 @@ absl::StatusOr<std::vector<Owned<T>>> TakeOrdered(const RDD<T>& rdd, int64_t n, 
                                                   const char* name, Location where) {
   CheckShippable<Less>();
   const auto wanted = static_cast<uint64_t>(n > 0 ? n : 0);
+  const std::string label = OperatorLabel(name, where);
   FirstRecords<Owned<T>, Less> first(wanted, less);
-  const absl::Status status = RunAndVisit<T>(
+  absl::Status status = RunAndVisit<T>(
       rdd,
-      MakeSpec<TakeOrderedOperator<T, Less>>(EncodeFunctions(less) + EncodeToString(wanted),
-                                             OperatorLabel(name, where)),
+      MakeSpec<TakeOrderedOperator<T, Less>>(EncodeFunctions(less) + EncodeToString(wanted), label),
       [&first](Owned<T> record) { first.Offer(std::move(record)); });
   if (!status.ok()) return status;
-  return first.TakeSorted();
+  std::vector<Owned<T>> sorted;
+  status = CallGuarded(label, [&] {
+    sorted = first.TakeSorted();
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return sorted;
 }
 
 template <class T>
@@ -146,7 +158,7 @@ absl::StatusOr<int64_t> Count(const RDD<T>& rdd, Location where) {
 template <class T, class F>
 absl::StatusOr<Owned<T>> Reduce(const RDD<T>& rdd, F f, Location where) {
   CheckShippable<F>();
-  static_assert(CallableWith2<F, T, T>, "Reduce: the function must take (T, T) and return T");
+  static_assert(FoldStep<F, T, T, Owned<T>>, "Reduce: the function must take (T, T) and return T");
   const std::string label = OperatorLabel("Reduce", where);
   std::optional<Owned<T>> total;
   const absl::Status status = RunAndVisit<T>(
@@ -155,8 +167,7 @@ absl::StatusOr<Owned<T>> Reduce(const RDD<T>& rdd, F f, Location where) {
           total = std::move(part);
           return;
         }
-        Owned<T> merged = ToOwned(CallWith2(f, std::move(*total), std::move(part)));
-        total = std::move(merged);
+        MergeInto<T>(f, *total, std::move(part));
       });
   if (!status.ok()) return status;
   if (!total.has_value()) return EmptyDataSet(label);
@@ -168,15 +179,18 @@ template <class T, class A, class Add, class Merge>
 absl::StatusOr<A> Aggregate(const RDD<T>& rdd, A zero, Add add, Merge merge, const char* name,
                             Location where) {
   CheckShippable<Add>();
-  static_assert(CallableWith2<Add, A, T>, "the function must take (A, T) and return A");
-  static_assert(CallableWith2<Merge, A, A>, "the function must take (A, A) and return A");
+  CheckShippable<Merge>();
+  static_assert(FoldStep<Add, A, T, A>,
+                "Aggregate, Fold: add must take (A, T) and return A, the type of zero");
+  static_assert(FoldStep<Merge, A, A, A>,
+                "Aggregate, Fold: merge must take (A, A) and return A, the type of zero");
   const FunctionParams params =
       EncodeFunctions(add) + EncodeToString(zero) + EncodeToString(/*only_if_any=*/false);
   A total = std::move(zero);
   const absl::Status status = RunAndVisit<A>(
       rdd, MakeSpec<AggregateOperator<T, A, Add>>(params, OperatorLabel(name, where)),
       [&total, &merge](A part) {
-        A merged = ToOwned(A(CallWith2(merge, std::move(total), std::move(part))));
+        A merged = OwnedAs<A>(CallWith2(merge, std::move(total), std::move(part)));
         total = std::move(merged);
       });
   if (!status.ok()) return status;
@@ -213,6 +227,7 @@ using ResultMap = typename ResultMapType<K, V>::type;
 template <class T>
 absl::StatusOr<ResultMap<Owned<T>, int64_t>> CountByValue(const RDD<T>& rdd, const char* name,
                                                           Location where) {
+  CheckKey<T>();
   ResultMap<Owned<T>, int64_t> counts;
   const absl::Status status = RunAndVisit<std::pair<T, int64_t>>(
       rdd, MakeSpec<CountValuesOperator<T>>("", OperatorLabel(name, where)),
@@ -229,7 +244,11 @@ absl::StatusOr<ResultMap<Owned<K>, Owned<V>>> CollectAsMap(const RDD<std::pair<K
   auto pairs = Collect(rdd, "CollectAsMap", where);
   if (!pairs.ok()) return pairs.status();
   ResultMap<Owned<K>, Owned<V>> map;
-  for (auto& [key, value] : *pairs) map.insert_or_assign(std::move(key), std::move(value));
+  const absl::Status status = CallGuarded(OperatorLabel("CollectAsMap", where), [&] {
+    for (auto& [key, value] : *pairs) map.insert_or_assign(std::move(key), std::move(value));
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
   return map;
 }
 

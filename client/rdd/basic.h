@@ -3,9 +3,12 @@
 #ifndef MILLRACE_CLIENT_RDD_BASIC_H_
 #define MILLRACE_CLIENT_RDD_BASIC_H_
 
+#include <functional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "client/rdd/lineage.h"
 #include "client/rdd/partitioner.h"
 #include "client/rdd/rdd_base.h"
 #include "executor/operator/map.h"
@@ -18,6 +21,9 @@ auto MakeMap(F f, Location where) {
   CheckShippable<F>();
   static_assert(CallableWith<F, T>,
                 "Map: the function must take the stream's record type (or its Owned form)");
+  static_assert(!std::is_void_v<ResultOf<F, T>>,
+                "Map: the function returns nothing, so there is nothing to map to; RDD::Foreach "
+                "(in DStream::ForeachRDD) calls functions for what they do");
   using Op = MapOperator<T, F>;
   return Narrow<T, typename Op::Out>{MakeSpec<Op>(EncodeFunctions(f), OperatorLabel("Map", where))};
 }
@@ -25,8 +31,9 @@ auto MakeMap(F f, Location where) {
 template <class T, class F>
 auto MakeFilter(F f, Location where) {
   CheckShippable<F>();
-  static_assert(std::is_invocable_v<const F&, const T&> || std::is_invocable_v<const F&, Owned<T>>,
-                "Filter: the function must take the stream's record type and return bool");
+  static_assert(PredicateOf<F, T>,
+                "Filter: the function must take the stream's record type and return bool (or "
+                "absl::StatusOr<bool>)");
   return Narrow<T, T>{
       MakeSpec<FilterOperator<T, F>>(EncodeFunctions(f), OperatorLabel("Filter", where)),
       /*keeps_partitioner=*/true};
@@ -35,7 +42,7 @@ auto MakeFilter(F f, Location where) {
 template <class T, class F>
 auto MakeFlatMap(F f, Location where) {
   CheckShippable<F>();
-  static_assert(CallableWith<F, T>,
+  static_assert(RangeFunction<F, T>,
                 "FlatMap: the function must take the stream's record type and return a range; or "
                 "write FlatMap<U>([](T record, millrace::Emitter<U>& emit) {...})");
   using Op = FlatMapOperator<T, F>;
@@ -46,6 +53,10 @@ auto MakeFlatMap(F f, Location where) {
 template <class T, class U, class F>
 auto MakeEmitMap(F f, Location where) {
   CheckShippable<F>();
+  static_assert(std::is_invocable_v<const F&, T, Emitter<U>&> ||
+                    std::is_invocable_v<const F&, Owned<T>, Emitter<U>&>,
+                "FlatMap<U>: the function must take (T record, millrace::Emitter<U>& emit), and "
+                "return nothing or absl::Status");
   return Narrow<T, U>{
       MakeSpec<EmitMapOperator<T, U, F>>(EncodeFunctions(f), OperatorLabel("FlatMap", where))};
 }
@@ -86,14 +97,19 @@ struct UnionTransform {
   }
 };
 
-// A full shuffle into exactly `num_partitions`, dealt out evenly.
+// A full shuffle into exactly `num_partitions`, which is positive, dealt out evenly.
 template <class T>
 struct RepartitionTransform {
   OperatorRef write;
   OperatorRef read;
   int num_partitions;
+  std::string label;
 
   RDD<T> operator()(const RDD<T>& in) const {
+    const absl::Status valid = CheckPartitionCount(num_partitions);
+    if (in && !valid.ok()) {
+      return RDD<T>(in.context(), MakeFailed(in.context(), RecordOperators<T>(), valid, label));
+    }
     static const OperatorRef& pass =
         *new OperatorRef(MakeSpec<AlignedUnionOperator>("", "Repartition"));
     return RDD<T>(in.context(), MakeRedistributed(in.context(), pass, write, read,
@@ -105,8 +121,8 @@ template <class T>
 RepartitionTransform<T> MakeRepartition(int num_partitions, Location where) {
   const std::string label = OperatorLabel("Repartition", where);
   return {MakeSpec<RoundRobinWriteOperator<T>>("", label, BindingKind::kOutput),
-          MakeSpec<ShuffleRecordsOperator<T>>("", label, BindingKind::kShuffle),
-          std::max(1, num_partitions)};
+          MakeSpec<ShuffleRecordsOperator<T>>("", label, BindingKind::kShuffle), num_partitions,
+          label};
 }
 
 // At most `num_partitions`, without a shuffle: neighbours are read one after the other.
@@ -155,6 +171,16 @@ CountTransform<T> MakeCount(Location where) {
           SingleKeyInput<int64_t>(nullptr, label)};
 }
 
+// One record: the sum of numbers, 0 for an empty data set.
+template <class Number = int64_t>
+CountTransform<Number> MakeSum(Location where) {
+  CountTransform<Number> sum = MakeCount<Number>(where);
+  using Plus = std::plus<int64_t>;
+  sum.partial = MakeSpec<PartialReduceOperator<Number, Plus>>(
+      EncodeFunctions(ReducePolicy<Number, Plus>{Plus()}), sum.partial->label);
+  return sum;
+}
+
 // At most one record: all records folded by f; none for an empty data set.
 template <class T, class F>
 struct ReduceTransform {
@@ -191,7 +217,7 @@ struct FirstOf {
 template <class T, class F>
 ReduceTransform<T, F> MakeReduce(F f, Location where) {
   CheckShippable<F>();
-  static_assert(CallableWith2<F, T, T>, "Reduce: the function must take (T, T) and return T");
+  static_assert(FoldStep<F, T, T, Owned<T>>, "Reduce: the function must take (T, T) and return T");
   using Transform = ReduceTransform<T, F>;
   const std::string label = OperatorLabel("Reduce", where);
   const FunctionParams params = EncodeFunctions(typename Transform::Policy{f});

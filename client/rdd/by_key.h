@@ -40,6 +40,7 @@ struct CombineTransform {
 template <class K, class First, class Second, class N>
 auto MakeCombine(const char* name, const First& first, const Second& second, const N& n,
                  Location where) {
+  CheckKey<K>();
   using V = typename First::In;
   auto partitioner = Resolve(n);
   using Partitioner = decltype(partitioner.function);
@@ -58,7 +59,8 @@ auto MakeCombine(const char* name, const First& first, const Second& second, con
 template <class K, class V, class F, class N>
 auto MakeReduceByKey(F f, const N& n, Location where, const char* name = "ReduceByKey") {
   CheckShippable<F>();
-  static_assert(CallableWith2<F, V, V>, "ReduceByKey: the function must take (V, V) and return V");
+  static_assert(FoldStep<F, V, V, Owned<V>>,
+                "ReduceByKey: the function must take (V, V) and return V");
   const ReducePolicy<V, F> policy{f};
   return MakeCombine<K>(name, policy, policy, n, where);
 }
@@ -69,7 +71,13 @@ auto MakeCombineByKey(Create create, MergeValue merge_value, MergeCombiners merg
   CheckShippable<Create>();
   CheckShippable<MergeValue>();
   CheckShippable<MergeCombiners>();
+  static_assert(CallableWith<Create, V>, "CombineByKey: create must take V and return C");
   using C = Owned<ResultOf<Create, V>>;
+  static_assert(FoldStep<MergeValue, C, V, C>,
+                "CombineByKey: merge_value must take (C, V) and return C, which create returns");
+  static_assert(
+      FoldStep<MergeCombiners, C, C, C>,
+      "CombineByKey: merge_combiners must take (C, C) and return C, which create returns");
   return MakeCombine<K>("CombineByKey",
                         CombinePolicy<V, C, Create, MergeValue>{create, merge_value},
                         MergePolicy<C, MergeCombiners>{merge_combiners}, n, where);
@@ -88,6 +96,7 @@ KeyedInput PlainInput(const RddRef& parent, const Partitioner& partitioner,
 
 template <class K, class V, class N>
 auto MakeGroupByKey(const N& n, Location where) {
+  CheckKey<K>();
   auto partitioner = Resolve(n);
   using Partitioner = decltype(partitioner.function);
   const std::string label = OperatorLabel("GroupByKey", where);
@@ -132,7 +141,7 @@ struct StartFrom {
 
   template <class V>
   requires CallableWith2<MergeValue, C, V> C operator()(V value) const {
-    return ToOwned(CallWith2(merge_value, C(zero), std::move(value)));
+    return OwnedAs<C>(CallWith2(merge_value, C(zero), std::move(value)));
   }
   template <class Archive>
   void serialize(Archive& archive) {
@@ -146,6 +155,10 @@ auto MakeAggregateByKey(C zero, MergeValue merge_value, MergeCombiners merge_com
                         Location where, const char* name = "AggregateByKey") {
   CheckShippable<MergeValue>();
   CheckShippable<MergeCombiners>();
+  static_assert(FoldStep<MergeValue, C, V, C>,
+                "AggregateByKey: merge_value must take (C, V) and return C, the type of zero");
+  static_assert(FoldStep<MergeCombiners, C, C, C>,
+                "AggregateByKey: merge_combiners must take (C, C) and return C, the type of zero");
   using Create = StartFrom<C, MergeValue>;
   return MakeCombine<K>(
       name,
@@ -193,6 +206,7 @@ struct OnValue {
 template <class K, class V, class F>
 auto MakeMapValues(F f, Location where) {
   CheckShippable<F>();
+  static_assert(CallableWith<F, V>, "MapValues: the function must take the value's type");
   using Function = OnValue<K, V, F>;
   using Op = MapOperator<std::pair<K, V>, Function>;
   return Narrow<std::pair<K, V>, typename Op::Out>{
@@ -205,7 +219,7 @@ template <class K, class V, class F>
 struct OnValueFlat {
   F f;
   using Range = RecordResultOf<F, V>;
-  using U = std::ranges::range_value_t<Range>;
+  using U = RangeRecord<Range>;
 
   absl::Status operator()(std::pair<K, V> record, Emitter<std::pair<K, U>>& emit) const {
     auto&& result = CallWith(f, record.second);
@@ -226,6 +240,8 @@ struct OnValueFlat {
 template <class K, class V, class F>
 auto MakeFlatMapValues(F f, Location where) {
   CheckShippable<F>();
+  static_assert(RangeFunction<F, V>,
+                "FlatMapValues: the function must take the value's type and return a range");
   using Function = OnValueFlat<K, V, F>;
   using Out = std::pair<K, typename Function::U>;
   return Narrow<std::pair<K, V>, Out>{

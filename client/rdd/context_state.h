@@ -3,6 +3,8 @@
 #define MILLRACE_CLIENT_RDD_CONTEXT_STATE_H_
 
 #include <memory>
+#include <mutex>
+#include <string>
 
 #include "common/config/conf.h"
 
@@ -14,7 +16,8 @@ namespace millrace::internal {
 
 class DriverHandle;
 
-// Made by Context; lives as long as any handle of the context does. Constant after construction.
+// Made by Context; lives as long as any handle of the context does. Constant after construction but
+// for the checkpoint directory.
 struct ContextState {
   Conf conf;
   // Refuses every job once the context has stopped, but never dangles.
@@ -22,6 +25,9 @@ struct ContextState {
   FileSystem* fs = nullptr;
   // millrace.default.parallelism, else the number of task slots.
   int default_parallelism = 1;
+
+  mutable std::mutex checkpoint_mutex;
+  std::string checkpoint_dir;  // Guarded by checkpoint_mutex; empty: not set.
 };
 
 using ContextRef = std::shared_ptr<ContextState>;

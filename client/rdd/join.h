@@ -37,6 +37,7 @@ struct JoinTransform {
 
 template <class K, class V, class W, JoinKind kind, class N>
 auto MakeJoin(const char* name, const N& n, Location where) {
+  CheckKey<K>();
   auto partitioner = Resolve(n);
   using Partitioner = decltype(partitioner.function);
   const std::string label = OperatorLabel(name, where);
@@ -68,6 +69,7 @@ struct CoGroupTransform {
 
 template <class K, class... Vs, class N>
 auto MakeCoGroup(const N& n, Location where) {
+  CheckKey<K>();
   auto partitioner = Resolve(n);
   using Partitioner = decltype(partitioner.function);
   const std::string label = OperatorLabel("CoGroup", where);

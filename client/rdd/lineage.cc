@@ -88,7 +88,7 @@ RddRef MakeAlignedUnion(const ContextRef& context, const RecordTypeOperators& ty
 }  // namespace
 
 std::string OperatorLabel(const char* operation, const Location& where) {
-  return absl::StrCat(operation, " at ", ToString(where));
+  return WithPlace(operation, where);
 }
 
 RddRef MakeNode(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
@@ -161,6 +161,12 @@ RddRef MakeSplits(const ContextRef& context, OperatorRef op, const RecordTypeOpe
   node->sources.resize(splits.size());
   for (size_t i = 0; i < splits.size(); ++i) node->sources[i].split = std::move(splits[i]);
   return node;
+}
+
+absl::Status CheckPartitionCount(int num_partitions) {
+  if (num_partitions > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(num_partitions, " partitions are wanted; the number must be positive"));
 }
 
 RddRef MakeFailed(const ContextRef& context, const RecordTypeOperators& type,

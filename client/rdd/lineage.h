@@ -47,6 +47,9 @@ RddRef MakeProduct(const ContextRef& context, OperatorRef op, const RecordTypeOp
 RddRef MakeSplits(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
                   std::vector<std::string> splits);
 
+// InvalidArgument unless it is positive.
+absl::Status CheckPartitionCount(int num_partitions);
+
 // A data set that could not be made: every action on it returns `error`.
 RddRef MakeFailed(const ContextRef& context, const RecordTypeOperators& type,
                   const absl::Status& error, const std::string& label);

@@ -52,11 +52,29 @@ struct PairParts<std::pair<K, V>> {
   using Value = V;
 };
 
+// The message of an operation of pairs on other records.
+template <class T>
+constexpr void CheckPairs() {
+  static_assert(kIsPair<T>,
+                "Millrace: this operation takes records of std::pair<K, V>: map them to pairs "
+                "first, as in Map([](T record) { return std::pair(key, value); })");
+}
+
+// The same for an operation that brings records of Us to those of T by their keys.
+template <class T, class... Us>
+constexpr void CheckSameKey() {
+  CheckPairs<T>();
+  (CheckPairs<Us>(), ...);
+  static_assert(((!kIsPair<T> || !kIsPair<Us> ||
+                  std::is_same_v<typename PairParts<T>::Key, typename PairParts<Us>::Key>)&&...),
+                "Millrace: keys are brought together that have different types: map one side to "
+                "the type of the other, as in Map([](auto pair) { return "
+                "std::pair(std::string(pair.first), pair.second); })");
+}
+
 template <class T>
 const RecordTypeOperators& RecordOperators() {
-  static_assert(kIsRecord<T>,
-                "this type cannot be a record: give it `template <class Archive> void "
-                "serialize(Archive& archive) { archive(member, ...); }`");
+  CheckRecord<T>();
   static const RecordTypeOperators& operators = *new RecordTypeOperators{
       MakeSpec<CachedReadOperator<T>>("", "Persisted data set", BindingKind::kCached),
       MakeSpec<CachedWriteOperator<T>>("", "Persisted data set", BindingKind::kCached)};

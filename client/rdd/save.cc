@@ -14,15 +14,6 @@
 namespace millrace::internal {
 namespace {
 
-// Tells this process's hidden directories from those of every other one that writes beside them.
-const std::string& ProcessName() {
-  static const std::string& name = *new std::string([] {
-    std::random_device random;
-    return absl::StrCat(absl::Hex(random(), absl::kZeroPad8), absl::Hex(random(), absl::kZeroPad8));
-  }());
-  return name;
-}
-
 absl::Status RunInto(const ContextRef& context, const RddRef& node, OperatorRef root,
                      const std::string& directory) {
   const std::string label = root->label;
@@ -32,6 +23,14 @@ absl::Status RunInto(const ContextRef& context, const RddRef& node, OperatorRef 
 }
 
 }  // namespace
+
+const std::string& ProcessName() {
+  static const std::string& name = *new std::string([] {
+    std::random_device random;
+    return absl::StrCat(absl::Hex(random(), absl::kZeroPad8), absl::Hex(random(), absl::kZeroPad8));
+  }());
+  return name;
+}
 
 absl::Status SaveFiles(const ContextRef& context, const RddRef& node, OperatorRef root,
                        const std::string& path) {

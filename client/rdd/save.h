@@ -6,9 +6,13 @@
 
 #include "absl/status/status.h"
 #include "client/rdd/rdd_base.h"
+#include "common/text/text_form.h"
 #include "executor/sink/save_operators.h"
 
 namespace millrace::internal {
+
+// Tells what this process writes from what every other one writes beside it.
+const std::string& ProcessName();
 
 // Runs `root`, which writes a part file for each partition, and makes the directory appear as a
 // whole. Within a batch it replaces what an earlier run of the batch has written there; otherwise
@@ -18,6 +22,7 @@ absl::Status SaveFiles(const ContextRef& context, const RddRef& node, OperatorRe
 
 template <class T>
 absl::Status SaveAsText(const RDD<T>& rdd, const std::string& path, Location where) {
+  CheckTextForm<T>();
   return SaveFiles(rdd.context(), rdd.node(),
                    MakeSpec<SaveTextOperator<T>>("", OperatorLabel("SaveAsTextFile", where),
                                                  BindingKind::kOutput),

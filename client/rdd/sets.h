@@ -70,6 +70,7 @@ struct SemiJoinTransform {
 
 template <class K, class V, class W, KeepKeys keep, class N>
 auto MakeSemiJoin(const char* name, const N& n, Location where) {
+  CheckKey<K>();
   auto partitioner = Resolve(n);
   using Partitioner = decltype(partitioner.function);
   const std::string label = OperatorLabel(name, where);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/rdd/actions.h"
 #include "client/rdd/by_key.h"
 #include "client/rdd/key_by.h"
 #include "client/rdd/partitioner.h"
@@ -72,7 +73,11 @@ absl::StatusOr<RangePartition<K>> MakeRangePartition(const RDD<std::pair<K, V>>&
       return absl::DataLossError(label + ": a sample cannot be decoded");
     }
   }
-  partition.bounds = ChooseBounds<K>(samples, num_ranges);
+  const absl::Status status = CallGuarded(label, [&] {
+    partition.bounds = ChooseBounds<K>(samples, num_ranges);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
   return partition;
 }
 

@@ -26,6 +26,14 @@ RddRef MakeStateful(const ContextRef& context, OperatorRef op, const RecordTypeO
                     const std::shared_ptr<const PartitionerSpec>& partitioner, bool keeps_keys,
                     StateUpdateRef update);
 
+template <class S>
+constexpr void CheckState() {
+  CheckRecord<S>();
+  static_assert(std::is_same_v<S, Owned<S>>,
+                "Millrace: state outlives the batch whose bytes a view views: write std::string "
+                "for std::string_view in the state's type");
+}
+
 // UpdateStateByKey. `in` is null in a batch without a data set, `initial` in all but the first
 // batch that has one.
 template <class K, class V, class S, class Partitioner>
@@ -59,6 +67,11 @@ struct UpdateStateTransform {
 template <class K, class V, class S, class F, class N>
 auto MakeUpdateState(F f, const N& n, Location where) {
   CheckShippable<F>();
+  CheckKey<K>();
+  CheckState<S>();
+  static_assert(StateUpdater<F, K, V, S>,
+                "UpdateStateByKey<S>: the function must take ([Time, ]key, std::span<const V>, "
+                "std::optional<S>) and return std::optional<S>");
   auto partitioner = Resolve(n);
   using Partitioner = decltype(partitioner.function);
   const std::string label = OperatorLabel("UpdateStateByKey", where);
@@ -68,8 +81,8 @@ auto MakeUpdateState(F f, const N& n, Location where) {
       PlainInput<K, S>(nullptr, partitioner.function, label), std::move(partitioner)};
 }
 
-// MapWithState. The records of the result are Mapped, or variants of Mapped and (key, state) when
-// snapshots are wanted.
+// MapWithState. `in` is null in a batch without a data set. The records of the result are Mapped,
+// or variants of Mapped and (key, state) when snapshots are wanted.
 template <class K, class V, class S, class F, class Partitioner>
 struct MapWithStateTransform {
   using Plain = MapWithStateOperator<K, V, S, F, false>;
@@ -85,7 +98,8 @@ struct MapWithStateTransform {
   RddRef operator()(const ContextRef& context, const StateUpdateRef& update, const RddRef& in,
                     const RddRef& initial, bool wants_snapshots) const {
     std::vector<KeyedInput> inputs{records};
-    inputs.back().parent = in;
+    inputs.back().parent =
+        in != nullptr ? in : MakeUnion(context, RecordOperators<std::pair<K, V>>(), {});
     if (initial != nullptr) {
       inputs.push_back(initial_state);
       inputs.back().parent = initial;
@@ -106,7 +120,7 @@ struct MapWithStateTransform {
 // `timeout_ms` -1: keys never time out.
 template <class K, class V, class S, class F, class N>
 auto MakeMapWithState(F f, int64_t timeout_ms, const N& n, Location where) {
-  CheckShippable<F>();
+  CheckKey<K>();
   auto partitioner = Resolve(n);
   using Transform = MapWithStateTransform<K, V, S, F, decltype(partitioner.function)>;
   const std::string label = OperatorLabel("MapWithState", where);
@@ -153,8 +167,8 @@ struct WindowStateTransform {
     for (const auto* parents : {&leaving, &coming}) {
       for (const RddRef& parent : *parents) inputs.push_back({parent, nullptr, nullptr, add_hash});
     }
-    return MakeStateful(context, OpFor(leaving.size()), RecordOperators<std::pair<K, Owned<V>>>(),
-                        inputs, partitioner, /*keeps_keys=*/true, update);
+    return MakeStateful(context, OpFor(leaving.size()), RecordOperators<std::pair<K, V>>(), inputs,
+                        partitioner, /*keeps_keys=*/true, update);
   }
 
   OperatorRef OpFor(size_t leaving) const {
@@ -174,6 +188,10 @@ auto MakeWindowState(F f, Inverse inverse, Filter filter, const char* name, Loca
   CheckShippable<F>();
   CheckShippable<Inverse>();
   CheckShippable<Filter>();
+  static_assert(FoldStep<Inverse, V, V, Owned<V>>,
+                "a window's inverse function must take (V, V) and return V");
+  static_assert(PredicateOf<Filter, std::pair<K, V>>,
+                "a window's filter must take (const std::pair<K, V>&) and return bool");
   const std::string label = OperatorLabel(name, where);
   WindowStateTransform<K, V, F, Inverse, Filter> transform{
       EncodeFunctions(f, inverse, filter), label, MakeSpec<AddHashOperator<K, V>>("", label), {}};

@@ -1,5 +1,8 @@
 #include "client/sink/console.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -15,6 +18,13 @@ constexpr std::string_view kWipeLine = "\r\033[K";
 void WriteToStderr(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
   std::fflush(stderr);
+}
+
+// Of the terminal that is standard error, in characters.
+size_t TerminalWidth() {
+  winsize size{};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : std::string_view::npos;
 }
 
 }  // namespace
@@ -40,7 +50,7 @@ absl::Status Console::Print(std::string_view text) {
 void Console::ShowProgress(std::string_view line) {
   const absl::MutexLock lock(&mutex_);
   WriteToStderr(kWipeLine);
-  WriteToStderr(line);
+  WriteToStderr(line.substr(0, TerminalWidth()));
   progress_shown_ = true;
 }
 

@@ -22,7 +22,8 @@ class Console {
   // Writes `text` in one piece and flushes it. The error is that of standard output.
   absl::Status Print(std::string_view text) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Shows `line` in place of the line before.
+  // Shows `line` in place of the line before, cut to the terminal's width: what wraps cannot be
+  // wiped.
   void ShowProgress(std::string_view line) ABSL_LOCKS_EXCLUDED(mutex_);
   void ClearProgress() ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -34,6 +34,7 @@ std::string OutputPath(const std::string& prefix, const std::string& suffix, Tim
 
 template <class T>
 OutputFunction PrintFunction(const StreamRef& stream, int64_t n, Location at) {
+  CheckTextForm<T>();
   // One more tells whether there are more.
   const uint64_t limit = static_cast<uint64_t>(std::max<int64_t>(0, n)) + 1;
   return [context = ContextOf(stream), n, limit,
@@ -54,6 +55,7 @@ OutputFunction SaveFunction(const StreamRef& stream, OperatorRef root, std::stri
 template <class T>
 OutputFunction SaveTextFunction(const StreamRef& stream, std::string prefix, std::string suffix,
                                 Location at) {
+  CheckTextForm<T>();
   return SaveFunction(
       stream,
       MakeSpec<SaveTextOperator<T>>("", OperatorLabel("SaveAsTextFiles", at), BindingKind::kOutput),
@@ -74,6 +76,10 @@ template <class T, class F>
 OutputFunction ForeachFunction(const StreamRef& stream, F f) {
   static_assert(TakesTime<F, RDD<T>> || std::is_invocable_v<F&, RDD<T>&>,
                 "ForeachRDD: the function must take (RDD<T>) or (RDD<T>, Time)");
+  using Result = decltype(CallOnDriver<F, RDD<T>>(f, Time(), std::declval<RDD<T>&>()));
+  static_assert(std::is_void_v<Result> || std::is_convertible_v<Result, absl::Status>,
+                "ForeachRDD: the function must return nothing or absl::Status (of an "
+                "absl::StatusOr: `return result.status();`)");
   return [context = ContextOf(stream), shared = std::make_shared<F>(std::move(f))](
              const RddRef& data_set, Time time) -> absl::Status {
     RDD<T> rdd(context, data_set);

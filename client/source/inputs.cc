@@ -101,8 +101,13 @@ RddRef ReadWholeFiles(const ContextRef& context, const OperatorRef& op,
   return SplitsDataSet(context, op, type, splits);
 }
 
-ReceiverSpec SocketReceiverSpec(const char* receiver, const std::string& host, int port,
+ReceiverSpec SocketReceiverSpec(const Operation& operation, StreamGraph& graph,
+                                const char* receiver, const std::string& host, int port,
                                 StorageLevel level) {
+  if (host.empty()) graph.AddError(operation, "the host's name is empty");
+  if (port < 1 || port > 65535) {
+    graph.AddError(operation, absl::StrCat("the port must be 1 to 65535, got ", port));
+  }
   ReceiverSpec spec;
   spec.operator_name = receiver;
   spec.params = EncodeToString(SocketAddress{host, port});

@@ -55,7 +55,9 @@ OperatorRef TextFilesOperator(const std::string& label);
 RddRef ReadWholeFiles(const ContextRef& context, const OperatorRef& op,
                       const RecordTypeOperators& type, const std::vector<InputFile>& files);
 
-ReceiverSpec SocketReceiverSpec(const char* receiver, const std::string& host, int port,
+// `receiver` names its factory. A host or port that no socket can have is an error of the graph.
+ReceiverSpec SocketReceiverSpec(const Operation& operation, StreamGraph& graph,
+                                const char* receiver, const std::string& host, int port,
                                 StorageLevel level);
 
 }  // namespace internal

@@ -45,10 +45,13 @@ std::string ClassName(const std::type_info& type);
 template <class R, class... Args>
 ReceiverSpec MakeReceiverSpec(StorageLevel level, Args&&... args) {
   using Factory = TypedReceiverFactory<R, typename BoundValue<Args>::type...>;
-  static_assert(
-      std::is_constructible_v<R, typename BoundValue<Args>::type...>,
-      "Millrace: ReceiverStream<R>(args...) makes an R(args...) on a worker, of copies of "
-      "the arguments; they must be of record types");
+  static_assert((kIsRecord<typename BoundValue<Args>::type> && ...),
+                "ReceiverStream: an argument is of no record type, so it cannot travel to the "
+                "worker that makes the receiver: give it `template <class Archive> void "
+                "serialize(Archive& archive) { archive(member, ...); }`");
+  static_assert(std::is_constructible_v<R, typename BoundValue<Args>::type...>,
+                "ReceiverStream<R>(args...): R has no constructor for copies of these arguments "
+                "(a literal's copy is a std::string)");
   Encoder encoder;
   (Encode(encoder, typename BoundValue<Args>::type(std::forward<Args>(args))), ...);
   ReceiverSpec spec;

@@ -21,7 +21,7 @@ StreamingContext MakeContext(std::chrono::milliseconds interval, StreamHarness::
 
 }  // namespace
 
-StreamHarness::StreamHarness(std::chrono::milliseconds interval, Options options)
+StreamHarness::StreamHarness(internal::DurationParam interval, Options options)
     : interval_(interval), context_(MakeContext(interval, std::move(options))) {}
 
 absl::Status StreamHarness::StartOnce(Location at) {

@@ -8,7 +8,8 @@
 
 namespace millrace {
 
-// `status` with "context: " before its message, its code and payloads kept. OK stays OK.
+// `status` with "context: " before its message, unless that is there already; its code and payloads
+// are kept. OK stays OK.
 absl::Status AnnotateStatus(const absl::Status& status, std::string_view context);
 
 }  // namespace millrace

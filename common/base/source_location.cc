@@ -15,6 +15,12 @@ std::string ToString(const Location& location) {
   return text;
 }
 
+std::string WithPlace(std::string_view what, const Location& where) {
+  std::string text(what);
+  if (where.line != 0) text += " at " + ToString(where);
+  return text;
+}
+
 std::ostream& operator<<(std::ostream& os, const Location& location) {
   return os << ToString(location);
 }

@@ -4,6 +4,7 @@
 
 #include <iosfwd>
 #include <string>
+#include <string_view>
 
 namespace millrace::internal {
 
@@ -22,6 +23,8 @@ struct Location {
 
 // "wordcount.cc:12", without folders: short in messages, the same wherever the program was built.
 std::string ToString(const Location& location);
+// "Map at wordcount.cc:12"; "Map" where the place is not known.
+std::string WithPlace(std::string_view what, const Location& where);
 std::ostream& operator<<(std::ostream& os, const Location& location);
 
 }  // namespace millrace::internal

@@ -81,8 +81,9 @@ inline constexpr BoolKey kUiEnabled{"millrace.ui.enabled", true,
                                     "serve the application's UI, REST and metrics"};
 inline constexpr IntKey kUiPort{"millrace.ui.port", "4040", Between(0, 65535),
                                 "port of the UI, or the next free one; 0: any"};
-inline constexpr BoolKey kShowConsoleProgress{"millrace.ui.showConsoleProgress", false,
-                                              "show running stages on the terminal"};
+inline constexpr BoolKey kShowConsoleProgress{
+    "millrace.ui.showConsoleProgress", false,
+    "show the last batch on a line of the terminal that updates"};
 inline constexpr IntKey kRetainedJobs{"millrace.ui.retainedJobs", "1000", AtLeast(1),
                                       "finished jobs that the UI and REST remember"};
 inline constexpr IntKey kRetainedStages{"millrace.ui.retainedStages", "1000", AtLeast(1),
@@ -91,6 +92,14 @@ inline constexpr BoolKey kEventLogEnabled{"millrace.eventLog.enabled", false,
                                           "write what happens to a file"};
 inline constexpr StringKey kEventLogDir{"millrace.eventLog.dir", "/tmp/millrace-events", "",
                                         "where event logs are kept"};
+// Spark's grow without end unless rolling is on, which fills the disks of applications that never
+// end.
+inline constexpr BytesKey kEventLogMaxSize{"millrace.eventLog.rolling.maxSize", "64m", "b",
+                                           AtLeast(64 << 10),
+                                           "how large a file of the event log may get"};
+inline constexpr IntKey kEventLogMaxRetainedFiles{"millrace.eventLog.rolling.maxRetainedFiles", "4",
+                                                  AtLeast(1),
+                                                  "files of the event log that are kept"};
 inline constexpr OptionalStringKey kMetricsNamespace{
     "millrace.metrics.namespace", "label of the application's metrics (its id when not set)"};
 
@@ -126,6 +135,8 @@ inline constexpr const ConfKeyInfo* kApplicationKeys[] = {
     &kRetainedStages,
     &kEventLogEnabled,
     &kEventLogDir,
+    &kEventLogMaxSize,
+    &kEventLogMaxRetainedFiles,
     &kMetricsNamespace,
 };
 

@@ -104,9 +104,11 @@ void RealEnv::Cancel(TimerId timer) {
     wall_timers_.erase(wall);
     return;
   }
+  Closure dropped;  // Destroyed without the lock: its destructor may call us.
   absl::MutexLock lock(&manual_mutex_);
   for (auto manual = manual_timers_.begin(); manual != manual_timers_.end(); ++manual) {
     if (manual->first.second != timer) continue;
+    dropped = std::move(manual->second);
     manual_timers_.erase(manual);
     return;
   }

@@ -24,11 +24,6 @@
 namespace millrace::internal {
 
 template <class T>
-inline constexpr bool kIsRecord =
-    Scalar<T> || StringLike<T> || kIsPair<T> || kIsTuple<T> || kIsArray<T> || kIsOptional<T> ||
-    kIsVariant<T> || Container<T> || ProtoMessage<T> || Serializable<T> || SingleValued<T>;
-
-template <class T>
 void Encode(Encoder& encoder, const T& value);
 template <class T>
 void Decode(Decoder& decoder, T& value);
@@ -91,9 +86,8 @@ void EncodeStruct(Encoder& encoder, const T& value) {
 
 template <class T>
 void Encode(Encoder& encoder, const T& value) {
-  static_assert(kIsRecord<T>,
-                "this type cannot be a record: give it `template <class Archive> void "
-                "serialize(Archive& archive) { archive(member, ...); }`");
+  CheckRecord<T>();
+
   if constexpr (Scalar<T>) {
     EncodeScalar(encoder, value);
   } else if constexpr (StringLike<T>) {

@@ -87,52 +87,98 @@ namespace internal {
 template <class T>
 inline constexpr bool kHoldsViews = !std::is_same_v<T, Owned<T>>;
 
-// `variant` with f applied to what it holds; To's alternatives are f's results, one for one.
-template <class To, size_t index = 0, class V, class F>
-To MapVariant(V&& variant, const F& f) {
+// `from` rebuilt as a To, which differs from it in the types of its texts alone: `text` makes each
+// text of a part that holds views. Other parts are copied, or moved where `from` may be.
+template <class To, class From, class Text>
+To RebuildText(From&& from, const Text& text);
+
+template <class To, size_t index = 0, class From, class Text>
+To RebuildVariant(From&& from, const Text& text) {
   if constexpr (index + 1 < std::variant_size_v<To>) {
-    if (variant.index() != index) return MapVariant<To, index + 1>(std::forward<V>(variant), f);
+    if (from.index() != index) {
+      return RebuildVariant<To, index + 1>(std::forward<From>(from), text);
+    }
   }
-  return To(std::in_place_index<index>, f(std::get<index>(std::forward<V>(variant))));
+  return To(std::in_place_index<index>, RebuildText<std::variant_alternative_t<index, To>>(
+                                            std::get<index>(std::forward<From>(from)), text));
+}
+
+template <class To, class From, class Text>
+To RebuildContainer(From& from, const Text& text) {
+  To to;
+  if constexpr (ForwardList<To>) {
+    auto last = to.before_begin();
+    for (auto& element : from) {
+      last = to.insert_after(last, RebuildText<typename To::value_type>(element, text));
+    }
+  } else {
+    for (auto& element : from) {
+      if constexpr (MapContainer<To>) {
+        to.emplace(RebuildText<typename To::key_type>(element.first, text),
+                   RebuildText<typename To::mapped_type>(element.second, text));
+      } else {
+        to.insert(to.end(), RebuildText<typename To::value_type>(element, text));
+      }
+    }
+  }
+  return to;
+}
+
+template <class To, class From, class Text>
+To RebuildText(From&& from, const Text& text) {
+  if constexpr (!kHoldsViews<std::remove_cvref_t<From>> && !kHoldsViews<To>) {
+    return std::forward<From>(from);
+  } else if constexpr (StringLike<To>) {
+    return text(from);
+  } else if constexpr (kIsPair<To>) {
+    return To(RebuildText<typename To::first_type>(std::forward<From>(from).first, text),
+              RebuildText<typename To::second_type>(std::forward<From>(from).second, text));
+  } else if constexpr (kIsTuple<To>) {
+    return [&]<size_t... i>(std::index_sequence<i...>) {
+      return To(
+          RebuildText<std::tuple_element_t<i, To>>(std::get<i>(std::forward<From>(from)), text)...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<To>>());
+  } else if constexpr (kIsOptional<To>) {
+    if (!from.has_value()) return std::nullopt;
+    return To(RebuildText<typename To::value_type>(*std::forward<From>(from), text));
+  } else if constexpr (kIsVariant<To>) {
+    return RebuildVariant<To>(std::forward<From>(from), text);
+  } else if constexpr (kIsArray<To>) {
+    To to;
+    for (size_t i = 0; i < to.size(); ++i) {
+      to[i] = RebuildText<typename To::value_type>(from[i], text);
+    }
+    return to;
+  } else {
+    return RebuildContainer<To>(from, text);
+  }
 }
 
 // A copy of `value` that owns its bytes. Moves from `value` where it holds no view.
 template <class T>
 Owned<T> ToOwned(T value) {
-  if constexpr (!kHoldsViews<T>) {
-    return value;
-  } else if constexpr (StringLike<T>) {
-    return std::string(value);
-  } else if constexpr (kIsPair<T>) {
-    return Owned<T>(ToOwned(std::move(value.first)), ToOwned(std::move(value.second)));
-  } else if constexpr (kIsTuple<T>) {
-    return std::apply([](auto&&... parts) { return Owned<T>(ToOwned(std::move(parts))...); },
-                      std::move(value));
-  } else if constexpr (kIsOptional<T>) {
-    if (!value.has_value()) return std::nullopt;
-    return Owned<T>(ToOwned(*std::move(value)));
-  } else if constexpr (kIsVariant<T>) {
-    return MapVariant<Owned<T>>(std::move(value),
-                                [](auto&& held) { return ToOwned(std::move(held)); });
-  } else if constexpr (kIsArray<T>) {
-    Owned<T> result;
-    for (size_t i = 0; i < value.size(); ++i) result[i] = ToOwned(std::move(value[i]));
-    return result;
-  } else if constexpr (ForwardList<T>) {
-    Owned<T> result;
-    auto last = result.before_begin();
-    for (auto& element : value) last = result.insert_after(last, ToOwned(element));
-    return result;
+  return RebuildText<Owned<T>>(std::move(value),
+                               [](std::string_view text) { return std::string(text); });
+}
+
+// The owning record `owned` as a T: a view of it, or it itself where T holds no views.
+template <class T>
+decltype(auto) ViewOf(const Owned<T>& owned) {
+  if constexpr (kHoldsViews<T>) {
+    return RebuildText<T>(owned, [](const std::string& text) { return std::string_view(text); });
   } else {
-    Owned<T> result;
-    for (auto& element : value) {
-      if constexpr (MapContainer<T>) {
-        result.emplace(ToOwned(element.first), ToOwned(element.second));
-      } else {
-        result.insert(result.end(), ToOwned(element));
-      }
-    }
-    return result;
+    return (owned);
+  }
+}
+
+// A function's `result` as the owning type To, which may own what it views.
+template <class To, class R>
+To OwnedAs(R&& result) {
+  if constexpr (std::is_convertible_v<R&&, To>) {
+    return std::forward<R>(result);
+  } else {
+    return ToOwned<std::remove_cvref_t<R>>(std::forward<R>(result));
   }
 }
 

@@ -115,6 +115,75 @@ template <class T>
 concept SingleValued = kIsEmptyArray<T> || std::same_as<T, std::tuple<>> ||
     std::same_as<T, std::monostate> ||(std::is_empty_v<T>&& Serializable<T>);
 
+// What records may be made of.
+template <class T>
+constexpr bool IsRecord() {
+  if constexpr (std::is_const_v<T>) {  // The keys in a map's elements.
+    return IsRecord<std::remove_const_t<T>>();
+  } else if constexpr (Scalar<T> || StringLike<T> || SingleValued<T> || Serializable<T> ||
+                       ProtoMessage<T>) {
+    return true;
+  } else if constexpr (kIsPair<T>) {
+    return IsRecord<typename T::first_type>() && IsRecord<typename T::second_type>();
+  } else if constexpr (kIsTuple<T> || kIsVariant<T>) {
+    return []<template <class...> class Parts, class... Part>(const Parts<Part...>*) {
+      return (IsRecord<Part>() && ...);
+    }(static_cast<const T*>(nullptr));
+  } else if constexpr (MapContainer<T>) {
+    return IsRecord<typename T::key_type>() && IsRecord<typename T::mapped_type>();
+  } else if constexpr (kIsOptional<T> || kIsArray<T> || Container<T>) {
+    return IsRecord<typename T::value_type>();
+  } else {
+    return false;
+  }
+}
+template <class T>
+inline constexpr bool kIsRecord = IsRecord<T>();
+
+template <class T>
+concept PointerLike = std::is_pointer_v<T> || requires(const T& pointer) {
+  typename T::element_type;
+  *pointer;
+  pointer.get();
+};
+
+// The messages about a type that cannot be (part of) a record.
+template <class T>
+constexpr void CheckRecord() {
+  static_assert(!PointerLike<T>,
+                "Millrace: a pointer cannot be a record, for it means nothing in another process: "
+                "make the record the value itself, of a `const char*` a std::string");
+  static_assert(PointerLike<T> || kIsRecord<T>,
+                "Millrace: this type, or a part of it, cannot be a record: give it `template "
+                "<class Archive> void serialize(Archive& archive) { archive(member, ...); }`");
+}
+
+// Whether == compares all of a T. (That of the standard's types is there whatever they hold.)
+template <class T>
+constexpr bool IsComparable() {
+  if constexpr (kIsPair<T>) {
+    return IsComparable<typename T::first_type>() && IsComparable<typename T::second_type>();
+  } else if constexpr (kIsTuple<T> || kIsVariant<T>) {
+    return []<template <class...> class Parts, class... Part>(const Parts<Part...>*) {
+      return (IsComparable<Part>() && ...);
+    }(static_cast<const T*>(nullptr));
+  } else if constexpr (MapContainer<T>) {
+    return IsComparable<typename T::key_type>() && IsComparable<typename T::mapped_type>();
+  } else if constexpr (kIsOptional<T> || kIsArray<T> || Container<T>) {
+    return IsComparable<typename T::value_type>();
+  } else {
+    return std::equality_comparable<T>;
+  }
+}
+
+template <class K>
+constexpr void CheckKey() {
+  CheckRecord<K>();
+  static_assert(IsComparable<K>(),
+                "Millrace: a key needs operator==: give the struct `friend bool operator==(const "
+                "MyKey&, const MyKey&) = default;`");
+}
+
 // A key that hashes itself.
 template <class T>
 concept HasStableHash = requires(const T& key) {

@@ -100,7 +100,34 @@ concept Map = Range<T> && requires {
 };
 
 template <class T>
-inline constexpr bool kHasNoTextForm = false;
+constexpr bool HasTextForm() {
+  if constexpr (std::is_convertible_v<const T&, std::string_view> || std::is_arithmetic_v<T> ||
+                std::is_enum_v<T> || std::is_same_v<T, std::monostate> || ProtobufMessage<T>) {
+    return true;
+  } else if constexpr (kIsPair<T> || kIsTuple<T> || kIsVariant<T>) {
+    return []<template <class...> class Parts, class... Part>(const Parts<Part...>*) {
+      return (HasTextForm<std::remove_cv_t<Part>>() && ...);
+    }(static_cast<const T*>(nullptr));
+  } else if constexpr (kIsOptional<T>) {
+    return HasTextForm<typename T::value_type>();
+  } else if constexpr (Stringifies<T>) {
+    return true;
+  } else if constexpr (Range<T>) {
+    return HasTextForm<typename T::value_type>();
+  } else {
+    return Streams<T> && !std::is_pointer_v<T> && !std::is_array_v<T>;
+  }
+}
+
+template <class T>
+constexpr void CheckTextForm() {
+  static_assert(
+      HasTextForm<T>(),
+      "Millrace: this record type, or a part of it, has no text form. Give the struct, in its own "
+      "namespace, either `template <class Sink> void AbslStringify(Sink& sink, const MyType& "
+      "value) { sink.Append(...); }` or `std::ostream& operator<<(std::ostream&, const "
+      "MyType&)`, or map it to a type that has one before it is printed or saved as text.");
+}
 
 template <class T>
 void AppendText(std::string& out, const T& value);
@@ -193,16 +220,10 @@ void AppendText(std::string& out, const T& value) {
     AppendMap(out, value);
   } else if constexpr (Range<T>) {
     AppendRange(out, value);
-  } else if constexpr (Streams<T> && !std::is_pointer_v<T> && !std::is_array_v<T>) {
+  } else {
+    CheckTextForm<T>();
     AppendStreamed(
         out, [](std::ostream& os, const void* v) { os << *static_cast<const T*>(v); }, &value);
-  } else {
-    static_assert(
-        kHasNoTextForm<T>,
-        "This record type has no text form. Give the struct, in its own namespace, either "
-        "`template <class Sink> void AbslStringify(Sink& sink, const MyType& value) { "
-        "sink.Append(...); }` or `std::ostream& operator<<(std::ostream&, const MyType&)`, "
-        "or map it to a type that has one before it is printed or saved as text.");
   }
 }
 

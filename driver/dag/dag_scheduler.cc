@@ -351,7 +351,7 @@ void DagScheduler::Launch(const StageRef& stage) {
 }
 
 // An update starts from the last one that was committed. That is the one before it, unless that one
-// failed: then its batch has reported the error, and the state goes on without it.
+// failed: then its batch has reported the error, and the state goes on without it if it can.
 absl::Status DagScheduler::BeginStateUpdate(Stage& stage, bool& must_wait) {
   const StateUpdate& update = *stage.rdd->state;
   const int64_t committed = data_.states.LastCommitted(update.state_id);
@@ -370,6 +370,11 @@ absl::Status DagScheduler::BeginStateUpdate(Stage& stage, bool& must_wait) {
   must_wait = data_.states.IsBusy(update.state_id) || earlier_may_come;
   if (must_wait) return absl::OkStatus();
   if (update.previous_time_ms >= 0 && committed != update.previous_time_ms) {
+    if (update.needs_previous) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          stage.rdd->op->label, ": the update of batch ", update.previous_time_ms,
+          " ms is missing, and that of ", update.batch_time_ms, " ms cannot do without it"));
+    }
     LOG(WARNING) << stage.rdd->op->label << ": the update of batch " << update.previous_time_ms
                  << " ms is missing; that of " << update.batch_time_ms << " ms starts from "
                  << committed << " ms";
@@ -447,6 +452,7 @@ void DagScheduler::CommitState(Stage& stage) {
     accumulators_.Merge(accepted.accumulators);
   }
   data_.states.End(update.state_id, /*committed=*/true, update.batch_time_ms);
+  update.is_committed->store(true);
   stage.state_begun = false;
 }
 

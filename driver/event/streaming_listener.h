@@ -59,8 +59,11 @@ struct BatchInfo {
   std::optional<std::chrono::milliseconds> total_delay() const;
 };
 
-// Callbacks come one at a time, in the order of the events, on a thread of the listener bus: a slow
-// or throwing listener delays other listeners but no batch. Events stop when the context stops.
+// Callbacks come one at a time, in the order of the events, on a thread of the engine's. Better
+// than one queue for all: each listener has its own, so one that is slow, throws or hangs is late
+// itself and delays no other listener and no batch. Of more than 10,000 events that wait for a
+// listener its oldest are dropped. When the context stops, events that wait are delivered for 10 s
+// more at most, and no others follow.
 class StreamingListener {
  public:
   virtual ~StreamingListener() = default;
@@ -73,6 +76,8 @@ class StreamingListener {
   virtual void OnBatchCompleted(const BatchInfo& /*batch*/) {}
   virtual void OnOutputOperationStarted(const OutputOperationInfo& /*operation*/) {}
   virtual void OnOutputOperationCompleted(const OutputOperationInfo& /*operation*/) {}
+  // So many events, between the last one and the next, were dropped: this listener was too slow.
+  virtual void OnEventsDropped(int64_t /*count*/) {}
 };
 
 }  // namespace millrace

@@ -89,6 +89,11 @@ struct StateUpdate {
   int64_t state_id = 0;
   int64_t batch_time_ms = 0;
   int64_t previous_time_ms = -1;  // Of the update whose result this one starts from; -1: the first.
+  // Without the result of that very update this one fails; otherwise it starts from the last one
+  // that was committed.
+  bool needs_previous = false;
+  // True once the driver has committed the update. Read by other threads.
+  std::shared_ptr<std::atomic<bool>> is_committed = std::make_shared<std::atomic<bool>>(false);
 };
 
 class RddNode {

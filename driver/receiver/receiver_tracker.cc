@@ -180,9 +180,11 @@ void ReceiverTracker::HandleReceiverEvent(int64_t worker_id, const proto::Receiv
   if (worker != nullptr) info.location = worker->host;
   info.executor_id = absl::StrCat(worker_id);
   if (!event.message().empty() && event.kind() != proto::ReceiverEvent::STARTED) {
+    // A receiver that ends as it was asked to has a reason, but no error.
+    const bool is_error = event.kind() == proto::ReceiverEvent::ERROR || !event.error().empty();
     info.last_error_message = event.message();
     info.last_error = event.error();
-    info.last_error_time_ms = env_.NowMicros() / kMicrosPerMilli;
+    info.last_error_time_ms = is_error ? env_.NowMicros() / kMicrosPerMilli : -1;
   }
   switch (event.kind()) {
     case proto::ReceiverEvent::STARTED:
@@ -217,6 +219,7 @@ void ReceiverTracker::WorkerLost(int64_t worker_id) {
     receiver.failed_worker = worker_id;
     receiver.info.active = false;
     receiver.info.last_error_message = absl::StrCat("worker ", worker_id, " was lost");
+    receiver.info.last_error.clear();
     receiver.info.last_error_time_ms = env_.NowMicros() / kMicrosPerMilli;
     bus_.Post(
         [info = receiver.info](StreamingListener& listener) { listener.OnReceiverStopped(info); });

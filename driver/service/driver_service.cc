@@ -49,8 +49,22 @@ void DriverService::Stop() {
   port_->Close([this] { core_.Stop(); });
 }
 
+void DriverService::EnvStopped() {
+  std::shared_ptr<StreamingService> cut_off;
+  {
+    const absl::MutexLock lock(&mutex_);
+    has_env_stopped_ = true;
+    cut_off = streaming_.lock();
+  }
+  if (cut_off != nullptr) cut_off->EnvStopped();
+}
+
 std::shared_ptr<StreamingHandle> DriverService::NewStreaming() {
-  return std::make_shared<StreamingService>(env_, core_);
+  const absl::MutexLock lock(&mutex_);
+  if (has_env_stopped_) return nullptr;
+  auto streaming = std::make_shared<StreamingService>(env_, core_);
+  streaming_ = streaming;
+  return streaming;
 }
 
 absl::StatusOr<JobResult> DriverService::RunJob(JobSpec job) {

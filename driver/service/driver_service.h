@@ -11,10 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "common/concurrent/loop_port.h"
 #include "common/env/env.h"
 #include "driver/driver_core.h"
 #include "driver/service/driver_handle.h"
+#include "driver/service/streaming_service.h"
 
 namespace millrace::internal {
 
@@ -35,8 +38,12 @@ class DriverService final : public DriverHandle {
   // Jobs and the streaming run are cancelled. Returns at once; the Env's Stop waits for the rest.
   void Stop();
 
-  // A streaming run; one at a time.
-  std::shared_ptr<StreamingHandle> NewStreaming();
+  // Call it when the Env has stopped: whoever waits for a streaming run that this cut off is told
+  // that the run has stopped.
+  void EnvStopped() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // A streaming run; one at a time. Null once the Env has stopped.
+  std::shared_ptr<StreamingHandle> NewStreaming() ABSL_LOCKS_EXCLUDED(mutex_);
 
   int64_t NewId() override { return next_id_.fetch_add(1, std::memory_order_relaxed); }
   absl::StatusOr<JobResult> RunJob(JobSpec job) override;
@@ -61,6 +68,10 @@ class DriverService final : public DriverHandle {
   std::atomic<int> total_slots_{0};
   DriverCore core_;
   const std::shared_ptr<LoopPort> port_;
+
+  absl::Mutex mutex_;
+  bool has_env_stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::weak_ptr<StreamingService> streaming_ ABSL_GUARDED_BY(mutex_);  // The latest.
 };
 
 }  // namespace millrace::internal

@@ -49,7 +49,9 @@ void StreamingService::StartOnLoop(StreamingHost& host, StreamingSpec spec,
   absl::Status status = run.status();
   if (run.ok()) {
     loop_state->run = *run;
-    for (auto& listener : loop_state->listeners) (*run)->bus().Add(std::move(listener));
+    for (auto& [listener, name] : loop_state->listeners) {
+      (*run)->bus().Add(std::move(listener), std::move(name));
+    }
     loop_state->listeners.clear();
     status = (*run)->Start();
     if (!status.ok()) (*run)->Stop(/*graceful=*/false);
@@ -57,6 +59,15 @@ void StreamingService::StartOnLoop(StreamingHost& host, StreamingSpec spec,
   progress->Update([&](Progress& p) {
     p.is_start_decided = true;
     p.start_status = status;
+  });
+}
+
+void StreamingService::EnvStopped() {
+  progress_->Update([](Progress& p) {
+    if (!std::exchange(p.is_start_decided, true)) {
+      p.start_status = absl::CancelledError("the driver has stopped");
+    }
+    p.is_stopped = true;
   });
 }
 
@@ -79,14 +90,15 @@ bool StreamingService::AwaitStopped(std::chrono::milliseconds timeout) {
                               [](const Progress& p) { return p.is_stopped; });
 }
 
-void StreamingService::AddListener(std::shared_ptr<StreamingListener> listener) {
-  env_.Post([loop_state = loop_state_, listener = std::move(listener)]() mutable {
-    if (loop_state->run != nullptr) {
-      loop_state->run->bus().Add(std::move(listener));
-    } else {
-      loop_state->listeners.push_back(std::move(listener));
-    }
-  });
+void StreamingService::AddListener(std::shared_ptr<StreamingListener> listener, std::string name) {
+  env_.Post(
+      [loop_state = loop_state_, listener = std::move(listener), name = std::move(name)]() mutable {
+        if (loop_state->run != nullptr) {
+          loop_state->run->bus().Add(std::move(listener), std::move(name));
+        } else {
+          loop_state->listeners.emplace_back(std::move(listener), std::move(name));
+        }
+      });
 }
 
 absl::Status StreamingService::AwaitBatch(Time batch_time, std::chrono::milliseconds timeout) {

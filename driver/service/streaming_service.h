@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "common/concurrent/watched.h"
@@ -35,8 +37,11 @@ class StreamingService : public StreamingHandle {
   void Stop(bool graceful) override;
   StreamingResult Await(std::chrono::milliseconds timeout) override;
   bool AwaitStopped(std::chrono::milliseconds timeout) override;
-  void AddListener(std::shared_ptr<StreamingListener> listener) override;
+  void AddListener(std::shared_ptr<StreamingListener> listener, std::string name) override;
   absl::Status AwaitBatch(Time batch_time, std::chrono::milliseconds timeout) override;
+
+  // Nothing of the run is told any more, so this tells that it has stopped.
+  void EnvStopped();
 
  private:
   // What is known of the run.
@@ -50,7 +55,8 @@ class StreamingService : public StreamingHandle {
   // Of the event loop alone.
   struct LoopState {
     StreamingRun* run = nullptr;  // Null before the start and after the stop.
-    std::vector<std::shared_ptr<StreamingListener>> listeners;  // Added before the start.
+    // Added before the start, with their names.
+    std::vector<std::pair<std::shared_ptr<StreamingListener>, std::string>> listeners;
   };
   using SharedProgress = std::shared_ptr<Watched<Progress>>;
   using SharedLoopState = std::shared_ptr<LoopState>;

@@ -84,7 +84,7 @@ class AggregateOperator : public Operator {
     Folder(TaskNode& node, F function) : ChunkSink<T>(node), f(std::move(function)) {}
     bool Consume(T* records, size_t count) override {
       for (size_t i = 0; i < count; ++i) {
-        A next = ToOwned(A(CallWith2(f, std::move(value), std::move(records[i]))));
+        A next = OwnedAs<A>(CallWith2(f, std::move(value), std::move(records[i])));
         value = std::move(next);
       }
       any = any || count > 0;
@@ -117,10 +117,7 @@ class ReduceOperator : public Operator {
     bool Consume(T* records, size_t count) override {
       size_t i = 0;
       if (!value.has_value() && count > 0) value.emplace(ToOwned<T>(std::move(records[i++])));
-      for (; i < count; ++i) {
-        Owned<T> next = ToOwned(CallWith2(f, std::move(*value), std::move(records[i])));
-        value = std::move(next);
-      }
+      for (; i < count; ++i) FoldInto<T>(f, *value, std::move(records[i]));
       return true;
     }
     const F f;

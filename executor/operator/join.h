@@ -2,14 +2,15 @@
 #ifndef MILLRACE_EXECUTOR_OPERATOR_JOIN_H_
 #define MILLRACE_EXECUTOR_OPERATOR_JOIN_H_
 
+#include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "executor/operator/join_table.h"
 #include "executor/operator/keyed.h"
 #include "executor/operator/operator_base.h"
 
@@ -52,11 +53,18 @@ class CoGroupOperator : public Operator {
     using Record = HashedRecord<K, std::tuple_element_t<input, std::tuple<Vs...>>>;
     Gatherer(TaskNode& node, Table& table) : ChunkSink<Record>(node), table(table) {}
     bool Consume(Record* records, size_t count) override {
-      for (size_t i = 0; i < count; ++i) {
-        bool is_new = false;
-        Groups& groups =
-            table.FindOrAdd(records[i].hash, records[i].key, is_new, [] { return Groups(); });
-        std::get<input>(groups).push_back(std::move(records[i].value));
+      uint64_t hashes[kChunkRecords];
+      for (size_t start = 0; start < count; start += kChunkRecords) {
+        const size_t part = std::min(count - start, kChunkRecords);
+        Record* const first = records + start;
+        for (size_t i = 0; i < part; ++i) hashes[i] = first[i].hash;
+        ProbeAhead(table, hashes, part, [&](size_t i) {
+          bool is_new = false;
+          Groups& groups =
+              table.FindOrAdd(hashes[i], first[i].key, is_new, [] { return Groups(); });
+          std::get<input>(groups).push_back(std::move(first[i].value));
+          return true;
+        });
       }
       return true;
     }
@@ -99,106 +107,65 @@ class JoinOperator : public Operator {
   bool Compute(TaskNode& node, AnySink* out) const override {
     ChunkSink<Out>* const sink = SinkOf<Out>(out);
     if (sink == nullptr) return FailWrongSink(node);
-    auto left = std::make_shared<LeftSide>();
-    Builder builder(node, *left);
-    if (!node.RunInput(0, builder)) return false;
-    node.task().Keep(left);  // The records pushed view its keys.
-    Prober prober(node, *left, *sink);
+    Left left;
+    Gatherer gatherer(node, left);
+    if (!node.RunInput(0, gatherer)) return false;
+    left.Build();
+    Prober prober(node, left, *sink);
     if (!node.RunInput(1, prober)) return false;
     return (!Values::kRightMayMiss || prober.EmitUnmatched()) && prober.buffer.Flush();
   }
 
  private:
-  static constexpr uint32_t kEnd = std::numeric_limits<uint32_t>::max();
+  using Left = JoinTable<K, V>;
 
-  // The values of one key form a list, in order of arrival.
-  struct Chain {
-    uint32_t first = kEnd;
-    uint32_t last = kEnd;
-    bool matched = false;
-  };
-  struct Link {
-    V value;
-    uint32_t next = kEnd;
-  };
-  struct LeftSide {
-    CombineTable<K, Chain> table;
-    std::vector<Link> links;
-  };
-
-  struct Builder : ChunkSink<HashedRecord<K, V>> {
-    Builder(TaskNode& node, LeftSide& left) : ChunkSink<HashedRecord<K, V>>(node), left(left) {}
+  struct Gatherer : ChunkSink<HashedRecord<K, V>> {
+    Gatherer(TaskNode& node, Left& left)
+        : ChunkSink<HashedRecord<K, V>>(node), task(node.task()), left(left) {}
     bool Consume(HashedRecord<K, V>* records, size_t count) override {
-      uint64_t hashes[kChunkRecords];
-      for (size_t start = 0; start < count; start += kChunkRecords) {
-        const size_t part = std::min(count - start, kChunkRecords);
-        auto* const first = records + start;
-        for (size_t i = 0; i < part; ++i) hashes[i] = first[i].hash;
-        ProbeAhead(left.table, hashes, part, [&](size_t i) {
-          Append(hashes[i], first[i].key, std::move(first[i].value));
-          return true;
-        });
+      if (count > Left::kRecordsMax - left.size()) {
+        return task.Fail(absl::ResourceExhaustedError(
+            "a partition of the left side has over 4 billion records; use more partitions"));
+      }
+      for (size_t i = 0; i < count; ++i) {
+        left.Add(records[i].hash, std::move(records[i].key), std::move(records[i].value));
       }
       return true;
     }
-    void Append(uint64_t hash, const K& key, V&& value) {
-      bool is_new = false;
-      Chain& chain = left.table.FindOrAdd(hash, key, is_new, [] { return Chain(); });
-      const auto index = static_cast<uint32_t>(left.links.size());
-      left.links.push_back(Link{std::move(value)});
-      (chain.first == kEnd ? chain.first : left.links[chain.last].next) = index;
-      chain.last = index;
-    }
-    LeftSide& left;
+    TaskContext& task;
+    Left& left;
   };
 
   struct Prober : ChunkSink<HashedRecord<K, W>> {
-    Prober(TaskNode& node, LeftSide& left, ChunkSink<Out>& out)
+    Prober(TaskNode& node, Left& left, ChunkSink<Out>& out)
         : ChunkSink<HashedRecord<K, W>>(node), left(left), buffer(out) {}
     bool Consume(HashedRecord<K, W>* records, size_t count) override {
-      uint64_t hashes[kChunkRecords];
-      for (size_t start = 0; start < count; start += kChunkRecords) {
-        const size_t part = std::min(count - start, kChunkRecords);
-        auto* const first = records + start;
-        for (size_t i = 0; i < part; ++i) hashes[i] = first[i].hash;
-        if (!ProbeAhead(left.table, hashes, part, [&](size_t i) { return Probe(first[i]); })) {
-          return false;
-        }
-      }
-      return true;
+      return left.ForEachMatch(
+          count, [&](size_t i) { return records[i].hash; },
+          [&](size_t i) -> const K& { return records[i].key; },
+          [&](size_t i, typename Left::Record& match) {
+            match.is_matched = true;
+            return buffer.Emplace(records[i].key,
+                                  typename Values::type(match.value, records[i].value));
+          },
+          [&](size_t i) { return EmitWithoutLeft(records[i]); });
     }
-    bool Probe(HashedRecord<K, W>& record) {
-      Chain* const chain = left.table.Find(record.hash, record.key);
-      if (chain == nullptr) {
-        if constexpr (Values::kLeftMayMiss) {
-          return buffer.Emplace(record.key, typename Values::type(std::nullopt, record.value));
-        }
-        return true;
-      }
-      chain->matched = true;
-      for (uint32_t link = chain->first; link != kEnd; link = left.links[link].next) {
-        if (!buffer.Emplace(record.key,
-                            typename Values::type(left.links[link].value, record.value))) {
-          return false;
-        }
+    bool EmitWithoutLeft(HashedRecord<K, W>& record) {
+      if constexpr (Values::kLeftMayMiss) {
+        return buffer.Emplace(record.key, typename Values::type(std::nullopt, record.value));
       }
       return true;
     }
     bool EmitUnmatched() {
       if constexpr (Values::kRightMayMiss) {
-        return left.table.ForEach([this](uint64_t /*hash*/, const K& key, const Chain& chain) {
-          if (chain.matched) return true;
-          for (uint32_t link = chain.first; link != kEnd; link = left.links[link].next) {
-            if (!buffer.Emplace(key, typename Values::type(left.links[link].value, std::nullopt))) {
-              return false;
-            }
-          }
-          return true;
+        return left.ForEach([this](typename Left::Record& record) {
+          return record.is_matched ||
+                 buffer.Emplace(record.key, typename Values::type(record.value, std::nullopt));
         });
       }
       return true;
     }
-    LeftSide& left;
+    Left& left;
     ChunkBuffer<Out> buffer;
   };
 };

@@ -335,18 +335,10 @@ struct ReducePolicy {
   F f;
 
   Group Make(V&& value) const { return ToOwned<V>(std::move(value)); }
-  void Merge(Group& group, V&& value) const {
-    if constexpr (kHoldsViews<V>) {
-      // The result may view either argument: it is owned before the group is overwritten.
-      Group merged = ToOwned(CallWith2(f, group, value));
-      group = std::move(merged);
-    } else {
-      group = CallWith2(f, std::move(group), std::move(value));
-    }
-  }
+  void Merge(Group& group, V&& value) const { FoldInto<V>(f, group, std::move(value)); }
   Out Emit(Group& group) const {
     if constexpr (kHoldsViews<V>) {
-      return V(group);
+      return ViewOf<V>(group);
     } else {
       return std::move(group);
     }
@@ -366,9 +358,9 @@ struct CombinePolicy {
   Create create;
   MergeValue merge_value;
 
-  Group Make(V&& value) const { return ToOwnedAs<C>(CallWith(create, value)); }
+  Group Make(V&& value) const { return OwnedAs<C>(CallWith(create, value)); }
   void Merge(Group& group, V&& value) const {
-    Group merged = ToOwnedAs<C>(CallWith2(merge_value, std::move(group), std::move(value)));
+    Group merged = OwnedAs<C>(CallWith2(merge_value, std::move(group), std::move(value)));
     group = std::move(merged);
   }
   Out Emit(Group& group) const { return std::move(group); }
@@ -376,15 +368,6 @@ struct CombinePolicy {
   void serialize(Archive& archive) {
     if constexpr (!std::is_empty_v<Create>) archive(create);
     if constexpr (!std::is_empty_v<MergeValue>) archive(merge_value);
-  }
-
-  template <class Target, class R>
-  static Target ToOwnedAs(R&& result) {
-    if constexpr (std::is_convertible_v<R&&, Target>) {
-      return std::forward<R>(result);
-    } else {
-      return ToOwned<std::remove_cvref_t<R>>(std::forward<R>(result));
-    }
   }
 };
 
@@ -398,7 +381,7 @@ struct MergePolicy {
 
   Group Make(C&& value) const { return std::move(value); }
   void Merge(Group& group, C&& value) const {
-    Group merged = CallWith2(merge_combiners, std::move(group), std::move(value));
+    Group merged = OwnedAs<C>(CallWith2(merge_combiners, std::move(group), std::move(value)));
     group = std::move(merged);
   }
   Out Emit(Group& group) const { return std::move(group); }

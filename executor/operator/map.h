@@ -72,16 +72,12 @@ class FilterOperator : public Operator {
       size_t kept = 0;
       for (size_t i = 0; i < count; ++i) {
         bool keep;
-        if constexpr (std::is_invocable_v<const F&, const T&>) {
-          auto verdict = f(std::as_const(records[i]));
-          if constexpr (kIsStatusOr<decltype(verdict)>) {
-            if (!verdict.ok()) return this->node_.task().Fail(verdict.status());
-            keep = *verdict;
-          } else {
-            keep = static_cast<bool>(verdict);
-          }
+        auto verdict = CallPredicate(f, std::as_const(records[i]));
+        if constexpr (kIsStatusOr<decltype(verdict)>) {
+          if (!verdict.ok()) return this->node_.task().Fail(verdict.status());
+          keep = *verdict;
         } else {
-          keep = static_cast<bool>(f(ToOwned<T>(records[i])));
+          keep = static_cast<bool>(verdict);
         }
         if constexpr (std::is_trivially_copyable_v<T>) {
           records[kept] = records[i];
@@ -109,7 +105,7 @@ template <class T, class F>
 class FlatMapOperator : public Operator {
  public:
   using Range = RecordResultOf<F, T>;
-  using Out = std::ranges::range_value_t<Range>;
+  using Out = RangeRecord<Range>;
 
   bool Compute(TaskNode& node, AnySink* out) const override {
     ChunkSink<Out>* const sink = SinkOf<Out>(out);

@@ -3,6 +3,7 @@
 #define MILLRACE_EXECUTOR_OPERATOR_OPERATOR_BASE_H_
 
 #include <memory>
+#include <ranges>
 #include <type_traits>
 #include <utility>
 
@@ -34,6 +35,29 @@ struct WithoutStatusOr<absl::StatusOr<T>> {
 // The record type that a function's result stands for: U for U and absl::StatusOr<U>.
 template <class F, class T>
 using RecordResultOf = typename WithoutStatusOr<ResultOf<F, T>>::type;
+
+// A function of a Filter: T -> bool or absl::StatusOr<bool>.
+template <class F, class T>
+using VerdictOf = typename WithoutStatusOr<std::remove_cvref_t<decltype(CallPredicate(
+    std::declval<const F&>(), std::declval<const T&>()))>>::type;
+template <class F, class T>
+concept PredicateOf = CallablePredicate<F, T> && std::is_constructible_v<bool, VerdictOf<F, T>>;
+
+// A function of a FlatMap: T -> range or absl::StatusOr of a range.
+template <class F, class T>
+concept RangeFunction = CallableWith<F, T> && std::ranges::range<RecordResultOf<F, T>>;
+
+// The records of a range: those of a map may be changed.
+template <class T>
+struct WithoutConst {
+  using type = T;
+};
+template <class K, class V>
+struct WithoutConst<std::pair<const K, V>> {
+  using type = std::pair<K, V>;
+};
+template <class Range>
+using RangeRecord = typename WithoutConst<std::ranges::range_value_t<Range>>::type;
 
 // Fail with errors that mean that the plan was not made by this program. Always false.
 bool FailWrongSink(TaskNode& node);

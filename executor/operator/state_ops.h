@@ -96,24 +96,41 @@ struct MappedOut<std::optional<R>> {
   using type = R;
 };
 
-// The forms of a MapWithState function: ([Time, ]key, std::optional<V>, State<S>&).
+// f(args...) or f(time, args...), with a result that converts to R; void: any result.
+template <class F, class R, class... Args>
+concept CallableMaybeWithTime = std::is_invocable_r_v<R, const F&, Args...> ||
+    std::is_invocable_r_v<R, const F&, Time, Args...>;
+
+template <class F, class... Args>
+decltype(auto) CallMaybeWithTime(const F& f, Time time, Args&&... args) {
+  if constexpr (std::is_invocable_v<const F&, Args...>) {
+    return f(std::forward<Args>(args)...);
+  } else {
+    return f(time, std::forward<Args>(args)...);
+  }
+}
+
+// The forms of a MapWithState function: ([Time, ]key, std::optional<V>, State<S>&), key and value
+// as they are or owned.
+template <class F, class K, class V, class S>
+concept StateMapper = CallableMaybeWithTime < F,
+        void, const K&, std::optional<V>, State<S>
+& > || CallableMaybeWithTime<F, void, Owned<K>, std::optional<V>, State<S>&> ||
+    CallableMaybeWithTime<F, void, const K&, std::optional<Owned<V>>, State<S>&> ||
+    CallableMaybeWithTime<F, void, Owned<K>, std::optional<Owned<V>>, State<S>&>;
+
 template <class F, class K, class V, class S>
 decltype(auto) CallMapper(const F& f, Time time, const K& key, std::optional<V> value,
                           State<S>& state) {
-  if constexpr (std::is_invocable_v<const F&, const K&, std::optional<V>, State<S>&>) {
-    return f(key, std::move(value), state);
-  } else if constexpr (std::is_invocable_v<const F&, Time, const K&, std::optional<V>, State<S>&>) {
-    return f(time, key, std::move(value), state);
-  } else if constexpr (std::is_invocable_v<const F&, Owned<K>, std::optional<Owned<V>>,
-                                           State<S>&>) {
-    return f(ToOwned<K>(key), ToOwned(std::move(value)), state);
-  } else if constexpr (std::is_invocable_v<const F&, const K&, std::optional<Owned<V>>,
-                                           State<S>&>) {
-    return f(key, ToOwned(std::move(value)), state);
-  } else if constexpr (std::is_invocable_v<const F&, Owned<K>, std::optional<V>, State<S>&>) {
-    return f(ToOwned<K>(key), std::move(value), state);
+  if constexpr (CallableMaybeWithTime<F, void, const K&, std::optional<V>, State<S>&>) {
+    return CallMaybeWithTime(f, time, key, std::move(value), state);
+  } else if constexpr (CallableMaybeWithTime<F, void, Owned<K>, std::optional<V>, State<S>&>) {
+    return CallMaybeWithTime(f, time, ToOwned<K>(key), std::move(value), state);
+  } else if constexpr (CallableMaybeWithTime<F, void, const K&, std::optional<Owned<V>>,
+                                             State<S>&>) {
+    return CallMaybeWithTime(f, time, key, ToOwned(std::move(value)), state);
   } else {
-    return f(time, ToOwned<K>(key), ToOwned(std::move(value)), state);
+    return CallMaybeWithTime(f, time, ToOwned<K>(key), ToOwned(std::move(value)), state);
   }
 }
 
@@ -238,33 +255,30 @@ class MapWithStateOperator : public Operator {
   };
 };
 
-// The forms of an UpdateStateByKey function: ([Time, ]key, std::span<const V>, std::optional<S>).
+// The forms of an UpdateStateByKey function: ([Time, ]key, std::span<const V>, std::optional<S>),
+// key and values as they are or owned.
+template <class F, class Key, class V, class S>
+concept UpdaterOf =
+    CallableMaybeWithTime<F, std::optional<S>, Key, std::span<const V>, std::optional<S>>;
+template <class F, class K, class V, class S>
+concept StateUpdater = UpdaterOf<F, const K&, V, S> || UpdaterOf<F, Owned<K>, V, S> ||
+    UpdaterOf<F, const K&, Owned<V>, S> || UpdaterOf<F, Owned<K>, Owned<V>, S>;
+
 template <class F, class K, class V, class S>
 std::optional<S> CallUpdater(const F& f, Time time, const K& key, std::span<const V> values,
                              std::optional<S> state) {
-  if constexpr (std::is_invocable_v<const F&, const K&, std::span<const V>, std::optional<S>>) {
-    return f(key, values, std::move(state));
-  } else if constexpr (std::is_invocable_v<const F&, Time, const K&, std::span<const V>,
-                                           std::optional<S>>) {
-    return f(time, key, values, std::move(state));
-  } else if constexpr (std::is_invocable_v<const F&, Owned<K>, std::span<const V>,
-                                           std::optional<S>>) {
-    return f(ToOwned<K>(key), values, std::move(state));
-  } else if constexpr (std::is_invocable_v<const F&, Time, Owned<K>, std::span<const V>,
-                                           std::optional<S>>) {
-    return f(time, ToOwned<K>(key), values, std::move(state));
+  if constexpr (UpdaterOf<F, const K&, V, S>) {
+    return CallMaybeWithTime(f, time, key, values, std::move(state));
+  } else if constexpr (UpdaterOf<F, Owned<K>, V, S>) {
+    return CallMaybeWithTime(f, time, ToOwned<K>(key), values, std::move(state));
   } else {
     std::vector<Owned<V>> owned;
     for (const V& value : values) owned.push_back(ToOwned<V>(value));
     const std::span<const Owned<V>> span(owned);
-    if constexpr (std::is_invocable_v<const F&, const K&, std::span<const Owned<V>>,
-                                      std::optional<S>>) {
-      return f(key, span, std::move(state));
-    } else if constexpr (std::is_invocable_v<const F&, Owned<K>, std::span<const Owned<V>>,
-                                             std::optional<S>>) {
-      return f(ToOwned<K>(key), span, std::move(state));
+    if constexpr (UpdaterOf<F, const K&, Owned<V>, S>) {
+      return CallMaybeWithTime(f, time, key, span, std::move(state));
     } else {
-      return f(time, ToOwned<K>(key), span, std::move(state));
+      return CallMaybeWithTime(f, time, ToOwned<K>(key), span, std::move(state));
     }
   }
 }
@@ -370,7 +384,7 @@ template <class K, class V, class F, class Inverse, class Filter>
 class WindowStateOperator : public Operator {
  public:
   using S = Owned<V>;
-  using Out = std::pair<K, S>;
+  using Out = std::pair<K, V>;
   using Table = KeyedState<K, S>;
 
   bool Compute(TaskNode& node, AnySink* /*out*/) const override {
@@ -398,7 +412,7 @@ class WindowStateOperator : public Operator {
         }
         Applier applier(node, *table, f, inverse, is_leaving, missing);
         combiner.table.ForEach([&applier](uint64_t hash, const K& key, S& group) {
-          applier.Apply(hash, key, std::move(group));
+          applier.Apply(hash, key, ViewOf<V>(group));
           return true;
         });
       }
@@ -414,8 +428,8 @@ class WindowStateOperator : public Operator {
     for (uint32_t index = 0; index < table->entries().size(); ++index) {
       auto& entry = table->entries()[index];
       if (!entry.alive) continue;
-      const Out result(entry.key, entry.state);
-      if (filter(result)) {
+      const Out result(entry.key, ViewOf<V>(entry.state));
+      if (CallPredicate(filter, result)) {
         output.Add(result);
       } else {
         table->Remove(index);
@@ -434,7 +448,7 @@ class WindowStateOperator : public Operator {
         bool is_new = false;
         S& group = table.FindOrAdd(records[i].hash, records[i].key, is_new,
                                    [&] { return ToOwned<V>(records[i].value); });
-        if (!is_new) group = ToOwned(CallWith2(f, S(group), std::move(records[i].value)));
+        if (!is_new) FoldInto<V>(f, group, std::move(records[i].value));
       }
       return true;
     }
@@ -464,8 +478,7 @@ class WindowStateOperator : public Operator {
       return true;
     }
 
-    template <class Value>
-    void Apply(uint64_t hash, const K& key, Value value) {
+    void Apply(uint64_t hash, const K& key, V value) {
       const uint32_t index = table.FindOrAdd(hash, key);
       auto& entry = table.entries()[index];
       if (!entry.alive) {
@@ -474,11 +487,15 @@ class WindowStateOperator : public Operator {
         } else {
           table.Set(index, ToOwned(std::move(value)));
         }
-      } else if (is_leaving) {
-        table.Set(index, ToOwned(CallWith2(inverse, S(entry.state), std::move(value))));
-      } else {
-        table.Set(index, ToOwned(CallWith2(f, S(entry.state), std::move(value))));
+        return;
       }
+      S next = entry.state;
+      if (is_leaving) {
+        FoldInto<V>(inverse, next, std::move(value));
+      } else {
+        FoldInto<V>(f, next, std::move(value));
+      }
+      table.Set(index, std::move(next));
     }
 
     Table& table;

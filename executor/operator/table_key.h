@@ -34,31 +34,7 @@ bool SameKey(const K& a, const K& b) {
 // A key as a table keeps it: views are copied into the arena, side by side.
 template <class K>
 K KeepKey(const K& key, Arena& arena) {
-  if constexpr (std::is_same_v<K, std::string_view>) {
-    return arena.CopyBytes(key);
-  } else if constexpr (!kHoldsViews<K>) {
-    return key;
-  } else if constexpr (kIsPair<K>) {
-    return K(KeepKey(key.first, arena), KeepKey(key.second, arena));
-  } else if constexpr (kIsTuple<K>) {
-    return std::apply([&](const auto&... parts) { return K(KeepKey(parts, arena)...); }, key);
-  } else if constexpr (kIsOptional<K>) {
-    return key.has_value() ? K(KeepKey(*key, arena)) : K();
-  } else if constexpr (kIsVariant<K>) {
-    return MapVariant<K>(key, [&](const auto& held) { return KeepKey(held, arena); });
-  } else {
-    K kept;
-    for (const auto& element : key) {
-      if constexpr (kIsArray<K>) {
-        kept[static_cast<size_t>(&element - key.data())] = KeepKey(element, arena);
-      } else if constexpr (MapContainer<K>) {
-        kept.emplace(KeepKey(element.first, arena), KeepKey(element.second, arena));
-      } else {
-        kept.insert(kept.end(), KeepKey(element, arena));
-      }
-    }
-    return kept;
-  }
+  return RebuildText<K>(key, [&arena](std::string_view text) { return arena.CopyBytes(text); });
 }
 
 // The place of a key in a table slot. One that is made stands for a free slot; it holds a key from
@@ -149,8 +125,8 @@ class TableKey<K> {
   bool Is(const Sought& sought) const {
     if (((meta_ ^ sought.meta_) | (words_.second ^ sought.words_.second)) != 0) return false;
     if (words_.first == sought.words_.first) return true;
-    return size() > ShortBytes::kSizeMax &&
-           std::memcmp(far_bytes(), sought.key_.data(), size()) == 0;
+    return sought.key_.size() > ShortBytes::kSizeMax &&
+           std::memcmp(far_bytes(), sought.key_.data(), sought.key_.size()) == 0;
   }
   void Put(const Sought& sought, Arena& arena) {
     words_ = sought.words_;

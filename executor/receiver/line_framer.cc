@@ -69,6 +69,13 @@ void LineFramer::End() {
   block_.Skip(0);
 }
 
+size_t LineFramer::Abandon() {
+  if (skipping_) FinishOversized(/*complete=*/false);
+  const size_t unfinished = block_.pending().size();
+  block_.Skip(unfinished);
+  return unfinished;
+}
+
 void LineFramer::SkipLineFeedOfPair() {
   const std::string_view pending = block_.pending();
   if (!after_carriage_return_ || pending.empty()) return;

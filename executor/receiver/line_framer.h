@@ -22,6 +22,7 @@ struct OversizedLine {
 // Publishes into an open block what a connection delivers, whole lines at a time. Lines end at \n,
 // \r or \r\n; any other byte, NUL and invalid UTF-8 too, is the line's. What is published:
 //   - every piece ends with \n or \r, for a closing line without an end is given a \n;
+//   - of a connection that breaks, the line that it breaks is left out;
 //   - no piece begins with the \n of a \r\n whose \r stands in the piece before;
 //   - lines longer than the limit are left out, and reported when their end has been seen.
 // So a reader that applies the same rule to each piece by itself finds the lines that were sent.
@@ -41,8 +42,11 @@ class LineFramer {
 
   // More bytes are pending in the block.
   void Take();
-  // The connection has ended: its last line may lack an end.
+  // The peer has sent all: its last line may lack an end.
   void End();
+  // Nothing more comes, though the peer may have had more to say: the beginning of a line would
+  // pass for a line, so it is left out. Returns its bytes.
+  size_t Abandon();
 
  private:
   // Each of these consumes pending bytes from their front.

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/annotate_status.h"
 #include "executor/receiver/block_generator.h"
 #include "executor/receiver/line_framer.h"
 
@@ -41,9 +42,14 @@ absl::Status SocketTextReceiver::ReadAll(TcpConnection& connection) {
     block.Fill(*received);
     framer.Take();
   }
-  framer.End();
-  if (!received.ok()) return received.status();
-  return absl::UnavailableError(absl::StrCat(connection.peer_name(), " closed the connection"));
+  if (received.ok()) {
+    framer.End();
+    return absl::UnavailableError(absl::StrCat(connection.peer_name(), " closed the connection"));
+  }
+  const size_t unfinished = framer.Abandon();
+  if (unfinished == 0 || absl::IsCancelled(received.status())) return received.status();
+  return AnnotateStatus(received.status(),
+                        absl::StrCat("a line was left out after ", unfinished, " bytes of it"));
 }
 
 }  // namespace millrace::internal

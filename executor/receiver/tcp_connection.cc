@@ -6,9 +6,11 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -81,12 +83,14 @@ WakeFlag::WakeFlag() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
 }
 
 void WakeFlag::Raise() {
+  raised_.store(true, std::memory_order_relaxed);
   const uint64_t one = 1;
   // Fails only when the counter is full, that is, raised.
   [[maybe_unused]] const ssize_t written = write(fd_.get(), &one, sizeof one);
 }
 
 void WakeFlag::Lower() {
+  raised_.store(false, std::memory_order_relaxed);
   uint64_t count = 0;
   [[maybe_unused]] const ssize_t got = read(fd_.get(), &count, sizeof count);
 }
@@ -109,16 +113,32 @@ absl::StatusOr<TcpConnection> TcpConnection::Open(const SocketAddress& peer, con
       absl::StrCat("cannot connect to ", ToString(peer), ": ", failed.message()));
 }
 
+absl::StatusOr<absl::Span<char>> TcpConnection::AllowedRoom(absl::Span<char> room) {
+  if (!wake_->raised()) return room;
+  // A peer that sends faster than we read must not keep us here.
+  if (!last_bytes_) {
+    int unread = 0;
+    last_bytes_ = ioctl(fd_.get(), FIONREAD, &unread) == 0 ? static_cast<size_t>(unread) : 0;
+  }
+  if (*last_bytes_ == 0) return absl::CancelledError("stopped while reading from the peer");
+  return room.first(std::min(room.size(), *last_bytes_));
+}
+
 absl::StatusOr<size_t> TcpConnection::Receive(absl::Span<char> room) {
   while (true) {
-    const ssize_t received = recv(fd_.get(), room.data(), room.size(), 0);
-    if (received >= 0) return static_cast<size_t>(received);
+    ASSIGN_OR_RETURN(const absl::Span<char> allowed, AllowedRoom(room));
+    const ssize_t received = recv(fd_.get(), allowed.data(), allowed.size(), 0);
+    if (received >= 0) {
+      if (last_bytes_) *last_bytes_ -= static_cast<size_t>(received);
+      return static_cast<size_t>(received);
+    }
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) {
       return absl::UnavailableError(
           absl::StrCat("lost the connection to ", peer_name_, ": ", std::strerror(errno)));
     }
-    RETURN_IF_ERROR(WaitFor(fd_.get(), POLLIN, *wake_, kForever).status());
+    const absl::Status waited = WaitFor(fd_.get(), POLLIN, *wake_, kForever).status();
+    if (!waited.ok() && !absl::IsCancelled(waited)) return waited;
   }
 }
 

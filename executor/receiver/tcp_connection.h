@@ -2,8 +2,10 @@
 #ifndef MILLRACE_EXECUTOR_RECEIVER_TCP_CONNECTION_H_
 #define MILLRACE_EXECUTOR_RECEIVER_TCP_CONNECTION_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -40,9 +42,11 @@ class WakeFlag {
 
   void Raise();
   void Lower();
+  bool raised() const { return raised_.load(std::memory_order_relaxed); }
   int fd() const { return fd_.get(); }
 
  private:
+  std::atomic<bool> raised_ = false;
   FileDescriptor fd_;
 };
 
@@ -55,7 +59,7 @@ class TcpConnection {
                                             std::chrono::milliseconds timeout);
 
   // Waits for bytes; 0: the peer has closed. However long it is silent: TCP keep-alive finds out
-  // about a peer that is gone.
+  // about a peer that is gone. Once the flag is raised, what has come by then is still handed out.
   absl::StatusOr<size_t> Receive(absl::Span<char> room);
   // Fills `room`. OutOfRange: the peer closed first.
   absl::Status ReceiveAll(absl::Span<char> room);
@@ -67,9 +71,13 @@ class TcpConnection {
   TcpConnection(FileDescriptor fd, std::string peer_name, const WakeFlag& wake)
       : fd_(std::move(fd)), peer_name_(std::move(peer_name)), wake_(&wake) {}
 
+  // The part of `room` that may still be filled; Cancelled when there is none any more.
+  absl::StatusOr<absl::Span<char>> AllowedRoom(absl::Span<char> room);
+
   FileDescriptor fd_;
   std::string peer_name_;
   const WakeFlag* wake_;
+  std::optional<size_t> last_bytes_;  // The flag was raised: so many are still to be handed out.
 };
 
 std::string ToString(const SocketAddress& address);

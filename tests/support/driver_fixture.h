@@ -121,14 +121,17 @@ class DriverFixture : public ::testing::Test {
     return node;
   }
   RddRef Stateful(const std::string& name, const RddRef& parent, int partitions, int64_t state_id,
-                  int64_t batch_time_ms, int64_t previous_time_ms) {
+                  int64_t batch_time_ms, int64_t previous_time_ms, bool needs_previous = false) {
     RddRef node = Shuffled(name, parent, partitions);
     node->op = Op(name, BindingKind::kState);
     node->batch_time_ms = batch_time_ms;
     node->storage_level = StorageLevel::kMemoryAndDisk;
     node->cache_lease = LeaseOf(node->rdd_id, &DriverCore::DropRdd);
     node->state =
-        std::make_shared<const StateUpdate>(StateUpdate{state_id, batch_time_ms, previous_time_ms});
+        std::make_shared<const StateUpdate>(StateUpdate{.state_id = state_id,
+                                                        .batch_time_ms = batch_time_ms,
+                                                        .previous_time_ms = previous_time_ms,
+                                                        .needs_previous = needs_previous});
     return node;
   }
   Lease LeaseOf(int64_t id, void (DriverCore::*drop)(int64_t)) {

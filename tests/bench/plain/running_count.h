@@ -19,6 +19,13 @@ inline void CountUpdates(int64_t updates, int64_t keys, RunningCounts& counts) {
   for (int64_t i = 0; i < updates; ++i) ++counts[KeyOfUpdate(i, keys)];
 }
 
+// Visits every key.
+inline int64_t SumOf(const RunningCounts& counts) {
+  int64_t sum = 0;
+  for (const auto& [key, count] : counts) sum += count;
+  return sum;
+}
+
 }  // namespace millrace::bench
 
 #endif  // MILLRACE_TESTS_BENCH_PLAIN_RUNNING_COUNT_H_

@@ -18,8 +18,16 @@ absl::StatusOr<std::vector<Figure>> FileGrep(const BenchOptions& options);
 absl::StatusOr<std::vector<Figure>> NetworkWordCount(const BenchOptions& options);
 // MapWithState over a million keys: a batch that updates them all, and one that updates 1,000.
 absl::StatusOr<std::vector<Figure>> RunningCount(const BenchOptions& options);
+// UpdateStateByKey over a million keys, all of them updated, against a loop that visits every key.
+absl::StatusOr<std::vector<Figure>> UpdatedState(const BenchOptions& options);
 // ReduceByKeyAndWindow with its inverse, against the same without a window.
 absl::StatusOr<std::vector<Figure>> InverseWindow(const BenchOptions& options);
+// ReduceByKeyAndWindow without an inverse, a window of 100 batches against one of 10.
+absl::StatusOr<std::vector<Figure>> WindowLength(const BenchOptions& options);
+absl::StatusOr<std::vector<Figure>> TopWords(const BenchOptions& options);
+absl::StatusOr<std::vector<Figure>> StreamJoin(const BenchOptions& options);
+absl::StatusOr<std::vector<Figure>> PairSort(const BenchOptions& options);
+absl::StatusOr<std::vector<Figure>> CampaignCount(const BenchOptions& options);
 absl::StatusOr<std::vector<Figure>> EmptyBatch(const BenchOptions& options);
 // A record's way from the socket to the output, at batches of a millisecond.
 absl::StatusOr<std::vector<Figure>> RecordLatency(const BenchOptions& options);

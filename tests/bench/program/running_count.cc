@@ -3,6 +3,10 @@
 
 #include <millrace/testing.h>
 
+#include <numeric>
+#include <optional>
+#include <span>
+
 #include "absl/strings/str_format.h"
 #include "tests/bench/program/programs.h"
 #include "tests/bench/program/stopwatch.h"
@@ -72,7 +76,65 @@ class CountingStream {
   int64_t sum_ = 0;
 };
 
+// The same with UpdateStateByKey, whose function sees every key in every batch.
+class UpdatedStream {
+ public:
+  explicit UpdatedStream(const std::string& checkpoint_dir)
+      : harness_(1s, {.master = "local[1]", .checkpoint_dir = checkpoint_dir}) {
+    StreamingContext& ssc = harness_.context();
+    ssc.ConstantStream(MakeUpdates(ssc.context(), kKeys))
+        .UpdateStateByKey<int64_t>(
+            [](int64_t /*key*/, std::span<const int64_t> ones, std::optional<int64_t> count) {
+              return std::optional(std::accumulate(ones.begin(), ones.end(), count.value_or(0)));
+            })
+        .ForeachRDD([this](const Updates& counts) {
+          const auto sum =
+              counts.Map([](const std::pair<int64_t, int64_t>& count) { return count.second; })
+                  .Sum();
+          if (sum.ok()) sum_ = *sum;
+          return sum.status();
+        });
+  }
+
+  absl::StatusOr<double> RunBatch() {
+    const Stopwatch watch;
+    if (absl::Status run = harness_.RunBatches(1); !run.ok()) return run;
+    const double seconds = watch.Seconds();
+    if (sum_ != kKeys * ++batches_) return absl::InternalError("wrong counts");
+    return seconds;
+  }
+
+ private:
+  testing::StreamHarness harness_;
+  int64_t sum_ = 0;
+  int64_t batches_ = 0;
+};
+
 }  // namespace
+
+absl::StatusOr<std::vector<Figure>> UpdatedState(const BenchOptions& options) {
+  const TemporaryDirectory checkpoints;
+  UpdatedStream stream(checkpoints.path());
+  RunningCounts counts;
+  int64_t batches = 0;
+  const auto medians = MedianSeconds({{"loop",
+                                       [&]() -> absl::StatusOr<double> {
+                                         const Stopwatch watch;
+                                         CountUpdates(kKeys, kKeys, counts);
+                                         const int64_t sum = SumOf(counts);
+                                         const double seconds = watch.Seconds();
+                                         if (sum != kKeys * ++batches)
+                                           return absl::InternalError("wrong counts");
+                                         return seconds;
+                                       }},
+                                      {"local[1]", [&] { return stream.RunBatch(); }}},
+                                     2 * options.runs);
+  if (!medians.ok()) return medians.status();
+  const double plain = medians->at(0);
+  const double ours = medians->at(1);
+  return std::vector<Figure>{
+      {plain / ours, absl::StrFormat("plain %.1f ms, Millrace %.1f ms", plain * 1e3, ours * 1e3)}};
+}
 
 absl::StatusOr<std::vector<Figure>> RunningCount(const BenchOptions& options) {
   const TemporaryDirectory checkpoints;

@@ -67,11 +67,12 @@ bool WaitOn(std::condition_variable& condition, LockState& state, absl::Time dea
 bool AwaitUntil(absl::Mutex* mutex, const absl::Condition& condition, absl::Time deadline) {
   LockState& state = StateOf(mutex);
   bool in_time = true;
+  // What this thread changed before it waits may be what another one waits for. Said once: waiters
+  // that go on waking each other never rest.
+  if (state.waiters > 0) state.changed.notify_all();
   while (!condition.Eval()) {
     if (!in_time) return false;
     ++state.waiters;
-    // What this thread changed before it waits may be what another one waits for.
-    state.changed.notify_all();
     in_time = WaitOn(state.changed, state, deadline);
     --state.waiters;
   }

@@ -102,6 +102,20 @@ TEST_F(StateTest, MapWithStateCallsOnceARecord) {
             (Pairs{{{"a", 3}, {"b", 5}}, {{"a", 3}, {"b", 5}}, {{"a", 6}, {"b", 5}}}));
 }
 
+TEST_F(StateTest, MapWithStateTakesABatchWithoutDataSetAsEmpty) {
+  const std::vector<Pair> known{{"z", 1}};
+  auto counts =
+      h_.Input<Pair>({std::nullopt, {{"a", 1}}, std::nullopt})
+          .MapWithState(
+              StateSpec(Fn<&Count>).InitialState(h_.context().context().Parallelize(known)));
+  auto out = h_.Output(counts);
+  auto all = h_.Output(counts.StateSnapshots());
+  const absl::Status status = h_.RunBatches(3);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(out.batches(), (Pairs{{}, {{"a", 1}}, {}}));
+  EXPECT_EQ(Sorted(all.batches()), (Pairs{{{"z", 1}}, {{"a", 1}, {"z", 1}}, {{"a", 1}, {"z", 1}}}));
+}
+
 TEST_F(StateTest, MapWithStateTakesInitialStateAndPartitions) {
   const std::vector<Pair> known{{"a", 10}};
   auto out =
@@ -169,6 +183,21 @@ TEST_F(StateTest, StateGoesOnAfterABatchThatFailed) {
   auto out = h_.Output(checked.UpdateStateByKey<int64_t>(Fn<&Sum>));
   EXPECT_THAT(std::string(h_.RunBatches(3).message()), HasSubstr("negative"));
   EXPECT_EQ(out.batches(), (Pairs{{{"a", 1}}, {{"a", 4}}}));
+}
+
+TEST_F(StateTest, InitialStateOutlivesAFirstBatchThatFailed) {
+  const std::vector<Pair> known{{"a", 10}};
+  auto initial = h_.context().context().Parallelize(known);
+  auto in = h_.Input<Pair>({{{"a", -1}}, {{"a", 1}}, {{"a", 1}}})
+                .Map([](const Pair& pair) -> absl::StatusOr<Pair> {
+                  if (pair.second < 0) return absl::InvalidArgumentError("negative");
+                  return pair;
+                });
+  auto updated = h_.Output(in.UpdateStateByKey<int64_t>(Fn<&Sum>, initial));
+  auto mapped = h_.Output(in.MapWithState(StateSpec(Fn<&Count>).InitialState(initial)));
+  EXPECT_THAT(std::string(h_.RunBatches(3).message()), HasSubstr("negative"));
+  EXPECT_EQ(updated.batches(), (Pairs{{{"a", 11}}, {{"a", 12}}}));
+  EXPECT_EQ(mapped.batches(), updated.batches());
 }
 
 TEST(StateWithoutDirectoryTest, IsAnError) {

@@ -58,6 +58,15 @@ TEST(StreamGraphTest, CheckpointIntervalNeedsADirectoryAndMustFitTheSlide) {
   EXPECT_THAT(message, HasSubstr("2500 ms"));
 }
 
+TEST(StreamGraphTest, RepartitionNeedsAPositiveNumber) {
+  StreamHarness h(1s);
+  h.Output(h.Input<int64_t>({}).Repartition(0));
+  const absl::Status status = h.RunBatches(1);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("Repartition at stream_graph_test.cc:"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("0 partitions"));
+}
+
 TEST(StreamGraphTest, StateWithoutOutputNeedsNoCheckpointDirectory) {
   StreamHarness h(1s);
   auto in = h.Input<int64_t>({{1}});

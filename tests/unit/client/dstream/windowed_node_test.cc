@@ -100,6 +100,13 @@ TEST(WindowTest, CountByWindowCountsFromTheStart) {
   EXPECT_EQ(out.batches(), (Numbers{{0}, {2}, {3}, {1}, {0}}));
 }
 
+TEST(WindowTest, CountByWindowCountsWindowsWithoutAnyDataSet) {
+  StreamHarness h(1s);
+  auto out = h.Output(h.Input<int64_t>({std::nullopt, {1, 2}}).CountByWindow(1s, 1s));
+  ASSERT_TRUE(h.RunBatches(2).ok());
+  EXPECT_EQ(out.batches(), (Numbers{{0}, {2}}));
+}
+
 TEST(WindowTest, ReduceByWindowWithInverseStaysOnceItHasData) {
   const TempDir dir;
   StreamHarness h(1s, {.checkpoint_dir = dir.path()});
@@ -173,6 +180,23 @@ TEST(WindowTest, InverseWindowsMaySlideByMoreThanABatch) {
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(overlapping.batches(), (Counts{{{0, 1}}, {{0, 6}}, {{0, 14}}, {{0, 22}}}));
   EXPECT_EQ(with_gaps.batches(), (Counts{{{0, 3}}, {{0, 9}}, {{0, 15}}}));
+}
+
+absl::StatusOr<int64_t> NotNegative(int64_t x) {
+  if (x < 0) return absl::InvalidArgumentError("negative");
+  return x;
+}
+
+// What failed to come in must not be taken out later.
+TEST(WindowTest, InverseWindowIsRightAgainOnceAFailedBatchHasLeftIt) {
+  const TempDir dir;
+  StreamHarness h(1s, {.checkpoint_dir = dir.path()});
+  auto out = h.Output(h.Input<int64_t>({{1}, {2, -2}, {4}, {8}, {16}})
+                          .Map(Fn<&NotNegative>)
+                          .ReduceByWindow(std::plus<>(), std::minus<>(), 2s, 1s));
+  EXPECT_THAT(std::string(h.RunBatches(5).message()), HasSubstr("negative"));
+  EXPECT_EQ(out.batches(), (Numbers{{1}, {12}, {24}}));
+  EXPECT_EQ(out.times(), (std::vector<Time>{Time(1000), Time(4000), Time(5000)}));
 }
 
 TEST(WindowTest, CountByValueAndWindowHasNoZeros) {

@@ -21,7 +21,10 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
-Conf LocalConf() { return Conf().SetMaster("local[2]"); }
+// A graceful stop gets ten intervals, which here is less than a busy machine may need.
+Conf LocalConf() {
+  return Conf().SetMaster("local[2]").Set("millrace.streaming.gracefulStopTimeout", "1min");
+}
 
 // A context in which something happens every few milliseconds.
 class StreamingContextTest : public ::testing::Test {
@@ -34,8 +37,8 @@ class StreamingContextTest : public ::testing::Test {
 std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
 
 TEST_F(StreamingContextTest, LivesOnce) {
-  StreamingContext ssc(LocalConf(), 5ms);
   OneShot<bool> ran;
+  StreamingContext ssc(LocalConf(), 5ms);
   Numbers(ssc).ForeachRDD([&ran](auto&) { ran.Set(true); });
   EXPECT_EQ(ssc.State(), StreamingContextState::kInitialized);
   EXPECT_EQ(ssc.AwaitTermination().code(), absl::StatusCode::kFailedPrecondition);
@@ -109,8 +112,8 @@ TEST_F(StreamingContextTest, OneIsActiveInAProcess) {
 TEST_F(StreamingContextTest, ContextsMayFollowOneAnotherOnOneContext) {
   Context context(LocalConf());
   for (int i = 0; i < 3; ++i) {
-    StreamingContext ssc(context, 5ms);
     OneShot<int64_t> count;
+    StreamingContext ssc(context, 5ms);
     Numbers(ssc).ForeachRDD([&count](const RDD<int64_t>& rdd) -> absl::Status {
       const auto n = rdd.Count();
       if (n.ok()) count.Set(*n);
@@ -132,6 +135,19 @@ TEST_F(StreamingContextTest, StoppingTheContextEndsItsDataSets) {
   EXPECT_TRUE(rdd.Count().ok());
   ssc.Stop();
   EXPECT_EQ(rdd.Count().status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(StreamingContextTest, TheRunEndsWithTheContextBelow) {
+  OneShot<bool> ran;
+  Context context(LocalConf());
+  StreamingContext ssc(context, 5ms);
+  Numbers(ssc).ForeachRDD([&ran](auto&) { ran.Set(true); });
+  ASSERT_TRUE(ssc.Start().ok());
+  ran.Wait();
+  context.Stop();
+  EXPECT_TRUE(ssc.AwaitTermination().ok());
+  EXPECT_EQ(ssc.State(), StreamingContextState::kStopped);
+  ssc.Stop();
 }
 
 TEST_F(StreamingContextTest, AJobMayStopIt) {
@@ -159,9 +175,9 @@ TEST_F(StreamingContextTest, AListenerMayStopIt) {
 }
 
 TEST_F(StreamingContextTest, AFailedBatchIsReportedAndTheContextGoesOn) {
-  StreamingContext ssc(LocalConf(), 5ms);
   std::atomic<int> batches = 0;
   OneShot<bool> went_on;
+  StreamingContext ssc(LocalConf(), 5ms);
   Numbers(ssc).ForeachRDD([&](auto&) -> absl::Status {
     if (++batches == 1) return absl::DataLossError("lost it");
     if (batches > 2) went_on.Set(true);
@@ -199,8 +215,8 @@ class Once : public Receiver<int64_t> {
 };
 
 TEST_F(StreamingContextTest, GracefulStopProcessesWhatWasReceived) {
-  StreamingContext ssc(LocalConf(), 20ms);
   std::atomic<int64_t> sum = 0;
+  StreamingContext ssc(LocalConf(), 20ms);
   ssc.ReceiverStream<Once>().ForeachRDD([&sum](const RDD<int64_t>& rdd) -> absl::Status {
     const auto records = rdd.Collect();
     if (!records.ok()) return records.status();
@@ -214,8 +230,8 @@ TEST_F(StreamingContextTest, GracefulStopProcessesWhatWasReceived) {
 }
 
 TEST_F(StreamingContextTest, ASignalStopsItGracefully) {
-  StreamingContext ssc(LocalConf(), 5ms);
   std::atomic<bool> raised = false;
+  StreamingContext ssc(LocalConf(), 5ms);
   Numbers(ssc).ForeachRDD([&raised](auto&) {
     if (!raised.exchange(true)) raise(SIGTERM);
   });

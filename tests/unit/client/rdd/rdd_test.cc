@@ -8,6 +8,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ namespace {
 
 using std::string;
 using std::string_view;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
@@ -118,6 +120,12 @@ TEST_F(RddTest, RepartitionFillsPartitionsEvenly) {
     all.insert(all.end(), part.begin(), part.end());
   }
   EXPECT_EQ(Sorted(all), Collected(Numbers(100)));
+}
+
+TEST_F(RddTest, RepartitionNeedsAPositiveNumber) {
+  const absl::Status status = Numbers(3).Repartition(0).Count().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("Repartition at rdd_test.cc:"));
 }
 
 TEST_F(RddTest, CoalesceJoinsNeighbours) {
@@ -442,6 +450,19 @@ TEST_F(RddTest, ExceptionsFailTheJobAndNothingElse) {
 }
 
 std::atomic<int> computations{0};
+
+// What tasks returned is brought together in the program, by the user's functions.
+TEST_F(RddTest, ExceptionsInTheProgramAreErrorsToo) {
+  const auto numbers = context_.Parallelize({1, 2}, 2);  // One a partition: tasks merge nothing.
+  const auto merge = [](int, int) -> int { throw std::runtime_error("no merge"); };
+  const auto less = [](int, int) -> bool { throw std::runtime_error("no order"); };
+  EXPECT_THAT(numbers.Reduce(merge).status().ToString(),
+              AllOf(HasSubstr("Reduce at rdd_test.cc"), HasSubstr("no merge")));
+  EXPECT_THAT(numbers.Aggregate(0, std::plus<>(), merge).status().ToString(),
+              HasSubstr("no merge"));
+  EXPECT_THAT(numbers.TakeOrdered(2, less).status().ToString(), HasSubstr("no order"));
+  EXPECT_THAT(numbers.Top(2, less).status().ToString(), HasSubstr("no order"));
+}
 
 TEST_F(RddTest, APersistedDataSetIsComputedOnce) {
   computations = 0;

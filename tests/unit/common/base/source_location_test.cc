@@ -23,5 +23,10 @@ TEST(LocationTest, PrintsTheFileWithoutItsFolders) {
   EXPECT_EQ(os.str(), "source_location_test.cc:" + std::to_string(__LINE__ - 1));
 }
 
+TEST(LocationTest, IsSaidWhereItIsKnown) {
+  EXPECT_EQ(WithPlace("Map", Location{"/a/wordcount.cc", 12}), "Map at wordcount.cc:12");
+  EXPECT_EQ(WithPlace("CoGroup", Location()), "CoGroup");
+}
+
 }  // namespace
 }  // namespace millrace::internal

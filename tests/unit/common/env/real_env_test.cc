@@ -168,6 +168,14 @@ TEST_F(RealEnvTest, ACancelledManualTimerNeverRuns) {
   OnLoop(manual_, [&] { EXPECT_THAT(log_, ElementsAre(1)); });
 }
 
+TEST_F(RealEnvTest, WhatACancelledManualTimerHeldMayCallTheEnv) {
+  OnLoop(manual_, [&] {
+    auto cancels_another = std::shared_ptr<void>(
+        nullptr, [&, other = manual_.AtWall(1'000'000, [] {})](void*) { manual_.Cancel(other); });
+    manual_.Cancel(manual_.AtWall(1'000'000, [held = std::move(cancels_another)] {}));
+  });
+}
+
 TEST_F(RealEnvTest, StopFinishesWhatRunsAndDropsTheRest) {
   absl::Notification running, stopping;
   bool finished = false;

@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace millrace::internal {
 namespace {
@@ -82,9 +86,8 @@ TEST_F(CallWithTest, AutoGetsTheRecordItself) {
 TEST_F(CallWithTest, MovesTheRecord) {
   std::vector<int> record(100, 1);
   const int* const memory = record.data();
-  EXPECT_EQ(
-      CallWith([](std::vector<int> v) { return v.data() == nullptr ? nullptr : v.data(); }, record),
-      memory);
+  const std::vector<int> taken = CallWith([](std::vector<int> v) { return v; }, record);
+  EXPECT_EQ(taken.data(), memory);
 }
 
 TEST_F(CallWithTest, ConversionsOfTheLanguageHold) {
@@ -120,6 +123,61 @@ TEST_F(CallWithTest, TwoArgumentsInAnyMixOfForms) {
   EXPECT_EQ(
       CallWith2([](string_view a, string_view b) { return string(a) + string(b); }, owned, view_),
       "ownedtext");
+}
+
+TEST(FoldIntoTest, FunctionsOfViewsGetTwoViews) {
+  string total = "long enough to be in no string object itself: 1";
+  const auto generic = [](const auto& a, const auto& b) {
+    EXPECT_TRUE((std::is_same_v<decltype(a), decltype(b)>));
+    return std::max(a, b);
+  };
+  FoldInto<string_view>(generic, total, "a");
+  EXPECT_EQ(total, "long enough to be in no string object itself: 1");
+  FoldInto<string_view>(generic, total, "z");
+  EXPECT_EQ(total, "z");
+}
+
+TEST(FoldIntoTest, TakesViewsAndOwningResults) {
+  using Pair = std::pair<string_view, int>;
+  std::pair<string, int> total("a", 1);
+  FoldInto<Pair>([](Pair a, Pair b) { return a.second < b.second ? b : a; }, total, Pair("b", 2));
+  EXPECT_EQ(total, std::pair(string("b"), 2));
+  FoldInto<Pair>(
+      [](const auto& a, const auto& b) { return std::pair(string(a.first) + "+", b.second); },
+      total, Pair("c", 3));
+  EXPECT_EQ(total, std::pair(string("b+"), 3));
+  FoldInto<Pair>(
+      [](const std::pair<string, int>& a, std::pair<string, int> b) {
+        b.first += a.first;
+        return b;
+      },
+      total, Pair("d", 4));
+  EXPECT_EQ(total, std::pair(string("db+"), 4));
+}
+
+TEST(FoldIntoTest, MovesTheTotalOfOwningRecords) {
+  std::vector<int> total(100, 1);
+  const int* const memory = total.data();
+  FoldInto<std::vector<int>>([](std::vector<int> a, std::vector<int>) { return a; }, total, {2});
+  EXPECT_EQ(total.data(), memory);
+}
+
+TEST(MergeIntoTest, MergesTwoTotals) {
+  string total = "a";
+  MergeInto<string_view>(std::plus<>(), total, string("b"));
+  EXPECT_EQ(total, "ab");
+  int sum = 1;
+  MergeInto<int>(std::plus<>(), sum, 2);
+  EXPECT_EQ(sum, 3);
+}
+
+TEST(FoldStepTest, IsToldByArgumentsAndResult) {
+  const auto longer = [](string_view a, string_view b) { return a.size() > b.size() ? a : b; };
+  const auto size = [](string_view a, string_view b) { return a.size() + b.size(); };
+  EXPECT_TRUE((FoldStep<decltype(longer), string_view, string_view, string>));
+  EXPECT_FALSE((FoldStep<decltype(size), string_view, string_view, string>));
+  EXPECT_TRUE((FoldStep<decltype(size), string_view, string_view, int64_t>));
+  EXPECT_FALSE((FoldStep<std::plus<>, string, int, string>));
 }
 
 }  // namespace

@@ -111,5 +111,42 @@ TEST(ToOwnedTest, MovesWhatIsOwnedAlready) {
   EXPECT_EQ(internal::ToOwned(std::move(pair)).second.data(), pair_memory);
 }
 
+TEST(ViewOfTest, ViewsWhatOwns) {
+  using Record =
+      std::tuple<string_view, std::pair<int, std::optional<string_view>>,
+                 std::vector<std::variant<int, string_view>>, std::map<string_view, int>,
+                 std::array<string_view, 2>, std::forward_list<string_view>, std::vector<int>>;
+  const Owned<Record> owned{"text",     {1, "option"},       {2, "held"}, {{"key", 3}},
+                            {"a", "b"}, {"first", "second"}, {4, 5}};
+  const Record view = internal::ViewOf<Record>(owned);
+  EXPECT_EQ(view, (Record{"text",
+                          {1, "option"},
+                          {2, "held"},
+                          {{"key", 3}},
+                          {"a", "b"},
+                          {"first", "second"},
+                          {4, 5}}));
+  EXPECT_EQ(std::get<0>(view).data(), std::get<0>(owned).data());
+  EXPECT_EQ(std::get<1>(view).second->data(), std::get<1>(owned).second->data());
+  EXPECT_EQ(std::get<3>(view).begin()->first.data(), std::get<3>(owned).begin()->first.data());
+  EXPECT_EQ(std::get<5>(view).front().data(), std::get<5>(owned).front().data());
+}
+
+TEST(ViewOfTest, IsTheRecordItselfWhereItHoldsNoViews) {
+  const std::vector<string> record{"text"};
+  EXPECT_EQ(&internal::ViewOf<std::vector<string>>(record), &record);
+}
+
+TEST(OwnedAsTest, OwnsResultsOfEitherForm) {
+  using internal::OwnedAs;
+  EXPECT_EQ(OwnedAs<string>(string_view("text")), "text");
+  EXPECT_EQ(OwnedAs<string>("text"), "text");
+  EXPECT_EQ(OwnedAs<int64_t>(3), 3);
+  EXPECT_EQ((OwnedAs<std::pair<string, int64_t>>(std::pair(string_view("text"), 1))),
+            (std::pair<string, int64_t>("text", 1)));
+  EXPECT_EQ((OwnedAs<std::vector<string>>(std::vector<string_view>{"text"})),
+            std::vector<string>{"text"});
+}
+
 }  // namespace
 }  // namespace millrace

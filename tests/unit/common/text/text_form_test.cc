@@ -222,6 +222,18 @@ struct Path : std::vector<int> {
 
 TEST(ToTextTest, AContainerWithAFormOfItsOwnHasThat) { EXPECT_EQ(ToText(Path{7, 8}), "2 steps"); }
 
+TEST(HasTextFormTest, LooksIntoEveryPart) {
+  struct Silent {};
+  EXPECT_TRUE((internal::HasTextForm<std::map<std::string, std::optional<double>>>()));
+  EXPECT_TRUE((internal::HasTextForm<std::vector<Path>>()));
+  EXPECT_FALSE(internal::HasTextForm<Silent>());
+  EXPECT_FALSE((internal::HasTextForm<std::pair<int, Silent>>()));
+  EXPECT_FALSE((internal::HasTextForm<std::tuple<std::vector<Silent>>>()));
+  EXPECT_FALSE((internal::HasTextForm<std::variant<int, Silent>>()));
+  EXPECT_FALSE((internal::HasTextForm<std::map<int, Silent>>()));
+  EXPECT_FALSE(internal::HasTextForm<int*>());
+}
+
 TEST(AppendTextTest, KeepsWhatWasThere) {
   std::string out = "x=";
   internal::AppendText(out, 5);

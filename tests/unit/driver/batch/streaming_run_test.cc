@@ -120,11 +120,14 @@ class StreamingRunTest : public DriverFixture {
   void AdvanceMillis(int64_t millis) { env_.Advance(millis * kMicrosPerMilli); }
 
   // What a worker says of a receiver.
-  void ReceiverSays(int64_t worker_id, int64_t stream_id, proto::ReceiverEvent::Kind kind) {
+  void ReceiverSays(int64_t worker_id, int64_t stream_id, proto::ReceiverEvent::Kind kind,
+                    const std::string& message_text = "", const std::string& error = "") {
     proto::ToDriver message;
     message.set_worker_id(worker_id);
     message.mutable_receiver_event()->set_stream_id(stream_id);
     message.mutable_receiver_event()->set_kind(kind);
+    message.mutable_receiver_event()->set_message(message_text);
+    message.mutable_receiver_event()->set_error(error);
     Tell(std::move(message));
     env_.RunUntilIdle();
   }
@@ -399,6 +402,51 @@ TEST_F(StreamingRunTest, AReceiverThatEndsIsStartedAgainAfterItsDelay) {
   AdvanceMillis(1);
   ASSERT_EQ(workers_.CountSent(proto::ToWorker::kStartReceiver), 2);
   EXPECT_GT(workers_.sent().back().message.start_receiver().first_sequence(), 0);
+}
+
+TEST_F(StreamingRunTest, ListenersHearOfReceiversWithAllThereIsToKnow) {
+  struct ReceiverListener : StreamingListener {
+    void OnReceiverStarted(const ReceiverInfo& r) override { infos.emplace_back("started", r); }
+    void OnReceiverError(const ReceiverInfo& r) override { infos.emplace_back("error", r); }
+    void OnReceiverStopped(const ReceiverInfo& r) override { infos.emplace_back("stopped", r); }
+    std::vector<std::pair<std::string, ReceiverInfo>> infos;
+  };
+  const auto listener = std::make_shared<ReceiverListener>();
+  listeners_.push_back(listener);
+  AddWorker(1, 1);
+  AddReceiver(3);
+  ASSERT_TRUE(Start().ok());
+  ReceiverSays(1, 3, proto::ReceiverEvent::STARTED);
+  AdvanceMillis(500);
+  ReceiverSays(1, 3, proto::ReceiverEvent::ERROR, "restarting", "connection refused");
+  AdvanceMillis(100);
+  ReceiverSays(1, 3, proto::ReceiverEvent::STOPPED, "the receiver failed", "OnStart threw: no");
+  AdvanceMillis(2000);
+  ReceiverSays(1, 3, proto::ReceiverEvent::STARTED);
+  run_->Stop(/*graceful=*/true);
+  ReceiverSays(1, 3, proto::ReceiverEvent::STOPPED, "the streaming context stops");
+
+  ASSERT_THAT(listener->infos, SizeIs(5));
+  for (const auto& [event, info] : listener->infos) {
+    EXPECT_EQ(info.stream_id, 3);
+    EXPECT_EQ(info.name, "Receiver-3");
+    EXPECT_EQ(info.location, "host1");
+    EXPECT_EQ(info.executor_id, "1");
+    EXPECT_EQ(info.active, event != "stopped");
+  }
+  const auto expect = [&](size_t index, const std::string& event, const std::string& message,
+                          const std::string& error, int64_t time_ms) {
+    const auto& [seen_event, info] = listener->infos[index];
+    EXPECT_EQ(seen_event, event);
+    EXPECT_EQ(info.last_error_message, message);
+    EXPECT_EQ(info.last_error, error);
+    EXPECT_EQ(info.last_error_time_ms, time_ms);
+  };
+  expect(0, "started", "", "", -1);
+  expect(1, "error", "restarting", "connection refused", 500);
+  expect(2, "stopped", "the receiver failed", "OnStart threw: no", 600);
+  expect(3, "started", "the receiver failed", "OnStart threw: no", 600);
+  expect(4, "stopped", "the streaming context stops", "", -1);
 }
 
 TEST_F(StreamingRunTest, AReceiverOfALostWorkerStartsElsewhereAtOnce) {

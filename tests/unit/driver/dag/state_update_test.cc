@@ -27,6 +27,10 @@ class StateUpdateTest : public DriverFixture {
   RddRef Update(int64_t time_ms, int64_t previous_ms, int partitions = 2) {
     return Stateful("update", Values("values", 1), partitions, state_id_, time_ms, previous_ms);
   }
+  RddRef NeedingUpdate(int64_t time_ms, int64_t previous_ms) {
+    return Stateful("update", Values("values", 1), 2, state_id_, time_ms, previous_ms,
+                    /*needs_previous=*/true);
+  }
   // Answers map tasks until the tasks of the state stage are there.
   void FinishMaps() {
     while (true) {
@@ -126,6 +130,35 @@ TEST_F(StateUpdateTest, AFailedUpdateIsUndoneAndTheNextGoesOnWithoutIt) {
   EXPECT_EQ(workers_.launched()[0].request.bindings(0).state().previous_time_ms(), 1000);
   SucceedAll();
   EXPECT_TRUE(next->status().ok());
+}
+
+TEST_F(StateUpdateTest, AnUpdateThatNeedsTheOneBeforeFailsWithoutIt) {
+  const RddRef first = Update(1000, -1);
+  Collect(first);
+  SucceedAll();
+  EXPECT_TRUE(first->state->is_committed->load());
+  const RddRef failing = Update(2000, 1000);
+  Collect(failing);
+  FinishMaps();
+  while (true) {
+    const LaunchedTask task = workers_.Take();
+    if (task.plan == nullptr) break;
+    Tell(Failure(task, "boom"));
+  }
+  EXPECT_FALSE(failing->state->is_committed->load());
+
+  const auto needing = Collect(NeedingUpdate(3000, 2000));
+  FinishMaps();
+  ASSERT_TRUE(needing->done());
+  EXPECT_EQ(needing->status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(needing->status().message()),
+              HasSubstr("the update of batch 2000 ms is missing"));
+
+  const auto anew = Collect(NeedingUpdate(4000, -1));
+  FinishMaps();
+  EXPECT_EQ(workers_.launched()[0].request.bindings(0).state().previous_time_ms(), -1);
+  SucceedAll();
+  EXPECT_TRUE(anew->status().ok());
 }
 
 TEST_F(StateUpdateTest, AnUpdateWaitsUntilTheOneBeforeHasLetGo) {

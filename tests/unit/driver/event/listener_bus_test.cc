@@ -11,6 +11,9 @@ namespace millrace::internal {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr int64_t kMicrosPerSecond = 1'000'000;
 
 class TimesListener : public StreamingListener {
  public:
@@ -18,6 +21,7 @@ class TimesListener : public StreamingListener {
     times.push_back(time.ms());
     if (throws) throw std::runtime_error("no");
   }
+  void OnEventsDropped(int64_t count) override { times.push_back(-count); }
   bool throws = false;
   std::vector<int64_t> times;
 };
@@ -35,7 +39,8 @@ class ListenerBusTest : public ::testing::Test {
 
   MemoryFileSystem fs_;
   FakeEnv env_{fs_};
-  std::shared_ptr<ListenerBus> bus_ = std::make_shared<ListenerBus>(env_, /*queue_max=*/3);
+  std::shared_ptr<ListenerBus> bus_ = std::make_shared<ListenerBus>(
+      env_, ListenerBus::Options{.queue_max = 3, .deliveries_max = 2});
 };
 
 TEST_F(ListenerBusTest, DeliversInOrder) {
@@ -79,15 +84,74 @@ TEST_F(ListenerBusTest, OnlyOneDeliveryIsUnderWay) {
   EXPECT_EQ(env_.job_count(), 1u);
 }
 
-TEST_F(ListenerBusTest, OfTooManyWaitingEventsTheOldestAreDropped) {
-  const auto listener = AddListener();
+TEST_F(ListenerBusTest, ASlowListenerDelaysNoOther) {
+  const auto slow = AddListener();
+  const auto quick = AddListener();
   env_.HoldJobs(true);
-  Post(0);  // Under way.
-  for (int64_t ms = 1; ms <= 5; ++ms) Post(ms);
+  Post(1);
+  ASSERT_EQ(env_.job_count(), 2u);
+  env_.RotateJobs();  // The slow one's delivery is held.
+  for (int64_t ms = 2; ms <= 4; ++ms) {
+    env_.RunNextJob();
+    env_.RunUntilIdle();
+    env_.RotateJobs();
+    Post(ms);
+    env_.RotateJobs();
+  }
+  env_.RunNextJob();
+  env_.RunUntilIdle();
+  EXPECT_THAT(quick->times, ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(slow->times, IsEmpty());
   env_.HoldJobs(false);
   env_.RunUntilIdle();
-  EXPECT_THAT(listener->times, ElementsAre(0, 3, 4, 5));
+  EXPECT_THAT(slow->times, ElementsAre(1, 2, 3, 4)) << "late, and all of it";
+}
+
+// However many hang, job threads are left for the batches.
+TEST_F(ListenerBusTest, ListenersTakeNoMoreThanTheirShareOfTheJobThreads) {
+  std::vector<std::shared_ptr<TimesListener>> listeners;
+  for (int i = 0; i < 5; ++i) listeners.push_back(AddListener());
+  env_.HoldJobs(true);
+  Post(1);
+  Post(2);
+  EXPECT_EQ(env_.job_count(), 2u);
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  for (const auto& listener : listeners) EXPECT_THAT(listener->times, ElementsAre(1, 2));
+}
+
+TEST_F(ListenerBusTest, OfTooManyWaitingEventsTheOldestAreDroppedAndTold) {
+  const auto slow = AddListener();
+  const auto quick = AddListener();
+  env_.HoldJobs(true);
+  Post(0);
+  env_.RotateJobs();
+  env_.RunNextJob();
+  env_.RunUntilIdle();  // Of the slow one's, the first event is under way.
+  for (int64_t ms = 1; ms <= 3; ++ms) Post(ms);
+  env_.RotateJobs();
+  env_.RunNextJob();
+  env_.RunUntilIdle();
+  for (int64_t ms = 4; ms <= 5; ++ms) Post(ms);
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  EXPECT_THAT(slow->times, ElementsAre(0, -2, 3, 4, 5));
+  EXPECT_THAT(quick->times, ElementsAre(0, 1, 2, 3, 4, 5));
   EXPECT_EQ(bus_->dropped_count(), 2);
+}
+
+TEST_F(ListenerBusTest, ManyWaitingEventsComeInOrder) {
+  bus_ = std::make_shared<ListenerBus>(env_);
+  const auto listener = AddListener();
+  env_.HoldJobs(true);
+  std::vector<int64_t> posted;
+  for (int64_t ms = 1; ms <= 1000; ++ms) {
+    Post(ms);
+    posted.push_back(ms);
+  }
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  EXPECT_EQ(listener->times, posted);
 }
 
 TEST_F(ListenerBusTest, AfterStopOnlyWhatWasPostedBeforeIsDelivered) {
@@ -100,6 +164,25 @@ TEST_F(ListenerBusTest, AfterStopOnlyWhatWasPostedBeforeIsDelivered) {
   env_.RunUntilIdle();
   EXPECT_TRUE(drained);
   EXPECT_THAT(listener->times, ElementsAre(1));
+}
+
+TEST_F(ListenerBusTest, AStopWaitsForSlowListenersOnlySoLong) {
+  const auto listener = AddListener();
+  env_.HoldJobs(true);
+  Post(1);
+  Post(2);
+  Post(3);
+  bool drained = false;
+  bus_->Stop([&drained] { drained = true; });
+  env_.Advance(10 * kMicrosPerSecond - 1);
+  EXPECT_FALSE(drained);
+  env_.Advance(1);
+  EXPECT_TRUE(drained);
+  EXPECT_EQ(bus_->dropped_count(), 2);
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  EXPECT_THAT(listener->times, IsEmpty()) << "what was under way ends too";
+  EXPECT_EQ(env_.timer_count(), 0u);
 }
 
 TEST_F(ListenerBusTest, StopsAtOnceWithNothingToDeliver) {

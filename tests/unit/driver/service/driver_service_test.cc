@@ -244,5 +244,15 @@ TEST_F(StreamingServiceTest, TheDriversStopEndsTheRun) {
   EXPECT_TRUE(streaming_->AwaitStopped(kPatience));
 }
 
+TEST_F(StreamingServiceTest, ARunThatTheEnvsStopCutsOffHasStopped) {
+  ASSERT_TRUE(Start([](Time) { return absl::OkStatus(); }).ok());
+  env_.Stop();
+  EXPECT_FALSE(streaming_->AwaitStopped(milliseconds(0)));
+  driver_.EnvStopped();
+  EXPECT_TRUE(streaming_->AwaitStopped(kPatience));
+  EXPECT_EQ(streaming_->AwaitBatch(Time(1000), kPatience).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(driver_.NewStreaming(), nullptr);
+}
+
 }  // namespace
 }  // namespace millrace::internal

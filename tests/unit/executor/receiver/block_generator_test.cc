@@ -19,9 +19,11 @@
 namespace millrace::internal {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr int64_t kStream = 7;
 constexpr int64_t kSecondNanos = 1'000'000'000;
@@ -279,7 +281,8 @@ TEST_F(FullStoreTest, FinishStoresTheRest) {
   DrainStore();
   finisher.join();
   EXPECT_EQ(Block(100), std::string(50, 'a'));
-  EXPECT_THAT(errors(), IsEmpty());
+  // That it had to wait may have been told.
+  EXPECT_THAT(errors(), Not(Contains(HasSubstr("lost"))));
 }
 
 TEST_F(FullStoreTest, FinishTellsWhatItHadToGiveUpAndStillAnswersBatches) {

@@ -151,6 +151,27 @@ TEST_F(LineFramerTest, AConnectionDoesNotContinueALineOfTheOneBefore) {
   EXPECT_THAT(TakeLines(), ElementsAre("unfinished", "new", "", "last"));
 }
 
+TEST_F(LineFramerTest, ALineThatIsBrokenOffIsNoLine) {
+  LineFramer framer = MakeFramer();
+  Arrive(framer, "whole\nunfin");
+  Arrive(framer, "ished");
+  EXPECT_EQ(framer.Abandon(), 10u);
+  LineFramer next = MakeFramer();
+  Arrive(next, "new\n");
+  EXPECT_EQ(next.Abandon(), 0u);
+  EXPECT_THAT(TakeLines(), ElementsAre("whole", "new"));
+}
+
+TEST_F(LineFramerTest, ATooLongLineThatIsBrokenOffIsToldOnce) {
+  line_bytes_max_ = 5;
+  LineFramer framer = MakeFramer();
+  Arrive(framer, "whole\n1234567");
+  EXPECT_EQ(framer.Abandon(), 0u);
+  EXPECT_THAT(TakeLines(), ElementsAre("whole"));
+  ASSERT_EQ(oversized_.size(), 1u);
+  EXPECT_FALSE(oversized_[0].complete);
+}
+
 TEST_F(LineFramerTest, KeepsLinesThatAreLongerThanASlab) {
   const std::string line(900, 'x');
   LineFramer framer = MakeFramer();

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "common/record/codec.h"
@@ -58,6 +59,12 @@ class Server {
       bytes.remove_prefix(static_cast<size_t>(sent));
     }
   }
+  void SendUntilTheReceiverGoes(std::string_view line) {
+    std::string lines;
+    while (lines.size() < 100'000) lines += line;
+    while (send(connection_.get(), lines.data(), lines.size(), MSG_NOSIGNAL) > 0) {
+    }
+  }
   // Waits until the receiver has gone.
   void AwaitEnd() {
     pollfd wait{.fd = connection_.get(), .events = POLLIN, .revents = 0};
@@ -66,6 +73,12 @@ class Server {
     EXPECT_LE(recv(connection_.get(), &byte, 1, 0), 0);
   }
   void Close() { connection_ = FileDescriptor(); }
+  // The receiver's next read fails.
+  void Reset() {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    setsockopt(connection_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    Close();
+  }
   void StopListening() { listening_ = FileDescriptor(); }
 
  private:
@@ -193,6 +206,19 @@ TEST_F(SocketReceiversTest, AnUnterminatedLastLineIsDeliveredWhenThePeerClosesAn
   EXPECT_EQ(records_, 3);
 }
 
+TEST_F(SocketReceiversTest, AnUnterminatedLineOfABrokenConnectionIsLeftOutAndTold) {
+  StartText();
+  server_.Accept();
+  server_.Send("first\nla");
+  AwaitReceived("first\n");
+  server_.Reset();
+  AwaitEvent("a line was left out after 2 bytes of it: lost the connection to 127.0.0.1:" +
+             std::to_string(server_.port()));
+  server_.Accept();
+  server_.Send("again\n");
+  AwaitReceived("first\nagain\n");
+}
+
 TEST_F(SocketReceiversTest, ARefusedConnectionNamesThePeerAndIsTriedAgain) {
   server_.StopListening();
   StartText();
@@ -232,15 +258,30 @@ TEST_F(SocketReceiversTest, MuchTextComesThroughWhole) {
 TEST_F(SocketReceiversTest, AStopEndsAReadAndDeliversWhatWasRead) {
   StartText();
   server_.Accept();
-  server_.Send("a\n");
+  server_.Send("a\nunfini");
   AwaitReceived("a\n");
   service_.Stop(kStream, "the application ends");
   AwaitEvent("STOPPED: the application ends");
   server_.AwaitEnd();
+  EXPECT_EQ(received_, "a\n");
   Cut();  // Nobody is left to answer.
   // The stream may start again.
   StartText();
   server_.Accept();
+}
+
+TEST_F(SocketReceiversTest, AStopEndsAReadThatAlwaysFindsMore) {
+  StartText();
+  server_.Accept();
+  std::thread sender([this] { server_.SendUntilTheReceiverGoes("a line\n"); });
+  EXPECT_TRUE(env_.RunUntil([this] {
+    Cut();
+    env_.Post([] {});
+    return records_ > 100'000;
+  }));
+  service_.Stop(kStream, "the application ends");
+  AwaitEvent("STOPPED: the application ends");
+  sender.join();
 }
 
 TEST_F(SocketReceiversTest, TheRateLimitHoldsLinesBack) {

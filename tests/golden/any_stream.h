@@ -1,0 +1,68 @@
+// A stream of whichever record type.
+#ifndef MILLRACE_TESTS_GOLDEN_ANY_STREAM_H_
+#define MILLRACE_TESTS_GOLDEN_ANY_STREAM_H_
+
+#include <millrace/testing.h>
+
+#include <any>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "tests/golden/outcome.h"
+#include "tests/golden/record_value.h"
+
+namespace millrace::golden {
+
+// A cheap handle, as streams are.
+class AnyStream {
+ public:
+  // Reads what an output collected.
+  using Reader = std::function<SeenStream()>;
+
+  template <class T>
+  AnyStream(const DStream<T>& stream)
+      : stream_(stream), type_(RecordForm<T>::Name()), collect_(&CollectAs<T>) {}
+  template <class Out, class K, class S>
+  AnyStream(const MapWithStateStream<Out, K, S>& stream)
+      : AnyStream(static_cast<const DStream<Out>&>(stream)) {
+    snapshots_ = [stream] { return AnyStream(stream.StateSnapshots()); };
+  }
+
+  // The name of the record type.
+  const std::string& type() const { return type_; }
+  // nullptr when the records are not Ts.
+  template <class T>
+  const DStream<T>* As() const {
+    return std::any_cast<DStream<T>>(&stream_);
+  }
+  // Null for all streams but those of MapWithState.
+  const std::function<AnyStream()>& snapshots() const { return snapshots_; }
+
+  // Makes the stream an output.
+  Reader Collect(testing::StreamHarness& harness) const { return collect_(harness, stream_); }
+
+ private:
+  template <class T>
+  static Reader CollectAs(testing::StreamHarness& harness, const std::any& stream) {
+    return [output = harness.Output(std::any_cast<const DStream<T>&>(stream))] {
+      SeenStream seen{output.times(), {}, output.partition_counts()};
+      for (const std::vector<Owned<T>>& batch : output.batches()) {
+        std::vector<Value>& values = seen.batches.emplace_back();
+        for (const Owned<T>& record : batch) {
+          values.push_back(RecordForm<Owned<T>>::ToValue(record));
+        }
+      }
+      return seen;
+    };
+  }
+
+  std::any stream_;
+  std::string type_;
+  Reader (*collect_)(testing::StreamHarness&, const std::any&);
+  std::function<AnyStream()> snapshots_;
+};
+
+}  // namespace millrace::golden
+
+#endif  // MILLRACE_TESTS_GOLDEN_ANY_STREAM_H_
