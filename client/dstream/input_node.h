@@ -2,6 +2,7 @@
 #ifndef MILLRACE_CLIENT_DSTREAM_INPUT_NODE_H_
 #define MILLRACE_CLIENT_DSTREAM_INPUT_NODE_H_
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "client/dstream/dstream_node.h"
 #include "client/dstream/stream_ref.h"
 #include "driver/batch/streaming_handle.h"
@@ -25,8 +27,19 @@ class InputNode : public DStreamNode {
   // Set by the graph when it takes the input.
   void set_input_id(int input_id) { input_id_ = input_id; }
 
+  // An output of the started graph draws on this input.
+  bool is_needed() const { return remember() > std::chrono::milliseconds(0); }
+
+  // The run begins: batches will ask from here on. Only of inputs that are needed.
+  virtual absl::Status Start() { return absl::OkStatus(); }
   // What the driver must run to feed this input.
   virtual std::optional<ReceiverSpec> receiver() const { return std::nullopt; }
+  // How fast the driver allows it to go, where the input asks.
+  virtual std::shared_ptr<RateLimit> rate_limit() const { return nullptr; }
+  // A batch is about to be made: asks other systems what there is for it. The one call without the
+  // graph's lock, for it may take long; what it finds is for BeginBatch, on the same thread. Only
+  // of inputs that are needed.
+  virtual void LookOutside() {}
   // The batch is about to be made and was given these blocks.
   virtual void BeginBatch(Time /*batch_time*/, const std::vector<ReceivedBlock>& /*blocks*/) {}
 

@@ -10,6 +10,7 @@
 #include "client/dstream/run_for_effect.h"
 #include "client/rdd/job_scope.h"
 #include "common/base/annotate_status.h"
+#include "common/base/status_macros.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -157,7 +158,17 @@ absl::Status StreamGraph::Start() {
   for (size_t i = 0; i < nodes_.size(); ++i) {
     if (reachable[i] && nodes_[i]->must_run()) must_run_.push_back(nodes_[i].get());
   }
+  RETURN_IF_ERROR(StartInputs());
   phase_ = Phase::kStarted;
+  return absl::OkStatus();
+}
+
+absl::Status StreamGraph::StartInputs() {
+  for (InputNode* input : inputs_) {
+    if (!input->is_needed()) continue;
+    RETURN_IF_ERROR(input->Start());
+    needed_inputs_.push_back(input);
+  }
   return absl::OkStatus();
 }
 
@@ -180,6 +191,15 @@ std::vector<ReceiverSpec> StreamGraph::Receivers() {
     if (auto receiver = input->receiver()) receivers.push_back(*std::move(receiver));
   }
   return receivers;
+}
+
+std::vector<DirectStreamSpec> StreamGraph::DirectStreams() {
+  const std::lock_guard lock(lock_);
+  std::vector<DirectStreamSpec> streams;
+  for (const InputNode* input : inputs_) {
+    if (auto limit = input->rate_limit()) streams.push_back({input->input_id(), std::move(limit)});
+  }
+  return streams;
 }
 
 bool StreamGraph::HasDataSetAt(Time time, milliseconds slide) const {
@@ -209,6 +229,7 @@ void StreamGraph::BeginBatch(Time batch_time, const BatchBlocks& blocks) {
   last_batch_time_ = batch_time;
   ++generation_;
   input_infos_.clear();
+  offset_ranges_.clear();
   for (InputNode* input : inputs_) {
     const auto it = blocks.find(input->input_id());
     input->BeginBatch(batch_time, it == blocks.end() ? std::vector<ReceivedBlock>() : it->second);
@@ -243,6 +264,7 @@ void UpdateStateAfterFailure(BatchJob& job, const ContextRef& context, Time batc
 
 absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
                                                          const BatchBlocks& blocks) {
+  for (InputNode* input : needed_inputs_) input->LookOutside();
   const std::lock_guard lock(lock_);
   BeginBatch(batch_time, blocks);
   const JobScope scope(batch_time.ms(), -1, absl::StrCat("batch ", ToString(batch_time)));
@@ -260,8 +282,8 @@ absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
   if (!updates->empty()) {
     for (BatchJob& job : batch.jobs) UpdateStateAfterFailure(job, context_, batch_time, updates);
   }
-  batch.input_infos = std::move(input_infos_);
-  input_infos_.clear();
+  batch.input_infos = std::exchange(input_infos_, {});
+  batch.offset_ranges = std::exchange(offset_ranges_, {});
   return batch;
 }
 

@@ -70,6 +70,7 @@ class StreamGraph final : public BatchGraph {
   // The first declaration that came too late, FailedPrecondition.
   absl::Status late_error();
   std::vector<ReceiverSpec> Receivers();
+  std::vector<DirectStreamSpec> DirectStreams();
 
   // The data sets of `node` at the multiples of its slide in [from, to].
   absl::StatusOr<std::vector<RddRef>> Slice(DStreamNode& node, Time from, Time to);
@@ -87,6 +88,10 @@ class StreamGraph final : public BatchGraph {
   void MarkProvisional() { ++provisional_count_; }
   int64_t provisional_count() const { return provisional_count_; }
   void ReportInput(Time time, StreamInputInfo info);
+  // Of the batch that is being made.
+  void ReportOffsets(int input_id, OffsetRangesRef ranges) {
+    offset_ranges_[input_id] = std::move(ranges);
+  }
 
  private:
   enum class Phase { kDeclaring, kStarted, kStopped };
@@ -95,6 +100,7 @@ class StreamGraph final : public BatchGraph {
   void PlanRemember(const std::vector<bool>& reachable);
   std::vector<bool> ReachableFromOutputs() const;
   void CheckCheckpoints(const std::vector<bool>& reachable);
+  absl::Status StartInputs();
   void BeginBatch(Time batch_time, const BatchBlocks& blocks);
   std::optional<BatchJob> MakeJob(int output_op_id, Time batch_time);
   // For streams that must run and that no output has asked for, as in the gaps of a window.
@@ -108,6 +114,8 @@ class StreamGraph final : public BatchGraph {
   std::vector<std::unique_ptr<DStreamNode>> nodes_;
   std::vector<InputNode*> inputs_;      // By input id.
   std::vector<DStreamNode*> must_run_;  // Of those that outputs need.
+  // Those that outputs need. Constant once started, so batches read it without the lock.
+  std::vector<InputNode*> needed_inputs_;
   // Shared with the jobs that run them.
   std::vector<std::shared_ptr<const OutputOperation>> outputs_;
   std::vector<std::string> errors_;
@@ -118,7 +126,9 @@ class StreamGraph final : public BatchGraph {
   std::optional<Time> last_batch_time_;
   int64_t generation_ = 0;
   int64_t provisional_count_ = 0;
-  std::map<int, StreamInputInfo> input_infos_;  // Of the batch that is being made.
+  // Of the batch that is being made.
+  std::map<int, StreamInputInfo> input_infos_;
+  std::map<int, OffsetRangesRef> offset_ranges_;
 };
 
 }  // namespace millrace::internal

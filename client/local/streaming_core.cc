@@ -147,6 +147,7 @@ absl::Status StreamingCore::StartLocked(bool catch_signals) {
   spec.batch_interval = batch_interval_;
   spec.graph = graph_;
   spec.receivers = graph_->Receivers();
+  spec.direct_streams = graph_->DirectStreams();
   run_ = runtime->NewStreaming();
   if (run_ == nullptr) return absl::FailedPreconditionError("the Context has been stopped");
   AddListeners();

@@ -114,6 +114,12 @@ inline constexpr DurationKey kFileMinRememberDuration{
     Above(0),
     "how old a file may be when it is first seen, and how long it is remembered",
     "millrace.streaming.minRememberDuration"};
+inline constexpr IntKey kLogMaxRatePerPartition{
+    "millrace.streaming.log.maxRatePerPartition", "0", AtLeast(0),
+    "records a second read of a log's partition; 0: no limit"};
+inline constexpr IntKey kLogMinRatePerPartition{
+    "millrace.streaming.log.minRatePerPartition", "1", AtLeast(0),
+    "records a batch read of a log's partition whatever backpressure says"};
 inline constexpr IntKey kKafkaMaxRatePerPartition{
     "millrace.streaming.kafka.maxRatePerPartition", "0", AtLeast(0),
     "records a second read of a topic partition; 0: no limit"};
@@ -192,6 +198,8 @@ inline constexpr const ConfKeyInfo* kStreamingKeys[] = {
     &kPidDerived,
     &kPidMinRate,
     &kFileMinRememberDuration,
+    &kLogMaxRatePerPartition,
+    &kLogMinRatePerPartition,
     &kKafkaMaxRatePerPartition,
     &kKafkaMinRatePerPartition,
     &kKafkaAllowNonConsecutiveOffsets,

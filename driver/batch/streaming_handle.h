@@ -3,6 +3,7 @@
 #ifndef MILLRACE_DRIVER_BATCH_STREAMING_HANDLE_H_
 #define MILLRACE_DRIVER_BATCH_STREAMING_HANDLE_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -16,6 +17,7 @@
 #include "common/record/storage_level.h"
 #include "common/time/time.h"
 #include "driver/event/streaming_listener.h"
+#include "driver/lineage/offset_range.h"
 #include "driver/lineage/rdd_node.h"
 
 namespace millrace::internal {
@@ -29,6 +31,23 @@ struct ReceiverSpec {
   std::string preferred_host;
   std::string name;   // "SocketTextReceiver-0"
   std::string label;  // "SocketTextStream at wc.cc:12"
+};
+
+// How fast the driver allows a stream to go. Set by the event loop, read where batches are made.
+class RateLimit {
+ public:
+  // Records a second; 0: no limit.
+  double rate() const { return rate_.load(std::memory_order_relaxed); }
+  void Set(double rate) { rate_.store(rate, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<double> rate_{0};
+};
+
+// A stream that reads ranges of offsets, which its batches fix when they are made.
+struct DirectStreamSpec {
+  int64_t stream_id = 0;
+  std::shared_ptr<RateLimit> rate_limit;
 };
 
 // A received block that a batch was given.
@@ -56,6 +75,8 @@ struct BatchJob {
 struct GeneratedBatch {
   std::vector<BatchJob> jobs;                  // In declaration order.
   std::map<int, StreamInputInfo> input_infos;  // Of streams without a receiver.
+  // Of streams that read offsets, by stream id: with them the batch can be made again.
+  std::map<int, OffsetRangesRef> offset_ranges;
 };
 
 // The graph of streams. Calls come from job threads: GenerateJobs one at a time, but ClearCompleted
@@ -74,6 +95,7 @@ class BatchGraph {
 struct StreamingSpec {
   std::chrono::milliseconds batch_interval{1000};
   std::vector<ReceiverSpec> receivers;
+  std::vector<DirectStreamSpec> direct_streams;
   std::shared_ptr<BatchGraph> graph;
   int concurrent_jobs = 1;
   std::chrono::milliseconds block_interval{200};

@@ -63,6 +63,12 @@ absl::Status StreamingRun::Start() {
       if (!controller.ok()) return controller.status();
       rate_controllers_.emplace(receiver.stream_id, *std::move(controller));
     }
+    for (const DirectStreamSpec& direct : spec_.direct_streams) {
+      absl::StatusOr<RateController> controller = RateController::CreateForDirectStream(spec_);
+      if (!controller.ok()) return controller.status();
+      rate_controllers_.emplace(direct.stream_id, *std::move(controller));
+      direct.rate_limit->Set(RateController::InitialDirectRate(spec_));
+    }
   }
   is_started_ = true;
   const Time now(env_.NowMicros() / kMicrosPerMilli);
@@ -268,8 +274,15 @@ void StreamingRun::UpdateRates(const RunningBatch& batch) {
         batch.info.processing_end_time->ms(), input->second.num_records,
         static_cast<double>(batch.info.precise_processing_delay.count()) / kMicrosPerMilli,
         static_cast<double>(batch.info.precise_scheduling_delay.count()) / kMicrosPerMilli);
-    if (rate.has_value()) receivers_.SetRate(stream_id, *rate);
+    if (rate.has_value()) SetRate(stream_id, *rate);
   }
+}
+
+void StreamingRun::SetRate(int64_t stream_id, double rate) {
+  for (const DirectStreamSpec& direct : spec_.direct_streams) {
+    if (direct.stream_id == stream_id) return direct.rate_limit->Set(rate);
+  }
+  receivers_.SetRate(stream_id, rate);
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@
 
 #include "common/plan/operator_spec.h"
 #include "common/record/storage_level.h"
+#include "driver/lineage/offset_range.h"
 
 namespace millrace::internal {
 
@@ -106,6 +107,7 @@ class RddNode {
   int num_partitions = 0;
   std::shared_ptr<const PartitionerSpec> partitioner;  // Null when not known.
   std::vector<SourcePartition> sources;                // Leaves: one a partition.
+  OffsetRangesRef offset_ranges;  // Leaves that read a source with offsets: what they read.
   std::shared_ptr<const StateUpdate> state;
   int64_t batch_time_ms = -1;  // Of the batch it belongs to.
 

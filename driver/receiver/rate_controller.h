@@ -1,4 +1,4 @@
-// The speed of one receiver, batch by batch.
+// The speed of one stream, batch by batch.
 #ifndef MILLRACE_DRIVER_RECEIVER_RATE_CONTROLLER_H_
 #define MILLRACE_DRIVER_RECEIVER_RATE_CONTROLLER_H_
 
@@ -14,12 +14,17 @@ namespace millrace::internal {
 // Threads: the driver core's event loop.
 class RateController {
  public:
-  // InvalidArgument: senseless settings.
+  // Of a receiver. InvalidArgument: senseless settings.
   static absl::StatusOr<RateController> Create(const StreamingSpec& spec);
+  // Of a stream without a receiver, for which receiver.maxRate means nothing.
+  static absl::StatusOr<RateController> CreateForDirectStream(const StreamingSpec& spec);
 
   // What a receiver may do before anything was measured; 0: no limit. With backpressure on that is
   // millrace.streaming.backpressure.initialRate, and never more than receiver.maxRate.
   static double InitialRate(const StreamingSpec& spec);
+
+  // The same for a stream without a receiver.
+  static double InitialDirectRate(const StreamingSpec& spec);
 
   // The new limit after a completed batch, if there is one.
   std::optional<double> BatchCompleted(int64_t time_ms, int64_t records, double processing_ms,

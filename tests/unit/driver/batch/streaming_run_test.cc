@@ -32,6 +32,7 @@ class ScriptedGraph : public BatchGraph {
     }
     if (batch_time == failing_generation) return absl::InternalError("Transform: no such file");
     GeneratedBatch batch;
+    batch.input_infos = input_infos;
     for (int id = 0; id < jobs_per_batch; ++id) {
       BatchJob job;
       job.output_op_id = id;
@@ -55,6 +56,7 @@ class ScriptedGraph : public BatchGraph {
   std::function<absl::Status(Time, int)> run;
   std::vector<std::string> log;
   std::vector<std::pair<int64_t, int64_t>> received;  // Batch time, sequence.
+  std::map<int, StreamInputInfo> input_infos;         // Of each batch.
 };
 
 // Writes down what it hears.
@@ -502,6 +504,26 @@ TEST_F(StreamingRunTest, BackpressureSlowsEachReceiverByItsOwnBatches) {
     EXPECT_EQ(sent.message.update_rate().stream_id(), 0);
     EXPECT_NEAR(sent.message.update_rate().rate_limit(), 625, 1);
   }
+}
+
+TEST_F(StreamingRunTest, BackpressureSetsTheRateOfADirectStream) {
+  const auto limit = std::make_shared<RateLimit>();
+  spec_.direct_streams.push_back({3, limit});
+  spec_.backpressure_enabled = true;
+  spec_.initial_rate = 5000;
+  spec_.max_rate = 10;  // Of receivers.
+  graph_->input_infos[3] = {.stream_id = 3, .num_records = 500, .metadata = {}};
+  graph_->run = [this](Time, int) {
+    env_.JumpMonotonic(800'000);
+    return absl::OkStatus();
+  };
+  spec_.concurrent_jobs = 2;  // So that the start of a job is seen before it runs.
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(limit->rate(), 5000);
+  AdvanceMillis(1000);
+  EXPECT_EQ(limit->rate(), 5000) << "only primes";
+  AdvanceMillis(1000);
+  EXPECT_NEAR(limit->rate(), 625, 1);
 }
 
 TEST_F(StreamingRunTest, SenselessRateSettingsAreRefused) {

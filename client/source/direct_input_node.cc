@@ -1,0 +1,169 @@
+#include "client/source/direct_input_node.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "client/dstream/stream_graph.h"
+#include "client/rdd/lineage.h"
+#include "common/base/annotate_status.h"
+#include "common/base/status_macros.h"
+#include "glog/logging.h"
+
+namespace millrace::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kStartTimeout = std::chrono::seconds(30);
+// A source that answers more slowly than batches come delays them no further than that.
+constexpr milliseconds kLatestTimeoutMin = std::chrono::seconds(1);
+
+// The next batch asks again anyway.
+bool IsTransient(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
+
+int64_t CountOf(const std::vector<OffsetRange>& ranges) {
+  int64_t count = 0;
+  for (const OffsetRange& range : ranges) count += range.count();
+  return count;
+}
+
+// One range a line.
+std::string TextOf(const std::vector<OffsetRange>& ranges, bool with_empty_ones) {
+  std::string text;
+  for (const OffsetRange& range : ranges) {
+    if (range.count() == 0 && !with_empty_ones) continue;
+    absl::StrAppend(&text, text.empty() ? "" : "\n", ToString(range));
+  }
+  return text;
+}
+
+}  // namespace
+
+DirectInputNode::DirectInputNode(StreamGraph& graph, const Operation& operation,
+                                 DirectSource source)
+    : InputNode(graph, operation, source.kind), source_(std::move(source)) {}
+
+absl::Status DirectInputNode::Start() {
+  return AnnotateStatus(source_.offsets->Start(kStartTimeout), label());
+}
+
+void DirectInputNode::LookOutside() {
+  found_ = source_.offsets->Latest(std::max(graph().batch_interval(), kLatestTimeoutMin));
+}
+
+void DirectInputNode::BeginBatch(Time batch_time, const std::vector<ReceivedBlock>& /*blocks*/) {
+  if (!is_needed()) return;
+  failure_ = absl::OkStatus();
+  absl::StatusOr<Batch> batch = FixRanges();
+  if (batch.ok()) {
+    Report(batch_time, batch->ranges);
+    batches_[batch_time] = *std::move(batch);
+  } else {
+    failed_time_ = batch_time;
+    failure_ = AnnotateStatus(batch.status(), label());
+  }
+}
+
+absl::StatusOr<DirectInputNode::Batch> DirectInputNode::FixRanges() {
+  RETURN_IF_ERROR(Learn());
+  std::vector<PartitionLag> lags;
+  for (const auto& [partition, latest] : latest_) lags.push_back({next_[partition], latest});
+  OffsetLimits limits = source_.limits;
+  limits.rate = rate_limit_->rate();
+  const std::vector<int64_t> until = LimitOffsets(lags, limits, graph().batch_interval());
+  auto ranges = std::make_shared<std::vector<OffsetRange>>();
+  Batch batch;
+  for (const auto& [partition, latest] : latest_) {
+    const size_t index = ranges->size();
+    ranges->push_back({partition.first, partition.second, lags[index].from, until[index]});
+    batch.partitions.push_back(source_.offsets->Locate(ranges->back()));
+    next_[partition] = until[index];
+  }
+  batch.ranges = std::move(ranges);
+  return batch;
+}
+
+absl::Status DirectInputNode::Learn() {
+  if (IsTransient(found_.status())) {
+    LOG(WARNING) << label() << ": the batch has no more than was known before: " << found_.status();
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(found_.status());
+  std::map<TopicPartition, int64_t> latest;
+  std::map<TopicPartition, int64_t> start;
+  for (const PartitionOffsets& partition : *found_) {
+    latest[{partition.topic, partition.partition}] = partition.latest;
+    start[{partition.topic, partition.partition}] = partition.start;
+  }
+  next_.merge(start);  // Those that are known stay where they are.
+  RETURN_IF_ERROR(CheckHasNext(latest));
+  latest_ = std::move(latest);
+  return absl::OkStatus();
+}
+
+absl::Status DirectInputNode::CheckHasNext(const std::map<TopicPartition, int64_t>& latest) const {
+  for (const auto& [partition, next] : next_) {
+    const std::string name =
+        absl::StrCat("partition ", partition.second, " of '", partition.first, "'");
+    const auto found = latest.find(partition);
+    if (found == latest.end()) {
+      return absl::NotFoundError(
+          absl::StrCat(name, " is gone, of which the stream is at offset ", next));
+    }
+    if (found->second < next) {
+      return absl::DataLossError(absl::StrCat(name, " ends at offset ", found->second,
+                                              " and the stream is at offset ", next,
+                                              ": was it cut short or replaced?"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void DirectInputNode::Report(Time batch_time, const OffsetRangesRef& ranges) const {
+  StreamInputInfo info;
+  info.stream_id = input_id();
+  info.num_records = CountOf(*ranges);
+  info.metadata["offsets"] = TextOf(*ranges, /*with_empty_ones=*/true);
+  info.metadata["Description"] = TextOf(*ranges, /*with_empty_ones=*/false);
+  graph().ReportInput(batch_time, std::move(info));
+  graph().ReportOffsets(input_id(), ranges);
+}
+
+RddRef DirectInputNode::MakeDataSet(const Batch& batch) const {
+  RddRef data_set = MakeNode(graph().context(), source_.read, *source_.type,
+                             static_cast<int>(batch.partitions.size()));
+  data_set->sources = batch.partitions;
+  data_set->offset_ranges = batch.ranges;
+  return data_set;
+}
+
+absl::StatusOr<RddRef> DirectInputNode::Compute(Time time) {
+  const auto batch = batches_.find(time);
+  if (batch != batches_.end()) return MakeDataSet(batch->second);
+  if (time == failed_time_ && !failure_.ok()) return failure_;
+  // Asked for before its batch, or when it is forgotten, or it has failed and took nothing.
+  graph().MarkProvisional();
+  return MakeDataSet({std::make_shared<const std::vector<OffsetRange>>(), {}});
+}
+
+void DirectInputNode::ForgetBefore(Time batch_time) {
+  InputNode::ForgetBefore(batch_time);
+  batches_.erase(batches_.begin(), batches_.upper_bound(batch_time - remember()));
+}
+
+void DirectInputNode::ForgetAll() {
+  InputNode::ForgetAll();
+  batches_.clear();
+}
+
+StreamRef AddDirect(const Operation& operation, const std::shared_ptr<StreamGraph>& graph,
+                    DirectSource source) {
+  auto input = std::make_unique<DirectInputNode>(*graph, operation, std::move(source));
+  DStreamNode* const node = input.get();
+  graph->AddInput(std::move(input));
+  return {graph, node};
+}
+
+}  // namespace millrace::internal
