@@ -2,11 +2,13 @@
 
 #include <charconv>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "common/record/encoder.h"
-#include "common/record/stable_hash.h"
 
 namespace millrace::internal {
 namespace {
@@ -19,10 +21,12 @@ uint32_t HeadCheck(int64_t offset, const LogRecordHead& head) {
   checked.PutFixed(offset);
   checked.PutFixed(head.checksum);
   checked.PutFixed(head.size);
-  return static_cast<uint32_t>(StableHashBytes(checked.view()));
+  return static_cast<uint32_t>(LogChecksum(checked.view()));
 }
 
 }  // namespace
+
+uint64_t LogChecksum(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 std::string LogFileName(int partition) { return absl::StrFormat("partition-%05d.log", partition); }
 
@@ -52,7 +56,7 @@ std::string EncodeLogHead() {
 bool IsLogHead(std::string_view bytes) { return bytes == EncodeLogHead(); }
 
 std::string EncodeLogRecordHead(int64_t offset, std::string_view record) {
-  const LogRecordHead head{static_cast<uint32_t>(record.size()), StableHashBytes(record)};
+  const LogRecordHead head{static_cast<uint32_t>(record.size()), LogChecksum(record)};
   Encoder encoder;
   encoder.PutFixed(head.size);
   encoder.PutFixed(HeadCheck(offset, head));

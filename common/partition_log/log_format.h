@@ -51,6 +51,9 @@ std::optional<LogRecordHead> DecodeLogRecordHead(std::string_view bytes, int64_t
 // DataLoss that names the file, the offset and the byte.
 absl::Status CorruptLog(const std::string& path, const LogPlace& place, std::string_view problem);
 
+// XXH3 with 64 bits: what stands on disk does not depend on how keys are hashed.
+uint64_t LogChecksum(std::string_view bytes);
+
 }  // namespace millrace::internal
 
 #endif  // MILLRACE_COMMON_PARTITION_LOG_LOG_FORMAT_H_

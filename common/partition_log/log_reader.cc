@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "common/record/stable_hash.h"
 
 namespace millrace::internal {
 namespace {
@@ -100,7 +99,7 @@ absl::StatusOr<std::optional<std::string_view>> LogReader::Next() {
   ASSIGN_OR_RETURN(const std::string_view record, Window(bytes));
   if (record.size() < bytes) return std::nullopt;
   const std::string_view payload = record.substr(kLogRecordHeadBytes);
-  if (StableHashBytes(payload) != head->checksum) {
+  if (LogChecksum(payload) != head->checksum) {
     if (place_.position + bytes == file_.size_bytes()) return std::nullopt;
     return Corrupt("wrong checksum of the record");
   }

