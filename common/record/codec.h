@@ -45,10 +45,15 @@ struct DecodeArchive {
 };
 
 template <class T>
-void EncodeScalar(Encoder& encoder, T value) {
+void EncodeScalar(Encoder& encoder, const T& value) {
   if constexpr (std::is_floating_point_v<T>) {
-    if (encoder.is_canonical()) value += T{0};
+    if (encoder.is_canonical()) {
+      const T without_minus_zero = value + T{0};
+      encoder.PutBytes({reinterpret_cast<const char*>(&without_minus_zero), kScalarBytes<T>});
+      return;
+    }
   }
+  // Its bytes, not the value: an enum from outside may hold a number that none of its names has.
   encoder.PutBytes({reinterpret_cast<const char*>(&value), kScalarBytes<T>});
 }
 
