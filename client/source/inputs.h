@@ -19,7 +19,7 @@ namespace millrace {
 struct FileStreamOptions {
   // Of the file's name without its directory. Without a filter: all whose names do not begin with
   // `.` or `_`, the marks of files that are still being written.
-  std::function<bool(std::string_view file_name)> filter;
+  std::function<bool(std::string_view file_name)> filter = {};
   // Only files that are modified after the stream was made, not those of the last minute before it
   // (millrace.streaming.fileStream.minRememberDuration).
   bool new_files_only = true;
