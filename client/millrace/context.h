@@ -34,11 +34,13 @@ class Context {
  public:
   using Location = internal::Location;
 
+  // Never fails: see status().
   explicit Context(Conf conf = Conf());
   explicit Context(std::shared_ptr<internal::ContextCore> core);
 
   // What is wrong with the configuration; every action returns it.
   absl::Status status() const;
+  // Settings: the program's, and under them those of the command line.
   const Conf& conf() const;
   // Partitions of data sets where nothing else is said: millrace.default.parallelism, else one for
   // each task slot.

@@ -52,6 +52,7 @@ class DStream {
   template <class U>
   using ValueOf = typename internal::PairParts<U>::Value;
 
+  // For operations; programs get streams from a StreamingContext and from other streams.
   explicit DStream(internal::StreamRef ref) : ref_(std::move(ref)) {}
   const internal::StreamRef& ref() const { return ref_; }
 
@@ -65,12 +66,12 @@ class DStream {
   auto Map(F f, Location at = Location::Current()) const {
     return internal::Lift("Map", at, *this, internal::MakeMap<T>(std::move(f), at));
   }
-  // f: T -> range of U.
+  // All elements of what f returns. f: T -> range of U; the range may view the record.
   template <class F>
   auto FlatMap(F f, Location at = Location::Current()) const {
     return internal::Lift("FlatMap", at, *this, internal::MakeFlatMap<T>(std::move(f), at));
   }
-  // f: (T, Emitter<U>&) -> void or absl::Status.
+  // All that f emits. f: (T, Emitter<U>&) -> void or absl::Status.
   template <class U, class F>
   DStream<U> FlatMap(F f, Location at = Location::Current()) const {
     return internal::Lift("FlatMap", at, *this, internal::MakeEmitMap<T, U>(std::move(f), at));
@@ -80,7 +81,8 @@ class DStream {
   DStream<T> Filter(F f, Location at = Location::Current()) const {
     return internal::Lift("Filter", at, *this, internal::MakeFilter<T>(std::move(f), at));
   }
-  // f: (PartitionReader<T>&, Emitter<U>&) -> void or absl::Status, once a partition.
+  // All that f emits. f: (PartitionReader<T>&, Emitter<U>&) -> void or absl::Status, once a
+  // partition, empty ones too; the reader can be read once.
   template <class U, class F>
   DStream<U> MapPartitions(F f, Location at = Location::Current()) const {
     return internal::Lift("MapPartitions", at, *this,
@@ -93,11 +95,12 @@ class DStream {
 
   // -- Whole batches ----------------------------------------------------------------------------
 
-  // Exactly `n` partitions, evenly filled.
+  // Exactly `n` partitions (at least 1), evenly filled; a full shuffle.
   DStream<T> Repartition(int n, Location at = Location::Current()) const {
     internal::CheckPartitions({"Repartition", at}, ref_, n);
     return internal::Lift("Repartition", at, *this, internal::MakeRepartition<T>(n, at));
   }
+  // The records of both, those of `other` behind; none is dropped. Both have one slide.
   DStream<T> Union(const DStream<T>& other, Location at = Location::Current()) const {
     return internal::UnionStreams("Union", at, std::vector<DStream<T>>{*this, other});
   }
@@ -117,25 +120,30 @@ class DStream {
   DStream<T> Reduce(F f, Location at = Location::Current()) const {
     return internal::Lift("Reduce", at, *this, internal::MakeReduce<T>(std::move(f), at));
   }
-  // f: (RDD<T>[, Time]) -> RDD<U> or absl::StatusOr<RDD<U>>, on the driver, each batch.
+  // The data set that f makes of each batch's. f: (RDD<T>[, Time]) -> RDD<U> or
+  // absl::StatusOr<RDD<U>>, on the driver, once a batch; an error or an empty handle fails the
+  // batch.
   template <class F>
   auto Transform(F f, Location at = Location::Current()) const {
     return internal::TransformStreams("Transform", at, std::move(f), *this);
   }
-  // f: (RDD<T>, RDD<W>[, Time]) -> the same.
+  // The same of two streams of one slide. f: (RDD<T>, RDD<W>[, Time]) -> the same.
   template <class W, class F>
   auto TransformWith(const DStream<W>& other, F f, Location at = Location::Current()) const {
     return internal::TransformStreams("TransformWith", at, std::move(f), *this, other);
   }
 
   // -- Windows: the last `length` of the stream, each `slide` (the stream's own unless given) -----
+  // Both are positive multiples of the stream's slide. At the start windows hold what there is.
 
+  // All records of the window, the oldest batch's first.
   DStream<T> Window(Duration length, Location at = Location::Current()) const {
     return Window(length, slide_interval(), at);
   }
   DStream<T> Window(Duration length, Duration slide, Location at = Location::Current()) const {
     return internal::LiftWindow("Window", at, *this, length, slide);
   }
+  // One record: the number of records in the window, 0 for an empty one.
   DStream<int64_t> CountByWindow(Duration length, Duration slide,
                                  Location at = Location::Current()) const {
     auto counts = internal::Lift("CountByWindow", at, *this, internal::MakeCount<T>(at));
@@ -164,7 +172,7 @@ class DStream {
         "ReduceByWindow", at, states,
         internal::MakeMap<Pair>(internal::SecondOf<internal::SingleKey, T>(), at));
   }
-  // Needs a checkpoint directory.
+  // (value, its number) for each value in the window. Needs a checkpoint directory.
   template <internal::PartitionerOrCount N = int>
   DStream<std::pair<T, int64_t>> CountByValueAndWindow(Duration length, Duration slide,
                                                        const N& n = N{},
@@ -195,10 +203,12 @@ class DStream {
     internal::SetPersist({"Persist", at}, ref_, level);
     return *this;
   }
+  // Persist(StorageLevel::kMemoryOnly).
   DStream<T> Cache(Location at = Location::Current()) const {
     return Persist(StorageLevel::kMemoryOnly, at);
   }
-  // How often the stream is saved to the checkpoint directory.
+  // How often the stream is saved to the checkpoint directory: a multiple of its slide. Streams
+  // with state have the first multiple from 10 s on. Needs the directory.
   DStream<T> Checkpoint(Duration interval, Location at = Location::Current()) const {
     internal::SetCheckpoint({"Checkpoint", at}, ref_, interval);
     return *this;
@@ -211,13 +221,15 @@ class DStream {
 
   // -- Streams of pairs -------------------------------------------------------------------------
 
-  // f: (V, V) -> V, associative and commutative.
+  // One record a key. f: (V, V) -> V, associative and commutative; called before the shuffle and
+  // after it.
   template <class F, internal::PartitionerOrCount N = int>
   DStream<T> ReduceByKey(F f, const N& n = N{}, Location at = Location::Current()) const {
     internal::CheckPairs<T>();
     return internal::Lift("ReduceByKey", at, *this,
                           internal::MakeReduceByKey<K, V>(std::move(f), Partitions(n), at));
   }
+  // (key, all its values), in no order. The values of one key must fit into memory.
   template <internal::PartitionerOrCount N = int>
   DStream<std::pair<K, std::vector<V>>> GroupByKey(const N& n = N{},
                                                    Location at = Location::Current()) const {
@@ -225,7 +237,8 @@ class DStream {
     return internal::Lift("GroupByKey", at, *this,
                           internal::MakeGroupByKey<K, V>(Partitions(n), at));
   }
-  // create: V -> C, merge_value: (C, V) -> C, merge_combiners: (C, C) -> C.
+  // (key, its values as a C). create: V -> C, merge_value: (C, V) -> C, merge_combiners: (C, C) ->
+  // C, which brings together what different tasks made.
   template <class Create, class MergeValue, class MergeCombiners,
             internal::PartitionerOrCount N = int>
   auto CombineByKey(Create create, MergeValue merge_value, MergeCombiners merge_combiners,
@@ -242,7 +255,8 @@ class DStream {
     internal::CheckPairs<T>();
     return internal::Lift("MapValues", at, *this, internal::MakeMapValues<K, V>(std::move(f), at));
   }
-  // f: V -> range of U.
+  // (key, element) for all elements of what f returns. f: V -> range of U; keys stay where they
+  // are.
   template <class F>
   auto FlatMapValues(F f, Location at = Location::Current()) const {
     internal::CheckPairs<T>();
@@ -250,30 +264,37 @@ class DStream {
                           internal::MakeFlatMapValues<K, V>(std::move(f), at));
   }
 
+  // Each value of a key with each of the other stream's, batch by batch: of keys that both have.
+  // `other` is a stream of pairs with the same key type and slide.
   template <class U, internal::PartitionerOrCount N = int>
   DStream<std::pair<K, std::pair<V, ValueOf<U>>>> Join(const DStream<U>& other, const N& n = N{},
                                                        Location at = Location::Current()) const {
     internal::CheckSameKey<T, U>();
     return JoinAs<internal::JoinKind::kInner>("Join", other, n, at);
   }
+  // ... and of keys that this stream alone has, with std::nullopt.
   template <class U, internal::PartitionerOrCount N = int>
   DStream<std::pair<K, std::pair<V, std::optional<ValueOf<U>>>>> LeftOuterJoin(
       const DStream<U>& other, const N& n = N{}, Location at = Location::Current()) const {
     internal::CheckSameKey<T, U>();
     return JoinAs<internal::JoinKind::kLeftOuter>("LeftOuterJoin", other, n, at);
   }
+  // ... and of keys that the other stream alone has.
   template <class U, internal::PartitionerOrCount N = int>
   DStream<std::pair<K, std::pair<std::optional<V>, ValueOf<U>>>> RightOuterJoin(
       const DStream<U>& other, const N& n = N{}, Location at = Location::Current()) const {
     internal::CheckSameKey<T, U>();
     return JoinAs<internal::JoinKind::kRightOuter>("RightOuterJoin", other, n, at);
   }
+  // ... and of keys that either alone has.
   template <class U, internal::PartitionerOrCount N = int>
   DStream<std::pair<K, std::pair<std::optional<V>, std::optional<ValueOf<U>>>>> FullOuterJoin(
       const DStream<U>& other, const N& n = N{}, Location at = Location::Current()) const {
     internal::CheckSameKey<T, U>();
     return JoinAs<internal::JoinKind::kFullOuter>("FullOuterJoin", other, n, at);
   }
+  // For every key of any of the streams, the values of each; none is an empty vector. With several
+  // others (key, tuple of vectors), by the default number of partitions.
   template <class U, internal::PartitionerOrCount N = int>
   DStream<std::pair<K, std::pair<std::vector<V>, std::vector<ValueOf<U>>>>> CoGroup(
       const DStream<U>& other, const N& n = N{}, Location at = Location::Current()) const {
@@ -342,6 +363,7 @@ class DStream {
     return ReduceByKeyAndWindow(std::move(f), std::move(inverse), length, slide, 0,
                                 std::move(filter), at);
   }
+  // (key, all its values in the window), in no order.
   template <internal::PartitionerOrCount N = int>
   DStream<std::pair<K, std::vector<V>>> GroupByKeyAndWindow(
       Duration length, Duration slide, const N& n = N{}, Location at = Location::Current()) const {
@@ -354,8 +376,10 @@ class DStream {
                           internal::MakeCombine<K>(name, concat, concat, Partitions(n), at));
   }
 
-  // f: ([Time, ]key, std::span<const V>, std::optional<S>) -> std::optional<S>, for every known key
-  // in every batch; std::nullopt drops the key. Needs a checkpoint directory.
+  // All known keys with their states. f: ([Time, ]key, std::span<const V>, std::optional<S>) ->
+  // std::optional<S>, for every known key in every batch, with all its new values; std::nullopt
+  // drops the key. `initial`: the state before the first batch. S is an owning type. Needs a
+  // checkpoint directory.
   template <class S, class F>
   DStream<std::pair<K, S>> UpdateStateByKey(F f, Location at = Location::Current()) const {
     internal::CheckPairs<T>();
@@ -382,7 +406,8 @@ class DStream {
                                           internal::ReadAs<std::pair<K, S>>(initial), at);
   }
 
-  // See StateSpec. Needs a checkpoint directory.
+  // What the spec's function returns, and the states by StateSnapshots(). See StateSpec. Needs a
+  // checkpoint directory.
   template <class F, class S, class N, class KeyType>
   auto MapWithState(const StateSpec<F, S, N, KeyType>& spec,
                     Location at = Location::Current()) const {
@@ -400,18 +425,22 @@ class DStream {
 
   // -- Outputs ----------------------------------------------------------------------------------
 
-  // The first `n` records of each batch, on standard output.
+  // The first `n` records of each batch in their text form, on standard output, each batch in one
+  // piece: a line of 43 dashes, `Time: T ms`, dashes, a line a record, `...` when there are more,
+  // and an empty line.
   void Print(int64_t n = 10, Location at = Location::Current()) const {
     internal::AddOutput({"Print", at}, ref_, internal::PrintFunction<T>(ref_, n, at));
   }
-  // A directory a batch, prefix-TIME[.suffix], with the text form of each record.
+  // A directory a batch, prefix-TIME[.suffix], TIME in milliseconds: a file part-00000 and so on
+  // for each partition, with a line for each record, its text form, and _SUCCESS. It appears in one
+  // piece; a batch that runs again replaces its own.
   void SaveAsTextFiles(std::string prefix, std::string suffix = "",
                        Location at = Location::Current()) const {
     internal::AddOutput(
         {"SaveAsTextFiles", at}, ref_,
         internal::SaveTextFunction<T>(ref_, std::move(prefix), std::move(suffix), at));
   }
-  // The same with encoded records.
+  // The same with encoded records; Context::ObjectFile reads them.
   void SaveAsObjectFiles(std::string prefix, std::string suffix = "",
                          Location at = Location::Current()) const {
     internal::AddOutput(

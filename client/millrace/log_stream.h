@@ -16,11 +16,13 @@
 
 namespace millrace {
 
+// Where the partitions of a log begin to be read.
 enum class LogStart {
   kEarliest,  // At the first record of each partition.
   kLatest,    // Behind the last record that there is when the context starts.
 };
 
+// What LogStream reads.
 struct LogStreamOptions {
   // Where partitions begin that are there when the context starts. Later ones begin at their first
   // record.

@@ -62,12 +62,12 @@ class RDD : public internal::RddBase {
   RDD<T> Filter(F f, Location at = Location::Current()) const {
     return internal::MakeFilter<T>(std::move(f), at)(*this);
   }
-  // f: T -> range of U.
+  // All elements of what f returns. f: T -> range of U; the range may view the record.
   template <class F>
   auto FlatMap(F f, Location at = Location::Current()) const {
     return internal::MakeFlatMap<T>(std::move(f), at)(*this);
   }
-  // f: (T, Emitter<U>&) -> void or absl::Status.
+  // All that f emits. f: (T, Emitter<U>&) -> void or absl::Status.
   template <class U, class F>
   RDD<U> FlatMap(F f, Location at = Location::Current()) const {
     return internal::MakeEmitMap<T, U>(std::move(f), at)(*this);
@@ -86,7 +86,8 @@ class RDD : public internal::RddBase {
 
   // -- Partitions -------------------------------------------------------------------------------
 
-  // f: (PartitionReader<T>&, Emitter<U>&) -> void or absl::Status, once a partition.
+  // All that f emits. f: (PartitionReader<T>&, Emitter<U>&) -> void or absl::Status, once a
+  // partition, empty ones too; the reader can be read once.
   template <class U, class F>
   RDD<U> MapPartitions(F f, Location at = Location::Current()) const {
     return internal::MakeMapPartitions<T, U>(std::move(f), at)(*this);
@@ -146,6 +147,7 @@ class RDD : public internal::RddBase {
   RDD<T> SortBy(F f, bool ascending = true, int n = 0, Location at = Location::Current()) const {
     return internal::SortBy(*this, std::move(f), ascending, n, at);
   }
+  // In the order of keys, which need operator<.
   RDD<T> SortByKey(bool ascending = true, int n = 0, Location at = Location::Current()) const {
     internal::CheckPairs<T>();
     return internal::SortByKey<K, V>(*this, ascending, n, internal::OperatorLabel("SortByKey", at));
@@ -153,12 +155,14 @@ class RDD : public internal::RddBase {
 
   // -- Data sets of pairs -----------------------------------------------------------------------
 
-  // f: (V, V) -> V, associative and commutative.
+  // One record a key. f: (V, V) -> V, associative and commutative; called before the shuffle and
+  // after it.
   template <class F, internal::PartitionerOrCount N = int>
   RDD<T> ReduceByKey(F f, const N& n = N{}, Location at = Location::Current()) const {
     internal::CheckPairs<T>();
     return internal::MakeReduceByKey<K, V>(std::move(f), n, at)(*this);
   }
+  // (key, all its values), in no order. The values of one key must fit into memory.
   template <internal::PartitionerOrCount N = int>
   RDD<std::pair<K, std::vector<V>>> GroupByKey(const N& n = N{},
                                                Location at = Location::Current()) const {
@@ -170,7 +174,8 @@ class RDD : public internal::RddBase {
   auto GroupBy(F f, const N& n = N{}, Location at = Location::Current()) const {
     return internal::MakeKeyBy<T>(std::move(f), "GroupBy", at)(*this).GroupByKey(n, at);
   }
-  // create: V -> C, merge_value: (C, V) -> C, merge_combiners: (C, C) -> C.
+  // (key, its values as a C). create: V -> C, merge_value: (C, V) -> C, merge_combiners: (C, C) ->
+  // C, which brings together what different tasks made.
   template <class Create, class MergeValue, class MergeCombiners,
             internal::PartitionerOrCount N = int>
   auto CombineByKey(Create create, MergeValue merge_value, MergeCombiners merge_combiners,
@@ -200,12 +205,14 @@ class RDD : public internal::RddBase {
     internal::CheckPairs<T>();
     return internal::MakeMapValues<K, V>(std::move(f), at)(*this);
   }
-  // f: V -> range of U.
+  // (key, element) for all elements of what f returns. f: V -> range of U; keys stay where they
+  // are.
   template <class F>
   auto FlatMapValues(F f, Location at = Location::Current()) const {
     internal::CheckPairs<T>();
     return internal::MakeFlatMapValues<K, V>(std::move(f), at)(*this);
   }
+  // The first of each pair; none is dropped. Values: the second.
   RDD<K> Keys(Location at = Location::Current()) const {
     internal::CheckPairs<T>();
     return internal::MakeKeys<K, V>(at)(*this);
@@ -229,31 +236,36 @@ class RDD : public internal::RddBase {
         "SubtractByKey", n, at)(*this, other);
   }
 
+  // Each value of a key with each of the other data set's: of keys that both have. `other` has
+  // pairs with the same key type. What is partitioned alike already is not shuffled again.
   template <class U, internal::PartitionerOrCount N = int>
   RDD<std::pair<K, std::pair<V, ValueOf<U>>>> Join(const RDD<U>& other, const N& n = N{},
                                                    Location at = Location::Current()) const {
     internal::CheckSameKey<T, U>();
     return JoinAs<internal::JoinKind::kInner>("Join", other, n, at);
   }
+  // ... and of keys that this data set alone has, with std::nullopt.
   template <class U, internal::PartitionerOrCount N = int>
   RDD<std::pair<K, std::pair<V, std::optional<ValueOf<U>>>>> LeftOuterJoin(
       const RDD<U>& other, const N& n = N{}, Location at = Location::Current()) const {
     internal::CheckSameKey<T, U>();
     return JoinAs<internal::JoinKind::kLeftOuter>("LeftOuterJoin", other, n, at);
   }
+  // ... and of keys that the other data set alone has.
   template <class U, internal::PartitionerOrCount N = int>
   RDD<std::pair<K, std::pair<std::optional<V>, ValueOf<U>>>> RightOuterJoin(
       const RDD<U>& other, const N& n = N{}, Location at = Location::Current()) const {
     internal::CheckSameKey<T, U>();
     return JoinAs<internal::JoinKind::kRightOuter>("RightOuterJoin", other, n, at);
   }
+  // ... and of keys that either alone has.
   template <class U, internal::PartitionerOrCount N = int>
   RDD<std::pair<K, std::pair<std::optional<V>, std::optional<ValueOf<U>>>>> FullOuterJoin(
       const RDD<U>& other, const N& n = N{}, Location at = Location::Current()) const {
     internal::CheckSameKey<T, U>();
     return JoinAs<internal::JoinKind::kFullOuter>("FullOuterJoin", other, n, at);
   }
-  // For every key of any data set, the values of each.
+  // For every key of any data set, the values of each; none is an empty vector.
   template <class U, internal::PartitionerOrCount N = int>
   RDD<std::pair<K, std::pair<std::vector<V>, std::vector<ValueOf<U>>>>> CoGroup(
       const RDD<U>& other, const N& n = N{}, Location at = Location::Current()) const {
@@ -290,7 +302,9 @@ class RDD : public internal::RddBase {
     internal::PersistNode(context(), node(), level);
     return *this;
   }
+  // Persist(StorageLevel::kMemoryOnly).
   RDD<T> Cache() const { return Persist(StorageLevel::kMemoryOnly); }
+  // Workers drop what they keep of it.
   RDD<T> Unpersist() const {
     internal::UnpersistNode(node());
     return *this;
@@ -306,6 +320,7 @@ class RDD : public internal::RddBase {
 
   // -- Actions: records -------------------------------------------------------------------------
 
+  // All records, in partition order.
   absl::StatusOr<std::vector<Owned<T>>> Collect(Location at = Location::Current()) const {
     return internal::Collect(*this, "Collect", at);
   }
@@ -317,6 +332,7 @@ class RDD : public internal::RddBase {
   absl::StatusOr<Owned<T>> First(Location at = Location::Current()) const {
     return internal::OnlyRecord(internal::Take(*this, 1, "First", at), "First", at);
   }
+  // Looks at as few partitions as it can.
   absl::StatusOr<bool> IsEmpty(Location at = Location::Current()) const {
     auto taken = internal::Take(*this, 1, "IsEmpty", at);
     if (!taken.ok()) return taken.status();
@@ -335,7 +351,7 @@ class RDD : public internal::RddBase {
                                                     Location at = Location::Current()) const {
     return internal::TakeOrdered(*this, n, std::move(less), "TakeOrdered", at);
   }
-  // NotFound when the data set is empty.
+  // The greatest and the least record by `less`. NotFound when the data set is empty.
   template <class Less = std::less<>>
   absl::StatusOr<Owned<T>> Max(Less less = Less(), Location at = Location::Current()) const {
     internal::CheckShippable<Less>();
@@ -357,6 +373,7 @@ class RDD : public internal::RddBase {
 
   // -- Actions: folds ---------------------------------------------------------------------------
 
+  // The number of records.
   absl::StatusOr<int64_t> Count(Location at = Location::Current()) const {
     return internal::Count(*this, at);
   }
@@ -377,7 +394,7 @@ class RDD : public internal::RddBase {
     return internal::Aggregate(*this, internal::BoundValue<A>::Keep(std::move(zero)),
                                std::move(add), std::move(merge), "Aggregate", at);
   }
-  // Of numbers.
+  // Of numbers; 0 when there are none.
   auto Sum(Location at = Location::Current()) const requires std::is_arithmetic_v<T> {
     return internal::Aggregate(*this, internal::SumOf<T>{0}, std::plus<>(), std::plus<>(), "Sum",
                                at);

@@ -113,6 +113,7 @@ class SplitRange {
 inline SplitRange Split(std::string_view text, char delimiter) {
   return SplitRange(text, delimiter, /*skip_empty=*/false);
 }
+// The same without the empty ones: Split(" a  b", ' ', SkipEmpty()) is a, b.
 inline SplitRange Split(std::string_view text, char delimiter, SkipEmpty /*skip*/) {
   return SplitRange(text, delimiter, /*skip_empty=*/true);
 }

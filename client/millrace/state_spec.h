@@ -44,6 +44,7 @@ class StateSpec {
   StateSpec<F, S, P, KeyType> Partitioner(P partitioner) const {
     return NumPartitions(std::move(partitioner));
   }
+  // How long a key may have no record; no limit unless given.
   StateSpec Timeout(internal::DurationParam idle) const {
     return {f_, n_, std::chrono::milliseconds(idle), initial_};
   }
@@ -76,6 +77,7 @@ class MapWithStateStream : public DStream<Out> {
                                                                                at);
   }
 
+  // As DStream's, with this type.
   MapWithStateStream Name(std::string name, Location at = Location::Current()) const {
     DStream<Out>::Name(std::move(name), at);
     return *this;
@@ -88,7 +90,7 @@ class MapWithStateStream : public DStream<Out> {
   MapWithStateStream Cache(Location at = Location::Current()) const {
     return Persist(StorageLevel::kMemoryOnly, at);
   }
-  // Of the state.
+  // How often the state is saved. See DStream::Checkpoint.
   MapWithStateStream Checkpoint(internal::DurationParam interval,
                                 Location at = Location::Current()) const {
     internal::SetCheckpoint({"Checkpoint", at}, state_, interval);

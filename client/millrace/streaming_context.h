@@ -34,6 +34,7 @@ namespace internal {
 class StreamingCore;
 }
 
+// How StreamingContext::Stop stops.
 struct StopOptions {
   // Process everything that was received; otherwise what runs is cancelled.
   bool graceful = false;
@@ -41,6 +42,7 @@ struct StopOptions {
   bool stop_context = true;
 };
 
+// The life of a StreamingContext, never backwards.
 enum class StreamingContextState { kInitialized, kActive, kStopped };
 
 // Streams are declared on it, then it is started, then it runs until it is stopped; it never starts
@@ -55,6 +57,7 @@ class StreamingContext {
   using Location = internal::Location;
   using Duration = internal::DurationParam;
 
+  // `batch_interval`: at least 1 ms.
   StreamingContext(Conf conf, Duration batch_interval, Location at = Location::Current());
   // On a Context that may be used on its own as well.
   StreamingContext(Context context, Duration batch_interval, Location at = Location::Current());
@@ -87,6 +90,7 @@ class StreamingContext {
   // Start, AwaitTermination, and an exit code: 0, or 1 after an error, which goes to standard
   // error. SIGTERM and SIGINT stop gracefully, a second one stops at once.
   int Run(Location at = Location::Current());
+  // kActive from a successful Start until it is stopped; kStopped after a Start that failed, too.
   StreamingContextState State() const;
 
   // -- Before it starts -------------------------------------------------------------------------
@@ -95,8 +99,10 @@ class StreamingContext {
   void Remember(Duration duration, Location at = Location::Current());
   // Where state and progress are saved. Streams with state need it.
   void Checkpoint(const std::string& directory, Location at = Location::Current());
+  // Null is no listener.
   void AddStreamingListener(std::shared_ptr<StreamingListener> listener);
 
+  // What runs the streams; may be used for data sets of its own.
   Context& context() { return context_; }
   std::chrono::milliseconds batch_interval() const;
 
@@ -165,6 +171,7 @@ class StreamingContext {
           return internal::MakeUnion(context, internal::RecordOperators<T>(), std::move(taken));
         }));
   }
+  // Guards the queues of QueueStream while the context runs.
   std::mutex& QueueMutex() { return *queue_mutex_; }
   // The same data set in every batch.
   template <class T>
@@ -208,13 +215,15 @@ class StreamingContext {
 
   // -- Several streams --------------------------------------------------------------------------
 
-  // InvalidArgument from Start when there are none.
+  // The records of all streams, which have one slide. InvalidArgument from Start when there are
+  // none.
   template <class T>
   DStream<T> Union(const std::vector<DStream<T>>& streams, Location at = Location::Current()) {
     if (streams.empty()) return DStream<T>(NoStreams({"Union", at}));
     return internal::UnionStreams("Union", at, streams);
   }
-  // f: (RDD<T1>, RDD<T2>, ...[, Time]) -> RDD<U> or absl::StatusOr<RDD<U>>, on the driver.
+  // The data set that f makes of each batch's. f: (RDD<T1>, RDD<T2>, ...[, Time]) -> RDD<U> or
+  // absl::StatusOr<RDD<U>>, on the driver, once a batch. The streams have one slide.
   template <class F, class T1>
   auto Transform(F f, const DStream<T1>& s1, Location at = Location::Current()) {
     return internal::TransformStreams("Transform", at, std::move(f), s1);

@@ -40,6 +40,7 @@ struct Batch {
   std::optional<std::vector<T>> records;
 };
 
+// What an input has, batch by batch.
 template <class T>
 struct Batches {
   Batches(std::initializer_list<Batch<T>> list) : list(list) {}
@@ -57,7 +58,9 @@ class StreamOutput {
  public:
   // The records in the order of partitions.
   const std::vector<std::vector<T>>& batches() const { return seen_->batches; }
+  // Of these batches, in order.
   const std::vector<Time>& times() const { return seen_->times; }
+  // Of their data sets.
   const std::vector<int>& partition_counts() const { return seen_->partition_counts; }
 
  private:
@@ -71,6 +74,7 @@ class StreamOutput {
   std::shared_ptr<Seen> seen_ = std::make_shared<Seen>();
 };
 
+// Of a StreamHarness.
 struct StreamHarnessOptions {
   std::string master = "local[2]";
   Conf conf = Conf();
@@ -87,6 +91,7 @@ class StreamHarness {
 
   explicit StreamHarness(internal::DurationParam interval, Options options = Options());
 
+  // For other sources, outputs and listeners. The harness starts it.
   StreamingContext& context() { return context_; }
 
   // Batch by batch, then empty ones. Partition i of n holds records floor(i * size / n) to

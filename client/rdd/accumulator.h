@@ -173,6 +173,7 @@ class NumberAccumulator {
   NumberAccumulator(const internal::ContextRef& context, std::string name)
       : core_(context, std::move(name), {}, internal::AddTotals()) {}
 
+  // In tasks, and in the program.
   void Add(N number) const { core_.Add({number, 1}); }
   N Value() const { return core_.Value().sum; }
   N Sum() const { return core_.Value().sum; }
@@ -184,6 +185,7 @@ class NumberAccumulator {
     return static_cast<double>(totals.sum) / static_cast<double>(totals.count);
   }
   bool IsZero() const { return core_.Value().count == 0; }
+  // Back to nothing added.
   void Reset() const { core_.Reset(); }
   std::string name() const { return core_.name(); }
 
@@ -195,6 +197,7 @@ class NumberAccumulator {
  private:
   internal::AccumulatorCore<internal::Totals<N>> core_;
 };
+// Of int64_t, and of double.
 using LongAccumulator = NumberAccumulator<int64_t>;
 using DoubleAccumulator = NumberAccumulator<double>;
 

@@ -51,8 +51,9 @@ class Conf {
   Conf& Set(std::string_view key, std::chrono::microseconds value);
   Conf& SetAppName(std::string_view name);  // millrace.app.name
   Conf& SetMaster(std::string_view url);    // millrace.master
-  Conf& Remove(std::string_view key);
+  Conf& Remove(std::string_view key);       // As if it had never been set.
 
+  // What was set, defaults not counted.
   bool Contains(std::string_view key) const;
   std::optional<std::string> Get(std::string_view key) const;
   std::string Get(std::string_view key, std::string_view default_value) const;

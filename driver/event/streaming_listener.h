@@ -12,6 +12,7 @@
 
 namespace millrace {
 
+// A receiver, as it stands when the event happens.
 struct ReceiverInfo {
   int stream_id = 0;
   std::string name;  // "SocketTextReceiver-0"
@@ -23,12 +24,14 @@ struct ReceiverInfo {
   int64_t last_error_time_ms = -1;
 };
 
+// What a batch has of one input stream.
 struct StreamInputInfo {
   int stream_id = 0;
   int64_t num_records = 0;
   std::map<std::string, std::string> metadata;  // "Description" -> files, offset ranges, ...
 };
 
+// An output of a batch. Times are there once they have come; failure_reason, when it failed.
 struct OutputOperationInfo {
   Time batch_time{0};
   int id = 0;
@@ -38,9 +41,11 @@ struct OutputOperationInfo {
   std::optional<Time> end_time;
   std::optional<std::string> failure_reason;
 
+  // Empty until both times are known.
   std::optional<std::chrono::milliseconds> duration() const;
 };
 
+// A batch, as far as it has come. submission_time: when its jobs were ready to run.
 struct BatchInfo {
   Time batch_time{0};
   std::map<int, StreamInputInfo> stream_id_to_input_info;
@@ -52,6 +57,7 @@ struct BatchInfo {
   std::chrono::microseconds precise_scheduling_delay{0};
   std::chrono::microseconds precise_processing_delay{0};
 
+  // Of all inputs.
   int64_t num_records() const;
   // Start minus submission, end minus start, and their sum; empty until both ends are known.
   std::optional<std::chrono::milliseconds> scheduling_delay() const;
