@@ -1,7 +1,6 @@
 #include "client/rdd/actions.h"
 
 #include <algorithm>
-#include <exception>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
@@ -12,16 +11,6 @@ namespace {
 constexpr int kTakeGrowth = 4;
 
 }  // namespace
-
-absl::Status CallGuarded(const std::string& label, const std::function<absl::Status()>& call) {
-  try {
-    return call();
-  } catch (const std::exception& error) {
-    return absl::UnknownError(absl::StrCat(label, ": ", error.what()));
-  } catch (...) {
-    return absl::UnknownError(absl::StrCat(label, ": threw something that is no std::exception"));
-  }
-}
 
 absl::Status CorruptResult(const std::string& label) {
   return absl::DataLossError(absl::StrCat(label, ": a task's result cannot be decoded"));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "client/rdd/rdd_base.h"
+#include "common/base/call_guarded.h"
 #include "executor/operator/actions.h"
 #include "executor/operator/count_values.h"
 #include "executor/operator/partition_ops.h"
@@ -24,10 +25,6 @@ namespace millrace::internal {
 
 absl::Status CorruptResult(const std::string& label);
 absl::Status EmptyDataSet(const std::string& label);
-
-// For what the user's functions do in the program, merging what tasks returned: an exception is a
-// Status that names the action.
-absl::Status CallGuarded(const std::string& label, const std::function<absl::Status()>& call);
 
 // Calls use(value), which may throw, for each value of T, owned, that the tasks returned, in order.
 template <class T, class Use>

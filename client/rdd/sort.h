@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "client/rdd/actions.h"
 #include "client/rdd/by_key.h"
 #include "client/rdd/key_by.h"
 #include "client/rdd/partitioner.h"
 #include "client/rdd/rdd_base.h"
+#include "common/base/call_guarded.h"
 #include "executor/operator/sample.h"
 #include "executor/operator/sort.h"
 

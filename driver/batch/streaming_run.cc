@@ -1,11 +1,11 @@
 #include "driver/batch/streaming_run.h"
 
 #include <algorithm>
-#include <exception>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/call_guarded.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -20,18 +20,6 @@ constexpr int64_t kJobStopMicrosMax = 2'000'000;
 constexpr int64_t kDefaultStopIntervals = 10;
 
 absl::Status StoppedError() { return absl::CancelledError("the streaming context was stopped"); }
-
-// What a user's function threw, as an error.
-template <class F>
-absl::Status Guarded(const std::string& what, F f) {
-  try {
-    return f();
-  } catch (const std::exception& error) {
-    return absl::UnknownError(absl::StrCat(what, ": ", error.what()));
-  } catch (...) {
-    return absl::UnknownError(absl::StrCat(what, ": threw something that is no std::exception"));
-  }
-}
 
 absl::Status OfBatch(Time batch_time, const absl::Status& status) {
   if (status.ok()) return status;
@@ -147,7 +135,7 @@ void StreamingRun::Generate(const BatchRef& batch) {
 
 // On a job thread.
 void StreamingRun::GenerateOn(BatchGraph& graph, RunningBatch& batch) {
-  batch.generation_status = Guarded("making its jobs", [&] {
+  batch.generation_status = CallGuarded("making its jobs", [&] {
     absl::StatusOr<GeneratedBatch> generated = graph.GenerateJobs(batch.time(), batch.blocks);
     if (!generated.ok()) return generated.status();
     batch.generated = *std::move(generated);
@@ -204,7 +192,7 @@ void StreamingRun::RunJobs(const BatchRef& batch, size_t first, size_t end) {
     BatchJob& job = batch->generated.jobs[i];
     auto run = std::move(job.run);
     batch->outcomes[i] =
-        batch->is_cancelled.load() ? StoppedError() : Guarded(job.description, run);
+        batch->is_cancelled.load() ? StoppedError() : CallGuarded(job.description, run);
     run = nullptr;
     env_.Post([self = shared_from_this(), batch, i, starts_next = i + 1 < end] {
       self->OnJobDone(batch, i, starts_next);
