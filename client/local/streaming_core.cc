@@ -158,7 +158,7 @@ absl::Status StreamingCore::StartLocked(bool catch_signals) {
 }
 
 void StreamingCore::AddListeners() {
-  run_->AddListener(std::make_shared<RunLog>(), "RunLog");
+  run_->AddListener(std::make_shared<RunLog>(), "RunLog", ListensTo::kTrouble);
   if (context_->event_log() != nullptr) run_->AddListener(context_->event_log(), "EventLog");
   if (isatty(STDERR_FILENO) != 0 && ShowsConsoleProgress(context_->state()->conf)) {
     run_->AddListener(std::make_shared<ConsoleProgress>(), "ConsoleProgress");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <utility>
 
 namespace millrace::internal {
 namespace {
@@ -65,9 +66,13 @@ void BatchReporter::JobStarted(RunningBatch& batch, size_t job) {
 void BatchReporter::JobDone(RunningBatch& batch, size_t job) {
   OutputOperationInfo& output = OutputOf(batch, job);
   output.end_time = Now();
-  if (!batch.outcomes[job].ok()) output.failure_reason = batch.outcomes[job].ToString();
-  if (!bus_.has_listeners()) return;
-  bus_.Post([output](StreamingListener& listener) { listener.OnOutputOperationCompleted(output); });
+  const bool failed = !batch.outcomes[job].ok();
+  if (failed) output.failure_reason = batch.outcomes[job].ToString();
+  if (!failed && !bus_.has_listeners()) return;
+  auto event = [output](StreamingListener& listener) {
+    listener.OnOutputOperationCompleted(output);
+  };
+  failed ? bus_.PostTrouble(std::move(event)) : bus_.Post(std::move(event));
 }
 
 void BatchReporter::Completed(RunningBatch& batch) {

@@ -132,7 +132,8 @@ class StreamingHandle {
   // The same, but errors do not end the wait. True: stopped.
   virtual bool AwaitStopped(std::chrono::milliseconds timeout) = 0;
   // `name` is for the log.
-  virtual void AddListener(std::shared_ptr<StreamingListener> listener, std::string name) = 0;
+  virtual void AddListener(std::shared_ptr<StreamingListener> listener, std::string name,
+                           ListensTo to = ListensTo::kAll) = 0;
   // Blocks until the batch of that time has completed with all its bookkeeping; its first error.
   // For the test harness, which moves the clock itself.
   virtual absl::Status AwaitBatch(Time batch_time, std::chrono::milliseconds timeout) = 0;

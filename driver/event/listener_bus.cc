@@ -55,17 +55,20 @@ struct ListenerBus::Delivery {
   }
 };
 
-void ListenerBus::Add(std::shared_ptr<StreamingListener> listener, std::string name) {
+void ListenerBus::Add(std::shared_ptr<StreamingListener> listener, std::string name, ListensTo to) {
   auto channel = std::make_shared<Channel>();
   channel->listener = std::move(listener);
   channel->name = name.empty() ? absl::StrCat("number ", channels_.size() + 1) : std::move(name);
+  channel->listens_to = to;
+  listens_to_all_ = listens_to_all_ || to == ListensTo::kAll;
   channels_.push_back(std::move(channel));
 }
 
-void ListenerBus::Post(Event event) {
-  if (is_stopped_ || channels_.empty()) return;
+void ListenerBus::PostTo(ListensTo kind, Event event) {
+  if (is_stopped_) return;
   const auto shared = std::make_shared<const Event>(std::move(event));
   for (const auto& channel : channels_) {
+    if (kind == ListensTo::kAll && channel->listens_to == ListensTo::kTrouble) continue;
     if (channel->queue.size() >= options_.queue_max) DropOldest(*channel);
     channel->queue.push_back(shared);
     MakeReady(channel);

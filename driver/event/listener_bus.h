@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/env/env.h"
@@ -44,11 +45,14 @@ class ListenerBus : public std::enable_shared_from_this<ListenerBus> {
   ListenerBus(const ListenerBus&) = delete;
   ListenerBus& operator=(const ListenerBus&) = delete;
 
-  // Hears of everything posted from here on. `name` is for the log.
-  void Add(std::shared_ptr<StreamingListener> listener, std::string name = "");
+  // Hears of what is posted from here on. `name` is for the log.
+  void Add(std::shared_ptr<StreamingListener> listener, std::string name = "",
+           ListensTo to = ListensTo::kAll);
   // Where nobody listens, events need not be made.
-  bool has_listeners() const { return !channels_.empty(); }
-  void Post(Event event);
+  bool has_listeners() const { return listens_to_all_; }
+  void Post(Event event) { PostTo(ListensTo::kAll, std::move(event)); }
+  // Something failed or ended: every listener hears of it.
+  void PostTrouble(Event event) { PostTo(ListensTo::kTrouble, std::move(event)); }
   // Later events are not delivered. `done` runs when those posted before have been, when the time
   // for that is over, or at once.
   void Stop(Closure done);
@@ -65,6 +69,7 @@ class ListenerBus : public std::enable_shared_from_this<ListenerBus> {
   struct Channel {
     std::shared_ptr<StreamingListener> listener;
     std::string name;
+    ListensTo listens_to = ListensTo::kAll;
     std::deque<std::shared_ptr<const Event>> queue;
     int64_t untold_drops = 0;  // Since the last delivery.
     bool is_ready = false;     // Stands in `ready_`.
@@ -74,6 +79,8 @@ class ListenerBus : public std::enable_shared_from_this<ListenerBus> {
   };
   struct Delivery;
 
+  // Events of a kind: those of trouble are everybody's.
+  void PostTo(ListensTo kind, Event event);
   void DropOldest(Channel& channel);
   void MakeReady(const std::shared_ptr<Channel>& channel);
   void DeliverNext();
@@ -86,6 +93,7 @@ class ListenerBus : public std::enable_shared_from_this<ListenerBus> {
   Env& env_;
   const Options options_;
   std::vector<std::shared_ptr<Channel>> channels_;
+  bool listens_to_all_ = false;                 // Somebody.
   std::deque<std::shared_ptr<Channel>> ready_;  // With events, and no delivery under way.
   int deliveries_ = 0;                          // Under way.
   // Deliveries under way see it: they end with the event that they are at.

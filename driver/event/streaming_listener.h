@@ -86,6 +86,13 @@ class StreamingListener {
   virtual void OnEventsDropped(int64_t /*count*/) {}
 };
 
+namespace internal {
+
+// Which events a listener hears of. Most say that all goes well: whoever listens to trouble alone
+// (receivers that fail or stop, outputs that fail) costs a batch that goes well nothing.
+enum class ListensTo : uint8_t { kAll, kTrouble };
+
+}  // namespace internal
 }  // namespace millrace
 
 #endif  // MILLRACE_DRIVER_EVENT_STREAMING_LISTENER_H_

@@ -195,14 +195,14 @@ void ReceiverTracker::HandleReceiverEvent(int64_t worker_id, const proto::Receiv
       info.active = false;
       receiver->worker_id.reset();
       receiver->failed_worker = worker_id;
-      bus_.Post([info](StreamingListener& listener) { listener.OnReceiverStopped(info); });
+      bus_.PostTrouble([info](StreamingListener& listener) { listener.OnReceiverStopped(info); });
       std::erase(cut_waits_for_, event.stream_id());
       if (cut_waits_for_.empty()) FinishCut();
       PlaceLater(*receiver);
       FinishStopWhenDone();
       break;
     default:
-      bus_.Post([info](StreamingListener& listener) { listener.OnReceiverError(info); });
+      bus_.PostTrouble([info](StreamingListener& listener) { listener.OnReceiverError(info); });
   }
 }
 
@@ -221,7 +221,7 @@ void ReceiverTracker::WorkerLost(int64_t worker_id) {
     receiver.info.last_error_message = absl::StrCat("worker ", worker_id, " was lost");
     receiver.info.last_error.clear();
     receiver.info.last_error_time_ms = env_.NowMicros() / kMicrosPerMilli;
-    bus_.Post(
+    bus_.PostTrouble(
         [info = receiver.info](StreamingListener& listener) { listener.OnReceiverStopped(info); });
     std::erase(cut_waits_for_, stream_id);
     Place(receiver);

@@ -49,8 +49,8 @@ void StreamingService::StartOnLoop(StreamingHost& host, StreamingSpec spec,
   absl::Status status = run.status();
   if (run.ok()) {
     loop_state->run = *run;
-    for (auto& [listener, name] : loop_state->listeners) {
-      (*run)->bus().Add(std::move(listener), std::move(name));
+    for (auto& [listener, name, to] : loop_state->listeners) {
+      (*run)->bus().Add(std::move(listener), std::move(name), to);
     }
     loop_state->listeners.clear();
     status = (*run)->Start();
@@ -90,15 +90,16 @@ bool StreamingService::AwaitStopped(std::chrono::milliseconds timeout) {
                               [](const Progress& p) { return p.is_stopped; });
 }
 
-void StreamingService::AddListener(std::shared_ptr<StreamingListener> listener, std::string name) {
-  env_.Post(
-      [loop_state = loop_state_, listener = std::move(listener), name = std::move(name)]() mutable {
-        if (loop_state->run != nullptr) {
-          loop_state->run->bus().Add(std::move(listener), std::move(name));
-        } else {
-          loop_state->listeners.emplace_back(std::move(listener), std::move(name));
-        }
-      });
+void StreamingService::AddListener(std::shared_ptr<StreamingListener> listener, std::string name,
+                                   ListensTo to) {
+  env_.Post([loop_state = loop_state_,
+             added = AddedListener{std::move(listener), std::move(name), to}]() mutable {
+    if (loop_state->run != nullptr) {
+      loop_state->run->bus().Add(std::move(added.listener), std::move(added.name), added.to);
+    } else {
+      loop_state->listeners.push_back(std::move(added));
+    }
+  });
 }
 
 absl::Status StreamingService::AwaitBatch(Time batch_time, std::chrono::milliseconds timeout) {

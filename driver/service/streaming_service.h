@@ -37,7 +37,8 @@ class StreamingService : public StreamingHandle {
   void Stop(bool graceful) override;
   StreamingResult Await(std::chrono::milliseconds timeout) override;
   bool AwaitStopped(std::chrono::milliseconds timeout) override;
-  void AddListener(std::shared_ptr<StreamingListener> listener, std::string name) override;
+  void AddListener(std::shared_ptr<StreamingListener> listener, std::string name,
+                   ListensTo to) override;
   absl::Status AwaitBatch(Time batch_time, std::chrono::milliseconds timeout) override;
 
   // Nothing of the run is told any more, so this tells that it has stopped.
@@ -52,11 +53,15 @@ class StreamingService : public StreamingHandle {
     bool is_stopped = false;
     std::map<Time, absl::Status> completed;  // Of the latest batches.
   };
+  struct AddedListener {
+    std::shared_ptr<StreamingListener> listener;
+    std::string name;
+    ListensTo to;
+  };
   // Of the event loop alone.
   struct LoopState {
-    StreamingRun* run = nullptr;  // Null before the start and after the stop.
-    // Added before the start, with their names.
-    std::vector<std::pair<std::shared_ptr<StreamingListener>, std::string>> listeners;
+    StreamingRun* run = nullptr;           // Null before the start and after the stop.
+    std::vector<AddedListener> listeners;  // Before the start.
   };
   using SharedProgress = std::shared_ptr<Watched<Progress>>;
   using SharedLoopState = std::shared_ptr<LoopState>;

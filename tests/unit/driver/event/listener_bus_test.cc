@@ -56,6 +56,21 @@ TEST_F(ListenerBusTest, WhereNobodyListensNothingIsDone) {
   EXPECT_EQ(env_.job_count(), 0u);
 }
 
+TEST_F(ListenerBusTest, WhoListensToTroubleAloneCostsNothingWhenAllGoesWell) {
+  const auto troubles = std::make_shared<TimesListener>();
+  bus_->Add(troubles, "troubles", ListensTo::kTrouble);
+  EXPECT_FALSE(bus_->has_listeners());
+  Post(1);
+  EXPECT_EQ(env_.job_count(), 0u);
+  const auto all = AddListener();
+  EXPECT_TRUE(bus_->has_listeners());
+  Post(2);
+  bus_->PostTrouble([](StreamingListener& listener) { listener.OnStreamingStarted(Time(3)); });
+  env_.RunUntilIdle();
+  EXPECT_THAT(troubles->times, ElementsAre(3));
+  EXPECT_THAT(all->times, ElementsAre(2, 3));
+}
+
 TEST_F(ListenerBusTest, AListenerHearsOfWhatComesAfterIt) {
   AddListener();
   Post(1);
