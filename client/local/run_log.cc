@@ -17,21 +17,21 @@ std::string LastError(const ReceiverInfo& receiver) {
 }  // namespace
 
 void RunLog::OnReceiverError(const ReceiverInfo& receiver) {
-  Console::Get().ClearProgress();
-  LOG(WARNING) << receiver.name << ": " << LastError(receiver);
+  Console::Get().WriteLines([&] { LOG(WARNING) << receiver.name << ": " << LastError(receiver); });
 }
 
 void RunLog::OnReceiverStopped(const ReceiverInfo& receiver) {
   if (receiver.last_error.empty()) return;
-  Console::Get().ClearProgress();
-  LOG(WARNING) << receiver.name << " stopped: " << LastError(receiver);
+  Console::Get().WriteLines(
+      [&] { LOG(WARNING) << receiver.name << " stopped: " << LastError(receiver); });
 }
 
 void RunLog::OnOutputOperationCompleted(const OutputOperationInfo& operation) {
   if (!operation.failure_reason.has_value()) return;
-  Console::Get().ClearProgress();
-  LOG(ERROR) << operation.description << " failed in batch " << operation.batch_time << ": "
-             << *operation.failure_reason;
+  Console::Get().WriteLines([&] {
+    LOG(ERROR) << operation.description << " failed in batch " << operation.batch_time << ": "
+               << *operation.failure_reason;
+  });
 }
 
 }  // namespace millrace::internal

@@ -7,7 +7,7 @@
 namespace millrace::internal {
 
 // Logs a warning for each error of a receiver and an error for each failed output, on lines of
-// their own: the line of progress, which is drawn on the same thread, is wiped first.
+// their own (see Console). Hears of trouble alone.
 class RunLog final : public StreamingListener {
  public:
   void OnReceiverError(const ReceiverInfo& receiver) override;

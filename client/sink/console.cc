@@ -59,6 +59,12 @@ void Console::ClearProgress() {
   Wipe();
 }
 
+void Console::WriteLines(absl::FunctionRef<void()> write) {
+  const absl::MutexLock lock(&mutex_);
+  Wipe();
+  write();
+}
+
 void Console::Wipe() {
   if (!progress_shown_) return;
   WriteToStderr(kWipeLine);

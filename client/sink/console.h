@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 
@@ -26,6 +27,8 @@ class Console {
   // wiped.
   void ShowProgress(std::string_view line) ABSL_LOCKS_EXCLUDED(mutex_);
   void ClearProgress() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Runs `write`, which writes lines to standard error, where no line of progress is in the way.
+  void WriteLines(absl::FunctionRef<void()> write) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Wipe() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
