@@ -161,9 +161,10 @@ DStream<T> LiftAggregateWindow(const char* name, Location where, const DStream<T
 template <class T, class F>
 DStream<std::pair<SingleKey, T>> LiftReduceUnderKey(const char* name, Location where,
                                                     const DStream<T>& in, F f) {
-  return Lift(name, where, in, [reduce = MakeReduce<T>(std::move(f), where)](const RDD<T>& rdd) {
-    return reduce.UnderKey(rdd);
-  });
+  return Lift(name, where, in,
+              [reduce = MakeReduce<T>(std::move(f), where, name)](const RDD<T>& rdd) {
+                return reduce.UnderKey(rdd);
+              });
 }
 
 // All records of the window as one, or none.

@@ -215,11 +215,11 @@ struct FirstOf {
 };
 
 template <class T, class F>
-ReduceTransform<T, F> MakeReduce(F f, Location where) {
+ReduceTransform<T, F> MakeReduce(F f, Location where, const char* name = "Reduce") {
   CheckShippable<F>();
   static_assert(FoldStep<F, T, T, Owned<T>>, "Reduce: the function must take (T, T) and return T");
   using Transform = ReduceTransform<T, F>;
-  const std::string label = OperatorLabel("Reduce", where);
+  const std::string label = OperatorLabel(name, where);
   const FunctionParams params = EncodeFunctions(typename Transform::Policy{f});
   return {MakeSpec<PartialReduceOperator<T, F>>(params, label),
           MakeSpec<CombineOperator<SingleKey, typename Transform::Policy>>(params, label),
