@@ -65,20 +65,14 @@ StreamRef AddCombined(const Operation& operation, const std::vector<StreamRef>& 
 StreamRef AddWindow(const Operation& operation, const StreamRef& parent, milliseconds length,
                     milliseconds slide, UniteDataSets unite) {
   const std::lock_guard lock(parent.graph->lock());
-  // A window that cannot be is noted and replaced by one that can, so that what is built on it
-  // shows its own mistakes only.
-  if (!CheckWindow(*parent.graph, operation, *parent.node, length, slide)) {
-    length = slide = parent.node->slide();
-  }
+  CheckWindow(*parent.graph, operation, *parent.node, length, slide);
   return Add<WindowedNode>(parent.graph, operation, *parent.node, length, slide, std::move(unite));
 }
 
 StreamRef AddAggregateWindow(const Operation& operation, const StreamRef& parent,
                              milliseconds length, milliseconds slide, CombineWindow combine) {
   const std::lock_guard lock(parent.graph->lock());
-  if (!CheckWindow(*parent.graph, operation, *parent.node, length, slide)) {
-    length = slide = parent.node->slide();
-  }
+  CheckWindow(*parent.graph, operation, *parent.node, length, slide);
   return Add<AggregateWindowNode>(parent.graph, operation, *parent.node, length, slide,
                                   std::move(combine));
 }
@@ -97,9 +91,7 @@ StreamRef AddState(const Operation& operation, const StreamRef& parent,
 StreamRef AddWindowState(const Operation& operation, const StreamRef& parent, milliseconds length,
                          milliseconds slide, UpdateWindow update) {
   const std::lock_guard lock(parent.graph->lock());
-  if (!CheckWindow(*parent.graph, operation, *parent.node, length, slide)) {
-    length = slide = parent.node->slide();
-  }
+  CheckWindow(*parent.graph, operation, *parent.node, length, slide);
   return Add<WindowStateNode>(parent.graph, operation, *parent.node, length, slide,
                               std::move(update));
 }

@@ -45,11 +45,11 @@ absl::StatusOr<std::vector<RddRef>> DataSetsBetween(DStreamNode& stream, Time af
   return data_sets;
 }
 
-bool CheckWindow(StreamGraph& graph, const Operation& operation, const DStreamNode& parent,
-                 milliseconds length, milliseconds slide) {
+void CheckWindow(StreamGraph& graph, const Operation& operation, const DStreamNode& parent,
+                 milliseconds& length, milliseconds& slide) {
   const bool length_ok = CheckMultiple(graph, operation, parent, "length", length);
   const bool slide_ok = CheckMultiple(graph, operation, parent, "slide", slide);
-  return length_ok && slide_ok;
+  if (!length_ok || !slide_ok) length = slide = parent.slide();
 }
 
 }  // namespace millrace::internal

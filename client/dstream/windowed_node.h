@@ -35,9 +35,10 @@ class WindowedNode final : public DStreamNode {
 // The data sets of `stream` in (after, until], oldest first.
 absl::StatusOr<std::vector<RddRef>> DataSetsBetween(DStreamNode& stream, Time after, Time until);
 
-// Notes what is wrong with a window over `parent` as an error of the graph; true when it can be.
-bool CheckWindow(StreamGraph& graph, const Operation& operation, const DStreamNode& parent,
-                 std::chrono::milliseconds length, std::chrono::milliseconds slide);
+// Notes what is wrong with a window over `parent` as an error of the graph. One that cannot be is
+// replaced by one that can, so that what is built on it shows its own mistakes only.
+void CheckWindow(StreamGraph& graph, const Operation& operation, const DStreamNode& parent,
+                 std::chrono::milliseconds& length, std::chrono::milliseconds& slide);
 
 }  // namespace millrace::internal
 
