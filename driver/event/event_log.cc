@@ -1,16 +1,19 @@
 #include "driver/event/event_log.h"
 
 #include <cctype>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/fs/path.h"
-#include "common/text/json_line.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
 namespace {
+
+// Fields stand in the order in which they are set.
+using Json = nlohmann::ordered_json;
 
 constexpr size_t kGatheredBytesMax = size_t{256} << 10;
 constexpr size_t kNameBytesMax = 64;
@@ -27,85 +30,96 @@ std::string FileNamePart(std::string_view app_name) {
   return name.empty() ? "millrace" : name;
 }
 
+// What is no UTF-8 becomes U+FFFD, so that every line can be read back.
+std::string LineOf(const Json& object) {
+  return object.dump(/*indent=*/-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) +
+         "\n";
+}
+
 RotatingFile::Options FileOptions(const EventLog::Options& options) {
   const int64_t start_ms = options.now_ms();
-  JsonLine head;
-  head.Add("event", "logOpened")
-      .Add("version", EventLog::kFormatVersion)
-      .Add("appName", options.app_name)
-      .Add("master", options.master)
-      .Add("startTime", start_ms)
-      .Add("processId", options.process_id);
+  const Json head = {{"event", "logOpened"},        {"version", EventLog::kFormatVersion},
+                     {"appName", options.app_name}, {"master", options.master},
+                     {"startTime", start_ms},       {"processId", options.process_id}};
   return {.path = JoinPath(options.directory,
                            absl::StrCat(FileNamePart(options.app_name), "-", start_ms, "-",
                                         options.process_id, ".jsonl")),
           .bytes_max = options.file_bytes_max,
           .files_max = options.files_max,
-          .head = head.Take()};
+          .head = LineOf(head)};
 }
 
-std::optional<int64_t> Ms(const std::optional<Time>& time) {
-  if (!time.has_value()) return std::nullopt;
-  return time->ms();
+// Left out when there is none.
+void Set(Json& object, const char* name, const std::optional<std::string>& text) {
+  if (text.has_value()) object[name] = *text;
+}
+void Set(Json& object, const char* name, const std::optional<Time>& time) {
+  if (time.has_value()) object[name] = time->ms();
+}
+void Set(Json& object, const char* name, const std::optional<std::chrono::milliseconds>& duration) {
+  if (duration.has_value()) object[name] = duration->count();
 }
 
-std::optional<int64_t> Ms(const std::optional<std::chrono::milliseconds>& duration) {
-  if (!duration.has_value()) return std::nullopt;
-  return duration->count();
+Json Event(const char* name, int64_t now_ms) { return {{"event", name}, {"loggedAt", now_ms}}; }
+
+std::string CountLine(const char* name, int64_t now_ms, int64_t count) {
+  Json line = Event(name, now_ms);
+  line["count"] = count;
+  return LineOf(line);
 }
 
-void AddReceiver(const ReceiverInfo& receiver, JsonLine& line) {
-  line.Add("streamId", receiver.stream_id)
-      .Add("streamName", receiver.name)
-      .Add("isActive", receiver.active)
-      .Add("executorId", receiver.executor_id)
-      .Add("executorHost", receiver.location)
-      .Add("lastErrorMessage", receiver.last_error_message)
-      .Add("lastError", receiver.last_error)
-      .Add("lastErrorTime", receiver.last_error_time_ms);
+std::string ReceiverLine(const char* name, int64_t now_ms, const ReceiverInfo& receiver) {
+  Json line = Event(name, now_ms);
+  line["streamId"] = receiver.stream_id;
+  line["streamName"] = receiver.name;
+  line["isActive"] = receiver.active;
+  line["executorId"] = receiver.executor_id;
+  line["executorHost"] = receiver.location;
+  line["lastErrorMessage"] = receiver.last_error_message;
+  line["lastError"] = receiver.last_error;
+  line["lastErrorTime"] = receiver.last_error_time_ms;
+  return LineOf(line);
 }
 
-void AddOperation(const OutputOperationInfo& operation, JsonLine& line) {
-  line.Add("outputOpId", operation.id)
-      .Add("name", operation.name)
-      .Add("description", operation.description)
-      .Add("startTime", Ms(operation.start_time))
-      .Add("endTime", Ms(operation.end_time))
-      .Add("duration", Ms(operation.duration()))
-      .Add("failureReason", operation.failure_reason);
+void AddOperation(const OutputOperationInfo& operation, Json& to) {
+  to["outputOpId"] = operation.id;
+  to["name"] = operation.name;
+  to["description"] = operation.description;
+  Set(to, "startTime", operation.start_time);
+  Set(to, "endTime", operation.end_time);
+  Set(to, "duration", operation.duration());
+  Set(to, "failureReason", operation.failure_reason);
 }
 
-void AddInputs(const BatchInfo& batch, JsonLine& line) {
-  line.BeginList("streams");
+std::string OperationLine(const char* name, int64_t now_ms, const OutputOperationInfo& operation) {
+  Json line = Event(name, now_ms);
+  line["batchTime"] = operation.batch_time.ms();
+  AddOperation(operation, line);
+  return LineOf(line);
+}
+
+std::string BatchLine(const char* name, int64_t now_ms, const BatchInfo& batch) {
+  Json line = Event(name, now_ms);
+  line["batchTime"] = batch.batch_time.ms();
+  line["inputSize"] = batch.num_records();
+  line["submissionTime"] = batch.submission_time.ms();
+  Set(line, "processingStartTime", batch.processing_start_time);
+  Set(line, "processingEndTime", batch.processing_end_time);
+  Set(line, "schedulingDelay", batch.scheduling_delay());
+  Set(line, "processingTime", batch.processing_delay());
+  Set(line, "totalDelay", batch.total_delay());
+  Json& streams = line["streams"] = Json::array();
   for (const auto& [stream_id, input] : batch.stream_id_to_input_info) {
-    line.BeginElement().Add("streamId", stream_id).Add("numRecords", input.num_records);
-    if (!input.metadata.empty()) {
-      line.BeginObject("metadata");
-      for (const auto& [name, value] : input.metadata) line.Add(name, value);
-      line.End();
-    }
-    line.End();
+    Json stream = {{"streamId", stream_id}, {"numRecords", input.num_records}};
+    if (!input.metadata.empty()) stream["metadata"] = input.metadata;
+    streams.push_back(std::move(stream));
   }
-  line.EndList();
-}
-
-void AddBatch(const BatchInfo& batch, JsonLine& line) {
-  line.Add("batchTime", batch.batch_time.ms())
-      .Add("inputSize", batch.num_records())
-      .Add("submissionTime", batch.submission_time.ms())
-      .Add("processingStartTime", Ms(batch.processing_start_time))
-      .Add("processingEndTime", Ms(batch.processing_end_time))
-      .Add("schedulingDelay", Ms(batch.scheduling_delay()))
-      .Add("processingTime", Ms(batch.processing_delay()))
-      .Add("totalDelay", Ms(batch.total_delay()));
-  AddInputs(batch, line);
-  line.BeginList("outputOperations");
+  Json& operations = line["outputOperations"] = Json::array();
   for (const auto& [id, operation] : batch.output_operation_infos) {
-    line.BeginElement();
-    AddOperation(operation, line);
-    line.End();
+    operations.push_back(Json::object());
+    AddOperation(operation, operations.back());
   }
-  line.EndList();
+  return LineOf(line);
 }
 
 }  // namespace
@@ -126,72 +140,46 @@ std::string EventLog::path() const {
 // ---------------------------------------------------------------------------------------------
 // Events.
 
-namespace {
-
-JsonLine Begin(std::string_view event, int64_t now_ms) {
-  JsonLine line;
-  line.Add("event", event).Add("loggedAt", now_ms);
-  return line;
-}
-
-}  // namespace
-
 void EventLog::OnStreamingStarted(Time time) {
-  Write(Begin("streamingStarted", now_ms_()).Add("time", time.ms()).Take(), /*flush=*/true);
+  Json line = Event("streamingStarted", now_ms_());
+  line["time"] = time.ms();
+  Write(LineOf(line), /*flush=*/true);
 }
 
 void EventLog::OnReceiverStarted(const ReceiverInfo& receiver) {
-  JsonLine line = Begin("receiverStarted", now_ms_());
-  AddReceiver(receiver, line);
-  Write(line.Take(), /*flush=*/true);
+  Write(ReceiverLine("receiverStarted", now_ms_(), receiver), /*flush=*/true);
 }
 
 void EventLog::OnReceiverError(const ReceiverInfo& receiver) {
-  JsonLine line = Begin("receiverError", now_ms_());
-  AddReceiver(receiver, line);
-  Write(line.Take(), /*flush=*/true);
+  Write(ReceiverLine("receiverError", now_ms_(), receiver), /*flush=*/true);
 }
 
 void EventLog::OnReceiverStopped(const ReceiverInfo& receiver) {
-  JsonLine line = Begin("receiverStopped", now_ms_());
-  AddReceiver(receiver, line);
-  Write(line.Take(), /*flush=*/true);
+  Write(ReceiverLine("receiverStopped", now_ms_(), receiver), /*flush=*/true);
 }
 
 void EventLog::OnBatchSubmitted(const BatchInfo& batch) {
-  JsonLine line = Begin("batchSubmitted", now_ms_());
-  AddBatch(batch, line);
-  Write(line.Take(), /*flush=*/false);
+  Write(BatchLine("batchSubmitted", now_ms_(), batch), /*flush=*/false);
 }
 
 void EventLog::OnBatchStarted(const BatchInfo& batch) {
-  JsonLine line = Begin("batchStarted", now_ms_());
-  AddBatch(batch, line);
-  Write(line.Take(), /*flush=*/false);
+  Write(BatchLine("batchStarted", now_ms_(), batch), /*flush=*/false);
 }
 
 void EventLog::OnBatchCompleted(const BatchInfo& batch) {
-  JsonLine line = Begin("batchCompleted", now_ms_());
-  AddBatch(batch, line);
-  Write(line.Take(), /*flush=*/true);
+  Write(BatchLine("batchCompleted", now_ms_(), batch), /*flush=*/true);
 }
 
 void EventLog::OnOutputOperationStarted(const OutputOperationInfo& operation) {
-  JsonLine line = Begin("outputOperationStarted", now_ms_());
-  line.Add("batchTime", operation.batch_time.ms());
-  AddOperation(operation, line);
-  Write(line.Take(), /*flush=*/false);
+  Write(OperationLine("outputOperationStarted", now_ms_(), operation), /*flush=*/false);
 }
 
 void EventLog::OnOutputOperationCompleted(const OutputOperationInfo& operation) {
-  JsonLine line = Begin("outputOperationCompleted", now_ms_());
-  line.Add("batchTime", operation.batch_time.ms());
-  AddOperation(operation, line);
-  Write(line.Take(), /*flush=*/false);
+  Write(OperationLine("outputOperationCompleted", now_ms_(), operation), /*flush=*/false);
 }
 
 void EventLog::OnEventsDropped(int64_t count) {
-  Write(Begin("eventsDropped", now_ms_()).Add("count", count).Take(), /*flush=*/false);
+  Write(CountLine("eventsDropped", now_ms_(), count), /*flush=*/false);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -215,7 +203,7 @@ void EventLog::Flush() {
     return;
   }
   if (lost_lines_ > 0) {
-    gathered_.insert(0, Begin("linesLost", now_ms).Add("count", lost_lines_).Take());
+    gathered_.insert(0, CountLine("linesLost", now_ms, lost_lines_));
   }
   const absl::Status written = file_.Append(gathered_);
   if (written.ok()) {

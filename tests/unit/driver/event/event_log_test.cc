@@ -65,6 +65,22 @@ class EventLogTest : public ::testing::Test {
   std::unique_ptr<EventLog> log_;
 };
 
+TEST_F(EventLogTest, LinesCanBeReadBackWhateverTheTextHolds) {
+  ReceiverInfo receiver;
+  receiver.name = "ü€😀";
+  receiver.last_error = std::string("\"\\\n\r\t\0\x1f/", 8);
+  receiver.last_error_message =
+      "a\xff"
+      "b\xe2\x82";
+  log_->OnReceiverError(receiver);
+  const std::vector<std::string> lines = Lines();
+  ASSERT_THAT(lines, SizeIs(2));
+  EXPECT_THAT(lines[1], HasSubstr(R"("streamName":"ü€😀")"));
+  EXPECT_THAT(lines[1], HasSubstr(R"("lastError":"\"\\\n\r\t\u0000\u001f/")"));
+  EXPECT_THAT(lines[1], HasSubstr("\"lastErrorMessage\":\"a\xef\xbf\xbd"
+                                  "b\xef\xbf\xbd\""));
+}
+
 TEST_F(EventLogTest, NothingIsWrittenBeforeTheFirstEvent) {
   EXPECT_THAT(fs_.AllPaths(), SizeIs(0));
 }
