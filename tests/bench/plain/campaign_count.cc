@@ -1,12 +1,8 @@
 #include "tests/bench/plain/campaign_count.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
@@ -61,17 +57,8 @@ std::vector<std::pair<std::string, int64_t>> Campaigns() {
 }
 
 absl::StatusOr<std::string> EventFile(const std::string& directory, int64_t events) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  const std::string path = absl::StrCat(directory, "/events-v1-", events, ".txt");
-  struct stat found;
-  if (::stat(path.c_str(), &found) == 0) return path;
-  const std::string unfinished = absl::StrCat(path, ".", ::getpid());
-  if (absl::Status written = WriteEvents(unfinished, events); !written.ok()) return written;
-  if (::rename(unfinished.c_str(), path.c_str()) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot rename ", unfinished, " to ", path));
-  }
-  return path;
+  return FileWrittenOnce(directory, absl::StrCat("events-v1-", events, ".txt"),
+                         [events](const std::string& path) { return WriteEvents(path, events); });
 }
 
 Event ParseEvent(std::string_view line) {

@@ -6,7 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
@@ -47,6 +50,26 @@ absl::Status ReadFile(const std::string& path, size_t piece_bytes,
       return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
     }
   }
+}
+
+absl::StatusOr<std::string> FileWrittenOnce(
+    const std::string& directory, const std::string& name,
+    absl::FunctionRef<absl::Status(const std::string& path)> write) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) {
+    return absl::InternalError(absl::StrCat("cannot make ", directory, ": ", error.message()));
+  }
+  const std::string path = absl::StrCat(directory, "/", name);
+  struct stat found;
+  if (::stat(path.c_str(), &found) == 0) return path;
+  // Two programs may write it at once: each its own file, and the last rename wins.
+  const std::string unfinished = absl::StrCat(path, ".", ::getpid());
+  if (absl::Status written = write(unfinished); !written.ok()) return written;
+  if (::rename(unfinished.c_str(), path.c_str()) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot rename ", unfinished, " to ", path));
+  }
+  return path;
 }
 
 }  // namespace millrace::bench

@@ -35,6 +35,11 @@ class MappedFile {
 absl::Status ReadFile(const std::string& path, size_t piece_bytes,
                       absl::FunctionRef<void(std::string_view)> take);
 
+// The path of the file `name` in `directory`; `write(path)` writes it if it is not there.
+absl::StatusOr<std::string> FileWrittenOnce(
+    const std::string& directory, const std::string& name,
+    absl::FunctionRef<absl::Status(const std::string& path)> write);
+
 }  // namespace millrace::bench
 
 #endif  // MILLRACE_TESTS_BENCH_PLAIN_FILES_H_

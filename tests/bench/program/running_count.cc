@@ -29,6 +29,13 @@ Updates MakeUpdates(const Context& context, int64_t updates) {
   });
 }
 
+absl::Status SumUp(const Updates& counts, int64_t& total) {
+  const auto sum =
+      counts.Map([](const std::pair<int64_t, int64_t>& count) { return count.second; }).Sum();
+  if (sum.ok()) total = *sum;
+  return sum.status();
+}
+
 // One counter for each key, kept by MapWithState. Batches have all updates, or few.
 class CountingStream {
  public:
@@ -44,13 +51,7 @@ class CountingStream {
           count.Update(sum);
           return std::pair(key, sum);
         }))
-        .ForeachRDD([this](const Updates& counts) {
-          const auto sum =
-              counts.Map([](const std::pair<int64_t, int64_t>& count) { return count.second; })
-                  .Sum();
-          if (sum.ok()) sum_ = *sum;
-          return sum.status();
-        });
+        .ForeachRDD([this](const Updates& counts) { return SumUp(counts, sum_); });
   }
 
   // The seconds of one batch. Each key of it must have been seen once more than before.
@@ -87,13 +88,7 @@ class UpdatedStream {
             [](int64_t /*key*/, std::span<const int64_t> ones, std::optional<int64_t> count) {
               return std::optional(std::accumulate(ones.begin(), ones.end(), count.value_or(0)));
             })
-        .ForeachRDD([this](const Updates& counts) {
-          const auto sum =
-              counts.Map([](const std::pair<int64_t, int64_t>& count) { return count.second; })
-                  .Sum();
-          if (sum.ok()) sum_ = *sum;
-          return sum.status();
-        });
+        .ForeachRDD([this](const Updates& counts) { return SumUp(counts, sum_); });
   }
 
   absl::StatusOr<double> RunBatch() {

@@ -1,18 +1,13 @@
 #include "tests/bench/text/text_generator.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
-#include <system_error>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "tests/bench/plain/files.h"
 #include "tests/bench/text/random.h"
 
 namespace millrace::bench {
@@ -132,21 +127,8 @@ std::string GenerateText(int64_t bytes, uint64_t seed) {
 }
 
 absl::StatusOr<std::string> TextFile(const std::string& directory, int64_t bytes) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error)
-    return absl::InternalError(absl::StrCat("cannot make ", directory, ": ", error.message()));
-  const std::string path = absl::StrCat(directory, "/text-v", kTextVersion, "-", bytes, ".txt");
-  struct stat found;
-  if (::stat(path.c_str(), &found) == 0 && found.st_size >= bytes) return path;
-  // Two programs may write it at once: each its own file, and the last rename wins.
-  const std::string unfinished = absl::StrCat(path, ".", ::getpid());
-  absl::Status written = WriteText(unfinished, bytes);
-  if (!written.ok()) return written;
-  if (::rename(unfinished.c_str(), path.c_str()) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot rename ", unfinished, " to ", path));
-  }
-  return path;
+  return FileWrittenOnce(directory, absl::StrCat("text-v", kTextVersion, "-", bytes, ".txt"),
+                         [bytes](const std::string& path) { return WriteText(path, bytes); });
 }
 
 }  // namespace millrace::bench
