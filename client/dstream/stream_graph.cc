@@ -49,7 +49,7 @@ void StreamGraph::AddOutput(OutputOperation output) {
   }
 }
 
-void StreamGraph::AddError(const Operation& operation, std::string message) {
+void StreamGraph::AddError(const Operation& operation, const std::string& message) {
   const std::lock_guard lock(lock_);
   errors_.push_back(absl::StrCat(ToString(operation), ": ", message));
 }

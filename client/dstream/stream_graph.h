@@ -52,14 +52,16 @@ class StreamGraph final : public BatchGraph {
   }
   int AddInput(std::unique_ptr<InputNode> input);  // Its id: 0, 1, 2, ...
   void AddOutput(OutputOperation output);
-  void AddError(const Operation& operation, std::string message);
+  void AddError(const Operation& operation, const std::string& message);
   // Notes an error when the context has started or stopped: what is declared has no effect then.
   // False in that case.
   bool CheckOpen(const Operation& operation);
   // Names tell streams apart for good (metrics, saved state), so no two streams share one.
   void SetName(const Operation& operation, DStreamNode& node, const std::string& name);
   void Remember(const Operation& operation, std::chrono::milliseconds duration);
-  void SetCheckpointDirectory(std::string directory) { checkpoint_directory_ = directory; }
+  void SetCheckpointDirectory(std::string directory) {
+    checkpoint_directory_ = std::move(directory);
+  }
   const std::string& checkpoint_directory() const { return checkpoint_directory_; }
 
   // The end of declarations: all that is wrong as one InvalidArgument, else every stream knows how

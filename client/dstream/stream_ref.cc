@@ -100,7 +100,7 @@ void AddOutput(const Operation& operation, const StreamRef& stream, OutputFuncti
   stream.graph->AddOutput({operation, stream.node, std::move(run)});
 }
 
-void SetName(const Operation& operation, const StreamRef& stream, std::string name) {
+void SetName(const Operation& operation, const StreamRef& stream, const std::string& name) {
   const std::lock_guard lock(stream.graph->lock());
   if (stream.graph->CheckOpen(operation)) stream.graph->SetName(operation, *stream.node, name);
 }

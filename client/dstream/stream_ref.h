@@ -87,7 +87,7 @@ StreamRef AddWindowState(const Operation& operation, const StreamRef& parent,
 using OutputFunction = std::function<absl::Status(const RddRef&, Time)>;
 void AddOutput(const Operation& operation, const StreamRef& stream, OutputFunction run);
 
-void SetName(const Operation& operation, const StreamRef& stream, std::string name);
+void SetName(const Operation& operation, const StreamRef& stream, const std::string& name);
 void SetPersist(const Operation& operation, const StreamRef& stream, StorageLevel level);
 void SetCheckpoint(const Operation& operation, const StreamRef& stream,
                    std::chrono::milliseconds interval);

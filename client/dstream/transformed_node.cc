@@ -17,7 +17,7 @@ TransformedNode::TransformedNode(StreamGraph& graph, const Operation& operation,
       missing_parent_(missing_parent),
       apply_(std::move(apply)) {}
 
-absl::Status TransformedNode::Blame(absl::Status status) const {
+absl::Status TransformedNode::Blame(const absl::Status& status) const {
   return AnnotateStatus(status, label());
 }
 

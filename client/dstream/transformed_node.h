@@ -27,7 +27,7 @@ class TransformedNode final : public DStreamNode {
  private:
   absl::StatusOr<RddRef> Compute(Time time) override;
   absl::StatusOr<RddRef> CallApply(Time time, std::span<const RddRef> data_sets) const;
-  absl::Status Blame(absl::Status status) const;
+  absl::Status Blame(const absl::Status& status) const;
 
   const MissingParent missing_parent_;
   const Apply apply_;

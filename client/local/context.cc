@@ -8,7 +8,7 @@
 
 namespace millrace {
 
-Context::Context(Conf conf)
+Context::Context(const Conf& conf)
     : core_(std::make_shared<internal::ContextCore>(conf, internal::RuntimeOptions())) {}
 
 Context::Context(std::shared_ptr<internal::ContextCore> core) : core_(std::move(core)) {}

@@ -95,7 +95,7 @@ void StreamingCore::AddListener(std::shared_ptr<StreamingListener> listener) {
   auto guarded = GuardListener(std::move(listener));
   const absl::MutexLock lock(&mutex_);
   if (run_ != nullptr) {
-    run_->AddListener(std::move(guarded), std::move(name));
+    run_->AddListener(std::move(guarded), std::move(name), ListensTo::kAll);
   } else {
     listeners_.emplace_back(std::move(guarded), std::move(name));
   }
@@ -159,12 +159,14 @@ absl::Status StreamingCore::StartLocked(bool catch_signals) {
 
 void StreamingCore::AddListeners() {
   run_->AddListener(std::make_shared<RunLog>(), "RunLog", ListensTo::kTrouble);
-  if (context_->event_log() != nullptr) run_->AddListener(context_->event_log(), "EventLog");
+  if (context_->event_log() != nullptr) {
+    run_->AddListener(context_->event_log(), "EventLog", ListensTo::kAll);
+  }
   if (isatty(STDERR_FILENO) != 0 && ShowsConsoleProgress(context_->state()->conf)) {
-    run_->AddListener(std::make_shared<ConsoleProgress>(), "ConsoleProgress");
+    run_->AddListener(std::make_shared<ConsoleProgress>(), "ConsoleProgress", ListensTo::kAll);
   }
   for (auto& [listener, name] : listeners_) {
-    run_->AddListener(std::move(listener), std::move(name));
+    run_->AddListener(std::move(listener), std::move(name), ListensTo::kAll);
   }
   listeners_.clear();
 }

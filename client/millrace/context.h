@@ -35,7 +35,7 @@ class Context {
   using Location = internal::Location;
 
   // Never fails: see status().
-  explicit Context(Conf conf = Conf());
+  explicit Context(const Conf& conf = Conf());
   explicit Context(std::shared_ptr<internal::ContextCore> core);
 
   // What is wrong with the configuration; every action returns it.

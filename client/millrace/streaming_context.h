@@ -138,8 +138,8 @@ class StreamingContext {
   // Records of such files. parser: (std::string_view contents) -> range of T, or
   // (std::string_view contents, Emitter<T>&) -> void or absl::Status; runs on workers, once a file.
   template <class T, class Parser>
-  DStream<T> FileStream(const std::string& directory, Parser parser, FileStreamOptions options = {},
-                        Location at = Location::Current()) {
+  DStream<T> FileStream(const std::string& directory, Parser parser,
+                        const FileStreamOptions& options = {}, Location at = Location::Current()) {
     internal::CheckShippable<Parser>();
     auto op = internal::MakeSpec<internal::ParseFileOperator<T, Parser>>(
         internal::EncodeFunctions(parser), internal::OperatorLabel("FileStream", at),
@@ -257,9 +257,9 @@ class StreamingContext {
 
   template <class T, class ReadOperator>
   DStream<T> AddReceiver(const internal::Operation& operation, const char* kind,
-                         const char* receiver_class, internal::ReceiverSpec spec) {
+                         const char* receiver_class, const internal::ReceiverSpec& spec) {
     return DStream<T>(
-        internal::AddReceiver(operation, graph(), kind, receiver_class, std::move(spec),
+        internal::AddReceiver(operation, graph(), kind, receiver_class, spec,
                               internal::MakeSpec<ReadOperator>("", internal::ToString(operation),
                                                                internal::BindingKind::kBlocks),
                               internal::RecordOperators<T>()));

@@ -33,9 +33,11 @@ namespace millrace::testing {
 template <class T>
 struct Batch {
   Batch() : records(std::in_place) {}
+  // NOLINTBEGIN(google-explicit-constructor): each stands for a batch where tests list them.
   Batch(std::initializer_list<T> list) : records(list) {}
   Batch(std::vector<T> list) : records(std::move(list)) {}
   Batch(std::nullopt_t) {}
+  // NOLINTEND(google-explicit-constructor)
 
   std::optional<std::vector<T>> records;
 };
@@ -44,6 +46,7 @@ struct Batch {
 template <class T>
 struct Batches {
   Batches(std::initializer_list<Batch<T>> list) : list(list) {}
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Batches(std::vector<std::vector<T>> records) {
     for (std::vector<T>& batch : records) list.push_back(std::move(batch));
   }

@@ -61,17 +61,16 @@ class AccumulatorCore {
  public:
   AccumulatorCore() = default;
   template <class F>
-  AccumulatorCore(const ContextRef& context, std::string name, A zero, F /*merge*/)
+  AccumulatorCore(const ContextRef& context, const std::string& name, A zero, F /*merge*/)
       : merger_(Registration<MergeBy<A, F>>::entry().name()),
         zero_(std::move(zero)),
         value_(std::make_shared<A>(zero_)) {
-    home_ =
-        AccumulatorHome::Make(context, std::move(name), [value = value_](std::string_view bytes) {
-          A update{};
-          if (!DecodeFromBytes(bytes, update)) return false;
-          *value = F()(std::move(*value), std::move(update));
-          return true;
-        });
+    home_ = AccumulatorHome::Make(context, name, [value = value_](std::string_view bytes) {
+      A update{};
+      if (!DecodeFromBytes(bytes, update)) return false;
+      *value = F()(std::move(*value), std::move(update));
+      return true;
+    });
     id_ = home_->id();
   }
 

@@ -74,7 +74,7 @@ absl::StatusOr<std::vector<Owned<T>>> Collect(const RDD<T>& rdd, const char* nam
 // more and more.
 class TakeRounds {
  public:
-  TakeRounds(const RddBase& rdd);
+  explicit TakeRounds(const RddBase& rdd);
   // Empty when all were looked at.
   std::vector<int> Next();
 
@@ -181,8 +181,8 @@ absl::StatusOr<A> Aggregate(const RDD<T>& rdd, A zero, Add add, Merge merge, con
                 "Aggregate, Fold: add must take (A, T) and return A, the type of zero");
   static_assert(FoldStep<Merge, A, A, A>,
                 "Aggregate, Fold: merge must take (A, A) and return A, the type of zero");
-  const FunctionParams params =
-      EncodeFunctions(add) + EncodeToString(zero) + EncodeToString(/*only_if_any=*/false);
+  const FunctionParams params = EncodeFunctions(add) + EncodeToString(zero) +
+                                EncodeToString(false /* not only if there are records */);
   A total = std::move(zero);
   const absl::Status status = RunAndVisit<A>(
       rdd, MakeSpec<AggregateOperator<T, A, Add>>(params, OperatorLabel(name, where)),

@@ -19,8 +19,9 @@ bool TakenByDefault(std::string_view name) {
 
 }  // namespace
 
-FileInputNode::FileInputNode(StreamGraph& graph, const Operation& operation, std::string directory,
-                             FileStreamOptions options, Window window, ReadFiles read)
+FileInputNode::FileInputNode(StreamGraph& graph, const Operation& operation,
+                             const std::string& directory, FileStreamOptions options, Window window,
+                             ReadFiles read)
     : InputNode(graph, operation, "File"),
       directory_(std::filesystem::absolute(directory).string()),
       options_(std::move(options)),

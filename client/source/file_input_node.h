@@ -29,7 +29,7 @@ class FileInputNode final : public InputNode {
     std::chrono::milliseconds remember;  // W
   };
 
-  FileInputNode(StreamGraph& graph, const Operation& operation, std::string directory,
+  FileInputNode(StreamGraph& graph, const Operation& operation, const std::string& directory,
                 FileStreamOptions options, Window window, ReadFiles read);
 
   void ForgetBefore(Time batch_time) override;

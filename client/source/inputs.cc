@@ -38,6 +38,7 @@ RddRef BlocksDataSet(const ContextRef& context, const OperatorRef& read,
 RddRef SplitsDataSet(const ContextRef& context, const OperatorRef& op,
                      const RecordTypeOperators& type, const std::vector<TextFileSplit>& splits) {
   std::vector<std::string> encoded;
+  encoded.reserve(splits.size());
   for (const TextFileSplit& split : splits) encoded.push_back(EncodeToString(split));
   return MakeSplits(context, op, type, std::move(encoded));
 }
@@ -97,6 +98,7 @@ RddRef ReadTextFiles(const ContextRef& context, const OperatorRef& op,
 RddRef ReadWholeFiles(const ContextRef& context, const OperatorRef& op,
                       const RecordTypeOperators& type, const std::vector<InputFile>& files) {
   std::vector<TextFileSplit> splits;
+  splits.reserve(files.size());
   for (const InputFile& file : files) splits.push_back({file.path, 0, file.bytes});
   return SplitsDataSet(context, op, type, splits);
 }

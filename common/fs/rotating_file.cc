@@ -47,7 +47,7 @@ absl::Status RotatingFile::Rotate() {
   file_ = nullptr;
   if (options_.files_max <= 1) return fs_.Delete(options_.path);
   for (int age = options_.files_max - 1; age > 1; --age) {
-    const absl::Status moved = fs_.Rename(OlderPath(age - 1), OlderPath(age));
+    absl::Status moved = fs_.Rename(OlderPath(age - 1), OlderPath(age));
     if (!moved.ok() && !absl::IsNotFound(moved)) return moved;
   }
   return fs_.Rename(options_.path, OlderPath(1));

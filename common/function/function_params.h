@@ -19,8 +19,11 @@ struct BroadcastUse {
 // Parameters of an operator: bytes, and the broadcasts whose handles are among them.
 struct FunctionParams {
   FunctionParams() = default;
-  FunctionParams(std::string encoded) : bytes(std::move(encoded)) {}
-  FunctionParams(const char* encoded) : bytes(encoded) {}
+  // Bytes are parameters without broadcasts.
+  FunctionParams(std::string encoded)  // NOLINT(google-explicit-constructor)
+      : bytes(std::move(encoded)) {}
+  FunctionParams(const char* encoded)  // NOLINT(google-explicit-constructor)
+      : bytes(encoded) {}
 
   friend FunctionParams operator+(FunctionParams first, const FunctionParams& second) {
     first.bytes += second.bytes;

@@ -122,7 +122,7 @@ concept FoldStep = CallableWith2<F, A, B> &&
 
 // total = f(total, value), for an f that was written for V or for Owned<V> and returns either.
 template <class V, class F>
-void FoldInto(const F& f, Owned<V>& total, V&& value) {
+void FoldInto(const F& f, Owned<V>& total, std::type_identity_t<V>&& value) {
   if constexpr (!kHoldsViews<V>) {
     total = OwnedAs<V>(CallWith2(f, std::move(total), std::move(value)));
   } else if constexpr (std::is_invocable_v<const F&, V, V>) {

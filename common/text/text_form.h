@@ -102,17 +102,14 @@ concept Map = Range<T> && requires {
 template <class T>
 constexpr bool HasTextForm() {
   if constexpr (std::is_convertible_v<const T&, std::string_view> || std::is_arithmetic_v<T> ||
-                std::is_enum_v<T> || std::is_same_v<T, std::monostate> || ProtobufMessage<T>) {
+                std::is_enum_v<T> || std::is_same_v<T, std::monostate> || ProtobufMessage<T> ||
+                Stringifies<T>) {
     return true;
   } else if constexpr (kIsPair<T> || kIsTuple<T> || kIsVariant<T>) {
     return []<template <class...> class Parts, class... Part>(const Parts<Part...>*) {
       return (HasTextForm<std::remove_cv_t<Part>>() && ...);
     }(static_cast<const T*>(nullptr));
-  } else if constexpr (kIsOptional<T>) {
-    return HasTextForm<typename T::value_type>();
-  } else if constexpr (Stringifies<T>) {
-    return true;
-  } else if constexpr (Range<T>) {
+  } else if constexpr (kIsOptional<T> || Range<T>) {
     return HasTextForm<typename T::value_type>();
   } else {
     return Streams<T> && !std::is_pointer_v<T> && !std::is_array_v<T>;

@@ -20,7 +20,9 @@ concept FunctionLike = !kIsDuration<F> && !std::is_arithmetic_v<F>;
 // do not compile, and are told what to write, which std::chrono::milliseconds would not do.
 class DurationParam {
  public:
+  // It stands where a program writes a duration, so all of it is implicit.
   template <class Rep, class Period>
+  // NOLINTNEXTLINE(google-explicit-constructor)
   constexpr DurationParam(std::chrono::duration<Rep, Period> duration)
       : value_(std::chrono::duration_cast<std::chrono::milliseconds>(duration)) {
     static_assert(std::is_convertible_v<decltype(duration), std::chrono::milliseconds>,
@@ -30,12 +32,14 @@ class DurationParam {
   }
   template <class Number>
   requires std::is_arithmetic_v<Number>
+  // NOLINTNEXTLINE(google-explicit-constructor)
   constexpr DurationParam(Number /*number*/) {
     static_assert(kIsDuration<Number>,
                   "Millrace: a duration needs a unit: write 10s, 500ms (with `using namespace "
                   "std::chrono_literals`) or std::chrono::seconds(n)");
   }
 
+  // NOLINTNEXTLINE(google-explicit-constructor)
   constexpr operator std::chrono::milliseconds() const { return value_; }
 
  private:

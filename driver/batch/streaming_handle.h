@@ -133,7 +133,7 @@ class StreamingHandle {
   virtual bool AwaitStopped(std::chrono::milliseconds timeout) = 0;
   // `name` is for the log.
   virtual void AddListener(std::shared_ptr<StreamingListener> listener, std::string name,
-                           ListensTo to = ListensTo::kAll) = 0;
+                           ListensTo to) = 0;
   // Blocks until the batch of that time has completed with all its bookkeeping; its first error.
   // For the test harness, which moves the clock itself.
   virtual absl::Status AwaitBatch(Time batch_time, std::chrono::milliseconds timeout) = 0;

@@ -185,7 +185,7 @@ void EventLog::OnEventsDropped(int64_t count) {
 // ---------------------------------------------------------------------------------------------
 // Lines.
 
-void EventLog::Write(std::string line, bool flush) {
+void EventLog::Write(const std::string& line, bool flush) {
   const absl::MutexLock lock(&mutex_);
   gathered_ += line;
   ++gathered_lines_;

@@ -61,7 +61,7 @@ class EventLog final : public StreamingListener {
   std::string path() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  void Write(std::string line, bool flush) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Write(const std::string& line, bool flush) ABSL_LOCKS_EXCLUDED(mutex_);
   void Flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Lose(const absl::Status& reason, int64_t now_ms) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

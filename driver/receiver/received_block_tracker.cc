@@ -15,7 +15,7 @@ BatchBlocks EmptyLists(const std::vector<int64_t>& stream_ids) {
 
 }  // namespace
 
-ReceivedBlockTracker::ReceivedBlockTracker(std::vector<int64_t> stream_ids)
+ReceivedBlockTracker::ReceivedBlockTracker(const std::vector<int64_t>& stream_ids)
     : no_blocks_(EmptyLists(stream_ids)), unallocated_(no_blocks_) {}
 
 bool ReceivedBlockTracker::AddBlock(ReceivedBlock block) {

@@ -18,7 +18,7 @@ namespace millrace::internal {
 class ReceivedBlockTracker {
  public:
   // Every batch has an entry for each of these streams.
-  explicit ReceivedBlockTracker(std::vector<int64_t> stream_ids);
+  explicit ReceivedBlockTracker(const std::vector<int64_t>& stream_ids);
 
   // False: it is known already.
   bool AddBlock(ReceivedBlock block);

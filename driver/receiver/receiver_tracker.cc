@@ -14,6 +14,7 @@ constexpr int64_t kMicrosPerMilli = 1000;
 
 std::vector<int64_t> StreamIds(const std::vector<ReceiverSpec>& receivers) {
   std::vector<int64_t> ids;
+  ids.reserve(receivers.size());
   for (const ReceiverSpec& receiver : receivers) ids.push_back(receiver.stream_id);
   return ids;
 }

@@ -56,7 +56,7 @@ bool ShuffleStore::Reserve(size_t bytes) {
   return budget_.TryReserve(bytes) || (blocks_.MakeRoom(bytes) && budget_.TryReserve(bytes));
 }
 
-void ShuffleStore::InsertInMemory(MapOutput output, size_t reserved_bytes) {
+void ShuffleStore::InsertInMemory(MapOutput&& output, size_t reserved_bytes) {
   size_t used_bytes = 0;
   absl::MutexLock lock(&mutex_);
   for (auto& [reduce_partition, bytes] : output.buckets) {

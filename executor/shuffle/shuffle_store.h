@@ -101,7 +101,7 @@ class ShuffleStore : public MapOutputSink {
   // False: there is no room for so much.
   bool Reserve(size_t bytes);
   // Puts what is new of `output` in and releases what was reserved for the rest.
-  void InsertInMemory(MapOutput output, size_t reserved_bytes);
+  void InsertInMemory(MapOutput&& output, size_t reserved_bytes);
   void InsertOnDisk(const MapOutput& output, std::string file);
   // nullptr: the bucket is there already. Else it is counted as present from now on.
   Bucket* Claim(const MapOutput& output, uint32_t reduce_partition)

@@ -20,6 +20,7 @@ class AnyStream {
   // Reads what an output collected.
   using Reader = std::function<SeenStream()>;
 
+  // NOLINTBEGIN(google-explicit-constructor): any stream is one.
   template <class T>
   AnyStream(const DStream<T>& stream)
       : stream_(stream), type_(RecordForm<T>::Name()), collect_(&CollectAs<T>) {}
@@ -28,6 +29,7 @@ class AnyStream {
       : AnyStream(static_cast<const DStream<Out>&>(stream)) {
     snapshots_ = [stream] { return AnyStream(stream.StateSnapshots()); };
   }
+  // NOLINTEND(google-explicit-constructor)
 
   // The name of the record type.
   const std::string& type() const { return type_; }

@@ -20,7 +20,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-absl::Status Wrong(std::string what) { return absl::InvalidArgumentError(std::move(what)); }
+absl::Status Wrong(const std::string& what) { return absl::InvalidArgumentError(what); }
 
 std::vector<std::string> Words(std::string_view text) {
   return absl::StrSplit(std::string(text), ' ', absl::SkipWhitespace());

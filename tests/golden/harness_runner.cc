@@ -24,7 +24,7 @@ namespace {
 
 using testing::StreamHarness;
 
-absl::Status Wrong(std::string what) { return absl::InvalidArgumentError(std::move(what)); }
+absl::Status Wrong(const std::string& what) { return absl::InvalidArgumentError(what); }
 
 // The streams of one case, of inputs that the case's types choose.
 class CaseRun {

@@ -16,7 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::StreamHarness;
 
 using Numbers = std::vector<std::vector<int64_t>>;

@@ -39,7 +39,7 @@ TEST(AccumulatorTest, SumsWhatTasksAdd) {
 TEST(AccumulatorTest, TheProgramMayAddAndReset) {
   const auto sum = TheContext().DoubleAccumulator("sum");
   sum.Add(0.5);
-  const auto copy = sum;
+  const auto copy = sum;  // NOLINT(performance-unnecessary-copy-initialization)
   copy.Add(1);
   EXPECT_EQ(sum.Value(), 1.5);
   sum.Reset();

@@ -8,7 +8,6 @@
 namespace millrace::internal {
 namespace {
 
-using ::testing::HasSubstr;
 
 TEST(LogFormatTest, FileNamesSayThePartition) {
   EXPECT_EQ(LogFileName(7), "partition-00007.log");

@@ -121,7 +121,7 @@ TEST_F(LogReaderTest, ACorruptRecordInTheMiddleIsAnErrorThatNamesIt) {
   for (size_t i = 0; i < middle.size(); ++i) {
     std::string wrong = middle;
     wrong[i] ^= 0x40;
-    Write(front + wrong + back);
+    Write(absl::StrCat(front, wrong, back));
     EXPECT_EQ(ReadAll(), (std::vector<std::string>{"first"})) << "byte " << i;
     EXPECT_EQ(status_.code(), absl::StatusCode::kDataLoss) << "byte " << i << ": " << status_;
     EXPECT_THAT(std::string(status_.message()),

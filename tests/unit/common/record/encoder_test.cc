@@ -83,7 +83,7 @@ TEST(EncoderTest, AMovedFromEncoderIsEmpty) {
   const Encoder moved = std::move(encoder);
   EXPECT_EQ(moved.view(), "text");
   EXPECT_TRUE(moved.is_canonical());
-  EXPECT_TRUE(encoder.empty());
+  EXPECT_TRUE(encoder.empty());  // NOLINT(bugprone-use-after-move)
 }
 
 TEST(DecoderTest, FailsAtItsEndAndStaysThere) {

@@ -8,16 +8,12 @@
 
 #include "tests/unit/common/record/record_types.h"
 
-namespace millrace {
-namespace internal {
+namespace millrace::internal {
 
 uint64_t CaseInsensitive::StableHash() const { return StableHashBytes(Lower()); }
 
-}  // namespace internal
-
 namespace {
 
-using namespace internal;
 using namespace std::string_literals;
 using namespace std::string_view_literals;
 
@@ -106,9 +102,10 @@ TEST(StableHashTest, SpreadsKeysOverBothHalvesOfItsBits) {
     }
   }
   for (const std::vector<int>& cells : {upper, lower}) {
-    for (const int count : cells) EXPECT_NEAR(count, 2 * kKeys / kCells, 2 * kKeys / kCells * 0.1);
+    constexpr double kFairShare = 2.0 * kKeys / kCells;
+    for (const int count : cells) EXPECT_NEAR(count, kFairShare, kFairShare * 0.1);
   }
 }
 
 }  // namespace
-}  // namespace millrace
+}  // namespace millrace::internal

@@ -26,7 +26,7 @@ class BlockStoreTest : public ::testing::Test {
   absl::Status Put(const StoreKey& key, const std::string& bytes,
                    StorageLevel level = StorageLevel::kMemoryOnly) {
     StoreData data{.buffers = {Buffer::CopyOf(bytes)}, .record_count = 1, .level = level};
-    const absl::Status status = store_.Put(key, data);
+    absl::Status status = store_.Put(key, data);
     // What was not taken is still the caller's.
     EXPECT_EQ(data.buffers.empty(), status.ok());
     return status;

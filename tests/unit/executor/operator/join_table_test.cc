@@ -19,7 +19,7 @@ using ::testing::IsEmpty;
 using Table = JoinTable<std::string_view, int64_t>;
 
 void Add(Table& table, std::string_view key, int64_t value) {
-  table.Add(StableHash(key), std::move(key), std::move(value));
+  table.Add(StableHash(key), std::string_view(key), int64_t{value});
 }
 
 // The values of a key, in the order in which they are found.

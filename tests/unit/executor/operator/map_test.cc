@@ -179,14 +179,21 @@ TEST(FlatMapTest, AnyRangeWillDo) {
             (std::vector<int>{1, 2, 2}));
   EXPECT_EQ(RunFlatMap<int>(task, {{2}}, [](int n) { return std::list<string>(n, "x"); }),
             (std::vector<string>{"x", "x"}));
-  EXPECT_EQ(RunFlatMap<int>(task, {{3}}, [](int n) { return std::views::iota(0, n); }),
-            (std::vector<int>{0, 1, 2}));
   static const std::vector<int> shared{7, 8};
   EXPECT_EQ(RunFlatMap<int>(task, {{1, 1}}, [](int) -> const std::vector<int>& { return shared; }),
             (std::vector<int>{7, 8, 7, 8}));
   EXPECT_EQ(RunFlatMap<int>(task, {{3}}, [](int n) { return std::vector<bool>(n, true); }),
             (std::vector<bool>{true, true, true}));
 }
+
+// Clang before 16 cannot read the views of libstdc++.
+#if !defined(__clang__) || __clang_major__ >= 16
+TEST(FlatMapTest, AViewWillDo) {
+  FakeTask task;
+  EXPECT_EQ(RunFlatMap<int>(task, {{3}}, [](int n) { return std::views::iota(0, n); }),
+            (std::vector<int>{0, 1, 2}));
+}
+#endif
 
 TEST(FlatMapTest, ViewsOfTheInputGoThroughKeptOrNot) {
   const auto letters = [](string_view word) {

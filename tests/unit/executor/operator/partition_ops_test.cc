@@ -70,7 +70,7 @@ TEST(MapPartitionsTest, BoolsAreRecordsToo) {
   FakeTask task;
   EXPECT_EQ((RunMapPartitions<bool, int>(task, {{true, false, true}},
                                          [](PartitionReader<bool>& records, Emitter<int>& emit) {
-                                           for (const bool& flag : records) emit(flag ? 1 : 0);
+                                           for (const bool flag : records) emit(flag ? 1 : 0);
                                          })),
             (std::vector<int>{1, 0, 1}));
 }

@@ -90,7 +90,7 @@ string WithTimeout(int64_t timeout_ms) { return EncodeToString(timeout_ms); }
 template <class V, class S, class F>
 class MapRun : public StateRun<MapWithStateOperator<string_view, V, S, F, false>> {
  public:
-  MapRun(F /*f*/, int64_t timeout_ms = -1)
+  explicit MapRun(F /*f*/, int64_t timeout_ms = -1)
       : StateRun<MapWithStateOperator<string_view, V, S, F, false>>(WithTimeout(timeout_ms)) {}
 
   auto Records(const Pairs<string, Owned<V>>& records,

@@ -65,7 +65,8 @@ class BlockGeneratorTest : public ::testing::Test {
   }
   void AwaitError() {
     absl::MutexLock lock(&mutex_);
-    const auto has_error = [this] { return !errors_.empty(); };
+    const auto has_error = [this]()
+                               ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !errors_.empty(); };
     ASSERT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&has_error), absl::Seconds(30)));
   }
 

@@ -69,7 +69,9 @@ class ReceiverSupervisorTest : public ::testing::Test {
 
   std::vector<std::string> AwaitEvents(size_t count) {
     absl::MutexLock lock(&mutex_);
-    const auto enough = [this, count] { return events_.size() >= count; };
+    const auto enough = [this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return events_.size() >= count;
+    };
     EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(30)));
     return events_;
   }
