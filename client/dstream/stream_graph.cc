@@ -9,6 +9,7 @@
 #include "client/dstream/input_node.h"
 #include "client/dstream/run_for_effect.h"
 #include "client/rdd/job_scope.h"
+#include "client/rdd/local_properties.h"
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
 #include "glog/logging.h"
@@ -159,6 +160,7 @@ absl::Status StreamGraph::Start() {
     if (reachable[i] && nodes_[i]->must_run()) must_run_.push_back(nodes_[i].get());
   }
   RETURN_IF_ERROR(StartInputs());
+  local_properties_ = std::make_shared<const LocalProperties>(ThreadProperties());
   phase_ = Phase::kStarted;
   return absl::OkStatus();
 }
@@ -268,6 +270,7 @@ absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
   const std::lock_guard lock(lock_);
   BeginBatch(batch_time, blocks);
   const JobScope scope(batch_time.ms(), -1, absl::StrCat("batch ", ToString(batch_time)));
+  const LocalPropertiesScope properties(*local_properties_);
   GeneratedBatch batch;
   for (size_t i = 0; i < outputs_.size(); ++i) {
     auto job = MakeJob(static_cast<int>(i), batch_time);
@@ -317,7 +320,9 @@ std::optional<BatchJob> StreamGraph::MakeJob(int output_op_id, Time batch_time) 
   job.name = output->operation.name;
   job.description = ToString(output->operation);
   if (rdd.ok()) {
-    job.run = [output, output_op_id, rdd = *std::move(rdd), batch_time] {
+    job.run = [output, output_op_id, rdd = *std::move(rdd), batch_time,
+               properties = local_properties_] {
+      const LocalPropertiesScope scope(*properties);
       return RunOutput(*output, output_op_id, rdd, batch_time);
     };
   } else {
@@ -337,7 +342,8 @@ void StreamGraph::AddJobsOfUnasked(Time batch_time, std::vector<BatchJob>& jobs)
     job.name = node.operation().name;
     job.description = node.label();
     job.run = [context = context_, rdd = *rdd, label = node.label(), batch_time,
-               id = job.output_op_id] {
+               id = job.output_op_id, properties = local_properties_] {
+      const LocalPropertiesScope properties_scope(*properties);
       const JobScope scope(batch_time.ms(), id, label);
       return RunForEffect(context, rdd, label);
     };

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "client/dstream/dstream_node.h"
 #include "client/rdd/context_state.h"
+#include "client/rdd/local_properties.h"
 #include "driver/batch/streaming_handle.h"
 
 namespace millrace::internal {
@@ -123,6 +124,9 @@ class StreamGraph final : public BatchGraph {
   std::vector<std::string> errors_;
   absl::Status late_error_;
   std::optional<std::chrono::milliseconds> remember_;
+  // Of the thread that started it.
+  std::shared_ptr<const LocalProperties> local_properties_ =
+      std::make_shared<const LocalProperties>();
   std::string checkpoint_directory_;
   std::optional<Time> zero_time_;  // One interval before the first batch.
   std::optional<Time> last_batch_time_;

@@ -5,6 +5,7 @@
 
 #include "client/local/context_core.h"
 #include "client/rdd/input_files.h"
+#include "client/rdd/local_properties.h"
 
 namespace millrace {
 
@@ -22,6 +23,21 @@ int Context::default_parallelism() const { return core_->state()->default_parall
 void Context::SetCheckpointDir(const std::string& directory) {
   const std::lock_guard lock(state()->checkpoint_mutex);
   state()->checkpoint_dir = internal::AbsolutePath(directory);
+}
+
+void Context::SetLocalProperty(std::string_view key, std::string_view value) const {
+  if (value.empty()) {
+    internal::ThreadProperties().erase(std::string(key));
+  } else {
+    internal::ThreadProperties()[std::string(key)] = std::string(value);
+  }
+}
+
+std::optional<std::string> Context::GetLocalProperty(std::string_view key) const {
+  const internal::LocalProperties& properties = internal::ThreadProperties();
+  const auto found = properties.find(key);
+  if (found == properties.end()) return std::nullopt;
+  return found->second;
 }
 
 void Context::Stop() { core_->Stop(); }

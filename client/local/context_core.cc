@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "client/local/engine_thread.h"
 #include "client/local/program_flags.h"
+#include "client/local/streaming_core.h"
 #include "common/base/status_macros.h"
 #include "common/config/keys.h"
 #include "common/config/validate_conf.h"
@@ -74,14 +76,37 @@ ContextCore::ContextCore(const Conf& program_conf, const RuntimeOptions& options
   state_->driver = gate_;
 }
 
-ContextCore::~ContextCore() { Stop(); }
+ContextCore::~ContextCore() { StopRuntime(); }
 
 std::shared_ptr<Runtime> ContextCore::runtime() const {
   const absl::MutexLock lock(&mutex_);
   return runtime_;
 }
 
+void ContextCore::SetStreaming(std::weak_ptr<StreamingCore> streaming) {
+  const absl::MutexLock lock(&mutex_);
+  streaming_ = std::move(streaming);
+}
+
+// Whoever waits for a streaming run must learn of its end, so it is stopped as if on its own. It
+// comes back here when it has ended, on a thread that may wait.
 void ContextCore::Stop() {
+  std::shared_ptr<StreamingCore> streaming;
+  {
+    const absl::MutexLock lock(&mutex_);
+    streaming = std::exchange(streaming_, {}).lock();
+  }
+  if (streaming != nullptr && streaming->state() == RunState::kActive) {
+    streaming->Stop(/*graceful=*/false, /*stop_context=*/true);
+  } else if (OnEngineThread()) {
+    LOG(ERROR) << "Context::Stop has no effect here: its streaming run has stopped, and it cannot "
+                  "wait for the function that calls it";
+  } else {
+    StopRuntime();
+  }
+}
+
+void ContextCore::StopRuntime() {
   std::shared_ptr<Runtime> runtime;
   {
     const absl::MutexLock lock(&mutex_);

@@ -14,10 +14,12 @@
 
 namespace millrace::internal {
 
+class StreamingCore;
+
 // A context that cannot run (unknown master, wrong value, ...) can still be built upon: what is
 // wrong comes back from Start() and from every action.
 //
-// Threads: any; Stop and the destructor not from the runtime's own, for they wait for them.
+// Threads: any; the destructor not from the runtime's own, for it waits for them.
 class ContextCore {
  public:
   // `conf` is the program's; flags and defaults come below it.
@@ -34,9 +36,14 @@ class ContextCore {
   // Null when the context cannot run or has stopped.
   std::shared_ptr<Runtime> runtime() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The run that Stop stops first; the last one counts.
+  void SetStreaming(std::weak_ptr<StreamingCore> streaming) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A function that the engine runs only asks for it: see StreamingCore.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  void StopRuntime() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Constant after construction.
   absl::Status status_;
   std::shared_ptr<DriverGate> gate_;
@@ -45,6 +52,7 @@ class ContextCore {
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<Runtime> runtime_ ABSL_GUARDED_BY(mutex_);
+  std::weak_ptr<StreamingCore> streaming_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace::internal

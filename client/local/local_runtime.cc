@@ -14,14 +14,14 @@ namespace millrace::internal {
 namespace {
 
 constexpr int64_t kWorkerId = 1;
-// Jobs, batches being made and listeners; several may wait for one another.
+// Batches being made and listeners, which may wait for one another and for the jobs of batches.
 constexpr int kJobThreads = 8;
 
 RealEnv::Options EnvOptions(const LocalRuntime::Options& options) {
   RealEnv::Options env;
   env.name = "millrace";
   env.task_threads = options.task_threads;
-  env.job_threads = kJobThreads;
+  env.job_threads = kJobThreads + options.concurrent_jobs;
   env.manual_wall_clock = options.manual_clock;
   return env;
 }

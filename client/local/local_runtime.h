@@ -29,6 +29,7 @@ class LocalRuntime final : public Runtime, public std::enable_shared_from_this<L
  public:
   struct Options {
     int task_threads = 1;
+    int concurrent_jobs = 1;  // Of batches.
     TaskOptions tasks;
     size_t memory_bytes = 0;
     std::string local_dir;  // Where what memory does not hold is put.

@@ -150,6 +150,7 @@ absl::Status StreamingCore::StartLocked(bool catch_signals) {
   spec.direct_streams = graph_->DirectStreams();
   run_ = runtime->NewStreaming();
   if (run_ == nullptr) return absl::FailedPreconditionError("the Context has been stopped");
+  context_->SetStreaming(weak_from_this());
   AddListeners();
   if (catch_signals) {
     signals_ = std::make_unique<StopSignals>([this](int count) { OnSignal(count); });
@@ -173,9 +174,12 @@ void StreamingCore::AddListeners() {
 
 void StreamingCore::OnSignal(int count) {
   if (count == 1) {
-    std::fputs("\nStopping: what was received is still processed. Once more to stop at once.\n",
-               stderr);
-    StopBehind(/*graceful=*/true, /*stop_context=*/true);
+    const bool graceful = StopsGracefullyOnShutdown(context_->state()->conf);
+    std::fputs(
+        graceful ? "\nStopping: what was received is still processed. Once more to stop at once.\n"
+                 : "\nStopping at once.\n",
+        stderr);
+    StopBehind(graceful, /*stop_context=*/true);
     return;
   }
   {

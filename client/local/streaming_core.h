@@ -29,7 +29,7 @@ enum class RunState { kInitialized, kActive, kStopped };
 //
 // Threads: any. Functions that the engine runs (jobs, Transform, listeners) may call everything
 // too; a stop that they ask for completes behind them.
-class StreamingCore {
+class StreamingCore : public std::enable_shared_from_this<StreamingCore> {
  public:
   StreamingCore(std::shared_ptr<ContextCore> context, std::chrono::milliseconds batch_interval);
   ~StreamingCore();  // Stops at once if need be.

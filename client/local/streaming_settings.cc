@@ -50,6 +50,10 @@ bool ShowsConsoleProgress(const Conf& conf) {
   return conf.GetBool(keys::kShowConsoleProgress).value_or(false);
 }
 
+bool StopsGracefullyOnShutdown(const Conf& conf) {
+  return conf.GetBool(keys::kStopGracefullyOnShutdown).value_or(true);
+}
+
 bool StopsContextByDefault(const Conf& conf) {
   return conf.GetBool(keys::kStopContextByDefault).value_or(true);
 }

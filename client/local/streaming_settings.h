@@ -12,6 +12,8 @@ namespace millrace::internal {
 absl::StatusOr<StreamingSpec> ReadStreamingSettings(const Conf& conf);
 
 bool ShowsConsoleProgress(const Conf& conf);
+// Whether a signal lets what was received be processed.
+bool StopsGracefullyOnShutdown(const Conf& conf);
 // Whether stopping a streaming context stops its Context too where the program does not say.
 bool StopsContextByDefault(const Conf& conf);
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -114,8 +115,18 @@ class Context {
   // too.
   void SetCheckpointDir(const std::string& directory);
 
-  // Cancels what runs. Data sets of this context cannot be computed any more. Not to be called by
-  // functions that run on the driver (Transform, ForeachRDD, listeners).
+  // -- Jobs --------------------------------------------------------------------------------------
+
+  // Says something of the jobs that the calling thread submits from here on; an empty value takes
+  // it back. A streaming run has what the thread had that started it, and functions that run on the
+  // driver may set their own until they return.
+  //   millrace.scheduler.pool: the pool of the jobs, where millrace.scheduler.mode is FAIR
+  void SetLocalProperty(std::string_view key, std::string_view value) const;
+  std::optional<std::string> GetLocalProperty(std::string_view key) const;
+
+  // Cancels what runs, a streaming run first. Data sets of this context cannot be computed any
+  // more. Called by a function that runs on the driver (Transform, ForeachRDD, listeners) it
+  // returns at once, and the context stops behind it.
   void Stop();
 
   const internal::ContextRef& state() const;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/rdd/job_scope.h"
+#include "client/rdd/local_properties.h"
 #include "driver/service/driver_handle.h"
 #include "executor/operator/fail.h"
 #include "executor/operator/partition_ops.h"
@@ -253,6 +254,9 @@ JobSpec MakeJob(const RddRef& node, OperatorRef root, const std::string& descrip
   job.partitions.resize(static_cast<size_t>(node->num_partitions));
   std::iota(job.partitions.begin(), job.partitions.end(), 0);
   job.description = description;
+  const LocalProperties& properties = ThreadProperties();
+  const auto pool = properties.find(kPoolProperty);
+  if (pool != properties.end()) job.pool = pool->second;
   const JobScope* const scope = JobScope::Current();
   if (scope != nullptr) {
     job.batch_time_ms = scope->batch_time_ms();

@@ -30,12 +30,17 @@ OutputOperationInfo& OutputOf(RunningBatch& batch, size_t job) {
 
 Time BatchReporter::Now() const { return Time(env_.NowMicros() / kMicrosPerMilli); }
 
+void BatchReporter::Due(RunningBatch& batch) const {
+  batch.is_due = true;
+  batch.info.submission_time = Now();
+  batch.submitted_micros = env_.MonotonicMicros();
+}
+
 void BatchReporter::Submitted(RunningBatch& batch) {
   BatchInfo& info = batch.info;
   info.stream_id_to_input_info = ReceiverInputs(batch.blocks);
   info.stream_id_to_input_info.merge(batch.generated.input_infos);
-  info.submission_time = Now();
-  batch.submitted_micros = env_.MonotonicMicros();
+  if (!batch.is_due) Due(batch);
   for (const BatchJob& job : batch.generated.jobs) {
     OutputOperationInfo& output = info.output_operation_infos[job.output_op_id];
     output.batch_time = info.batch_time;

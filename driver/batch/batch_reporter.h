@@ -17,6 +17,8 @@ class BatchReporter {
  public:
   BatchReporter(Env& env, ListenerBus& bus) : env_(env), bus_(bus) {}
 
+  // It would be submitted now if there were not so many before it: its delay counts from here.
+  void Due(RunningBatch& batch) const;
   void Submitted(RunningBatch& batch);
   void Begun(RunningBatch& batch);
   void JobStarted(RunningBatch& batch, size_t job);

@@ -40,6 +40,7 @@ struct RunningBatch {
   bool is_ending = false;    // All jobs are done and lanes have let go of it.
   bool is_cleared = false;   // BatchGraph::ClearCompleted has been called.
   Time droppable_blocks{0};  // What it said.
+  bool is_due = false;       // The next two are set.
   int64_t submitted_micros = 0;
   int64_t started_micros = 0;
 };

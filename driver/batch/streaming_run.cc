@@ -18,6 +18,8 @@ constexpr int64_t kCutDeadlineMicrosMax = 50'000;
 constexpr int64_t kReceiverStopMicrosMax = 10'000'000;
 constexpr int64_t kJobStopMicrosMax = 2'000'000;
 constexpr int64_t kDefaultStopIntervals = 10;
+// Batches that are made and wait for others to run. Those behind them are a few numbers each.
+constexpr size_t kGeneratedAheadMax = 1000;
 
 absl::Status StoppedError() { return absl::CancelledError("the streaming context was stopped"); }
 
@@ -93,6 +95,7 @@ void StreamingRun::OnCut(const BatchRef& batch) {
     Complete(batch);
   } else {
     batch->blocks = receivers_.blocks().AllocateBlocksToBatch(batch->time());
+    if (queue_.size() + allocated_.size() >= kGeneratedAheadMax) reporter_.Due(*batch);
     allocated_.push_back(batch);
     GenerateNext();
   }
@@ -104,7 +107,7 @@ void StreamingRun::OnCut(const BatchRef& batch) {
 // Generation.
 
 void StreamingRun::GenerateNext() {
-  if (is_generating_ || allocated_.empty()) return;
+  if (is_generating_ || allocated_.empty() || HasEnoughAhead()) return;
   is_generating_ = true;
   const BatchRef batch = std::move(allocated_.front());
   allocated_.pop_front();
@@ -230,7 +233,10 @@ void StreamingRun::OnLaneDone(const BatchRef& batch) {
     }
   }
   FillLanes();
+  GenerateNext();
 }
+
+bool StreamingRun::HasEnoughAhead() const { return queue_.size() >= kGeneratedAheadMax; }
 
 void StreamingRun::Complete(const BatchRef& batch) {
   if (is_stopped_) return;

@@ -83,6 +83,8 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
   void OnCut(const BatchRef& batch);
   // Generation.
   void GenerateNext();
+  // Batches that cannot keep up are not made by the thousand before their turn comes near.
+  bool HasEnoughAhead() const;
   void Generate(const BatchRef& batch);
   void OnGenerated(const BatchRef& batch, bool runs_already);
   // Running.

@@ -1,8 +1,21 @@
 #include "driver/task/scheduling_pools.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace millrace::internal {
+namespace {
+
+bool ComesBefore(const SchedulingPool& a, const SchedulingPool& b) {
+  const bool a_is_needy = a.running < a.spec.min_share;
+  const bool b_is_needy = b.running < b.spec.min_share;
+  if (a_is_needy != b_is_needy) return a_is_needy;
+  const int64_t a_load = int64_t{a.running} * (a_is_needy ? b.spec.min_share : b.spec.weight);
+  const int64_t b_load = int64_t{b.running} * (a_is_needy ? a.spec.min_share : a.spec.weight);
+  return a_load != b_load ? a_load < b_load : a.last_served < b.last_served;
+}
+
+}  // namespace
 
 SchedulingPool& SchedulingPools::PoolOf(TaskSet& set) {
   if (set.pool_ != nullptr) return *set.pool_;
@@ -15,8 +28,8 @@ SchedulingPool& SchedulingPools::PoolOf(TaskSet& set) {
   }
   auto pool = std::make_unique<SchedulingPool>();
   pool->name = name;
-  const auto weight = options_.weights.find(name);
-  if (weight != options_.weights.end()) pool->weight = std::max(1, weight->second);
+  const auto spec = options_.pools.find(name);
+  if (options_.is_fair && spec != options_.pools.end()) pool->spec = spec->second;
   pools_.push_back(std::move(pool));
   set.pool_ = pools_.back().get();
   return *pools_.back();
@@ -38,16 +51,37 @@ void SchedulingPools::Remove(TaskSet& set) {
 
 bool SchedulingPools::OfferSlot(absl::FunctionRef<bool(TaskSet&)> take) {
   if (pools_.size() > 1) {
-    std::stable_sort(pools_.begin(), pools_.end(), [](const auto& a, const auto& b) {
-      return int64_t{a->running} * b->weight < int64_t{b->running} * a->weight;
-    });
+    std::stable_sort(pools_.begin(), pools_.end(),
+                     [](const auto& a, const auto& b) { return ComesBefore(*a, *b); });
   }
-  for (const auto& pool : pools_) {
-    for (const auto& [key, set] : pool->sets) {
-      if (take(*set)) return true;
-    }
+  return std::any_of(pools_.begin(), pools_.end(),
+                     [take](const auto& pool) { return Offer(*pool, take); });
+}
+
+bool SchedulingPools::Offer(const SchedulingPool& pool, absl::FunctionRef<bool(TaskSet&)> take) {
+  if (pool.spec.is_fair) return OfferFairly(pool, take);
+  for (const auto& [key, set] : pool.sets) {
+    if (take(*set)) return true;
   }
   return false;
+}
+
+bool SchedulingPools::OfferFairly(const SchedulingPool& pool,
+                                  absl::FunctionRef<bool(TaskSet&)> take) {
+  std::vector<TaskSet*> sets;
+  sets.reserve(pool.sets.size());
+  for (const auto& [key, set] : pool.sets) sets.push_back(set);
+  std::stable_sort(sets.begin(), sets.end(), [](const TaskSet* a, const TaskSet* b) {
+    return std::pair(a->running_count_, a->last_served_) <
+           std::pair(b->running_count_, b->last_served_);
+  });
+  return std::any_of(sets.begin(), sets.end(), [take](TaskSet* set) { return take(*set); });
+}
+
+void SchedulingPools::TaskLaunched(TaskSet& set) {
+  SchedulingPool& pool = PoolOf(set);
+  ++pool.running;
+  pool.last_served = set.last_served_ = ++launches_;
 }
 
 }  // namespace millrace::internal

@@ -15,17 +15,29 @@
 
 namespace millrace::internal {
 
-struct PoolOptions {
-  // FIFO: jobs in the order of their submission. FAIR: the pool with the fewest running tasks for
-  // its weight comes first, and jobs within a pool in order.
+struct PoolSpec {
+  int weight = 1;     // Its share of the slots, for that of others.
+  int min_share = 0;  // Running tasks that it gets before others get more than theirs.
+  // Within the pool: the job with the fewest running tasks first, else jobs in order.
   bool is_fair = false;
-  std::map<std::string, int> weights;  // Of named pools; 1 where it is not said.
+
+  friend bool operator==(const PoolSpec&, const PoolSpec&) = default;
+};
+
+struct PoolOptions {
+  // FIFO: jobs in the order of their submission, whatever their pools. FAIR: a pool that has less
+  // than its least share comes first, then the one with the fewest running tasks for its weight, of
+  // equal ones the one that was served longest ago (so that they take turns on a single slot).
+  bool is_fair = false;
+  // By name. A pool that is not here is made as PoolSpec says when a job names it.
+  std::map<std::string, PoolSpec> pools;
 };
 
 struct SchedulingPool {
   std::string name;
-  int weight = 1;
+  PoolSpec spec;
   int running = 0;
+  int64_t last_served = 0;  // The number of the launch.
   // By job, then by stage: parents before children.
   absl::btree_map<std::pair<int64_t, int64_t>, TaskSet*> sets;
 };
@@ -45,15 +57,18 @@ class SchedulingPools {
   bool OfferSlot(absl::FunctionRef<bool(TaskSet&)> take);
 
   // For the shares.
-  void TaskLaunched(TaskSet& set) { ++PoolOf(set).running; }
+  void TaskLaunched(TaskSet& set);
   void TaskEnded(TaskSet& set) { --PoolOf(set).running; }
 
  private:
   SchedulingPool& PoolOf(TaskSet& set);
+  static bool Offer(const SchedulingPool& pool, absl::FunctionRef<bool(TaskSet&)> take);
+  static bool OfferFairly(const SchedulingPool& pool, absl::FunctionRef<bool(TaskSet&)> take);
 
   const PoolOptions options_;
   std::vector<std::unique_ptr<SchedulingPool>> pools_;  // In the order of the next offer.
   int queued_count_ = 0;
+  int64_t launches_ = 0;
 };
 
 }  // namespace millrace::internal

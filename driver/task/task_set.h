@@ -99,6 +99,7 @@ class TaskSet : public std::enable_shared_from_this<TaskSet> {
   bool queued_ = false;  // Stands in its pool.
   bool relax_timer_set_ = false;
   SchedulingPool* pool_ = nullptr;
+  int64_t last_served_ = 0;  // The number of its latest launch among all.
 };
 
 }  // namespace millrace::internal

@@ -6,6 +6,7 @@ find_dependency(absl)
 find_dependency(Protobuf)
 find_dependency(gflags)
 find_dependency(glog)
+find_dependency(tinyxml2)
 
 # LZ4, xxHash and zstd: no CMake package of one name exists for them, so each is found by header and library.
 foreach(_millrace_lib IN ITEMS lz4:lz4.h xxhash:xxhash.h zstd:zstd.h)

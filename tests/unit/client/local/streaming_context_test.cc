@@ -2,14 +2,22 @@
 #include <millrace/streaming_context.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
+#include <filesystem>
+#include <fstream>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "client/local/streaming_core.h"
+#include "client/rdd/lineage.h"
 #include "common/concurrent/one_shot.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -35,6 +43,16 @@ class StreamingContextTest : public ::testing::Test {
 };
 
 std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
+
+// Tells of the first batch that completes.
+std::shared_ptr<StreamingListener> OnFirstBatch(OneShot<BatchInfo>& done) {
+  struct Listener : StreamingListener {
+    explicit Listener(OneShot<BatchInfo>& first) : done(first) {}
+    void OnBatchCompleted(const BatchInfo& batch) override { done.Set(batch); }
+    OneShot<BatchInfo>& done;
+  };
+  return std::make_shared<Listener>(done);
+}
 
 TEST_F(StreamingContextTest, LivesOnce) {
   OneShot<bool> ran;
@@ -174,6 +192,139 @@ TEST_F(StreamingContextTest, AListenerMayStopIt) {
   EXPECT_TRUE(ssc.AwaitTermination().ok());
 }
 
+TEST_F(StreamingContextTest, AFunctionOfTransformMayStopIt) {
+  for (const bool graceful : {false, true}) {
+    StreamingContext ssc(LocalConf(), 5ms);
+    Numbers(ssc)
+        .Transform([&ssc, graceful](const RDD<int64_t>& rdd) {
+          ssc.Stop({.graceful = graceful});
+          return rdd;
+        })
+        .ForeachRDD([](auto&) {});
+    ASSERT_TRUE(ssc.Start().ok());
+    EXPECT_TRUE(ssc.AwaitTermination().ok());
+    EXPECT_EQ(ssc.State(), StreamingContextState::kStopped);
+  }
+}
+
+TEST_F(StreamingContextTest, AnotherThreadMayStopIt) {
+  for (const bool graceful : {false, true}) {
+    StreamingContext ssc(LocalConf(), 5ms);
+    OneShot<bool> ran;
+    Numbers(ssc).ForeachRDD([&ran](auto&) { ran.Set(true); });
+    ASSERT_TRUE(ssc.Start().ok());
+    std::thread first([&] {
+      ran.Wait();
+      ssc.Stop({.graceful = graceful});
+    });
+    std::thread second([&] {
+      ran.Wait();
+      ssc.Stop({.graceful = graceful});
+    });
+    EXPECT_TRUE(ssc.AwaitTermination().ok());
+    EXPECT_EQ(ssc.State(), StreamingContextState::kStopped);
+    first.join();
+    second.join();
+  }
+}
+
+TEST_F(StreamingContextTest, StoppingTheContextBelowEndsTheRun) {
+  StreamingContext ssc(LocalConf(), 5ms);
+  Numbers(ssc).ForeachRDD([](auto&) {});
+  ASSERT_TRUE(ssc.Start().ok());
+  ssc.context().Stop();
+  EXPECT_TRUE(ssc.AwaitTermination().ok());
+  EXPECT_EQ(ssc.State(), StreamingContextState::kStopped);
+  EXPECT_EQ(ssc.context().Parallelize({1}).Count().status().code(), absl::StatusCode::kCancelled);
+
+  StreamingContext next(LocalConf(), 5ms);
+  Numbers(next).ForeachRDD([](auto&) {});
+  EXPECT_TRUE(next.Start().ok()) << "no other one is active";
+}
+
+TEST_F(StreamingContextTest, AJobMayStopTheContextBelow) {
+  StreamingContext ssc(LocalConf(), 5ms);
+  Numbers(ssc).ForeachRDD([&ssc](auto&) { ssc.context().Stop(); });
+  ASSERT_TRUE(ssc.Start().ok());
+  EXPECT_TRUE(ssc.AwaitTermination().ok());
+  EXPECT_EQ(ssc.State(), StreamingContextState::kStopped);
+}
+
+TEST_F(StreamingContextTest, ContextsMayFollowOneAnotherInAProcess) {
+  for (const char* master : {"local", "local[3]", "local[2]"}) {
+    StreamingContext ssc(Conf().SetMaster(master), 5ms);
+    OneShot<int64_t> count;
+    Numbers(ssc).ForeachRDD([&count](const RDD<int64_t>& rdd) -> absl::Status {
+      const auto n = rdd.Count();
+      if (n.ok()) count.Set(*n);
+      return n.status();
+    });
+    ASSERT_TRUE(ssc.Start().ok());
+    EXPECT_EQ(count.Wait(), 2);
+    ssc.Stop({.graceful = true});
+    EXPECT_TRUE(ssc.AwaitTermination().ok());
+  }
+}
+
+// More of them than threads are set aside for everything else.
+TEST_F(StreamingContextTest, AsManyJobsRunAtOnceAsTheSettingSays) {
+  constexpr int kJobs = 20;
+  StreamingContext ssc(LocalConf().Set("millrace.streaming.concurrentJobs", kJobs), 5ms);
+  absl::Mutex mutex;
+  int running = 0;
+  for (int i = 0; i < kJobs; ++i) {
+    Numbers(ssc).ForeachRDD([&](auto&) {
+      const absl::MutexLock lock(&mutex);
+      ++running;
+      const auto all_run = [&running] { return running >= kJobs; };
+      return mutex.AwaitWithTimeout(absl::Condition(&all_run), absl::Seconds(30))
+                 ? absl::OkStatus()
+                 : absl::DeadlineExceededError("the other jobs do not run");
+    });
+  }
+  OneShot<BatchInfo> done;
+  ssc.AddStreamingListener(OnFirstBatch(done));
+  ASSERT_TRUE(ssc.Start().ok());
+  for (const auto& [id, operation] : done.Wait().output_operation_infos) {
+    EXPECT_EQ(operation.failure_reason, std::nullopt);
+  }
+}
+
+// With many of them that never return, batches and the other listeners go on.
+TEST_F(StreamingContextTest, ListenersThatHangOrThrowHarmNobody) {
+  struct Hanging : StreamingListener {
+    void OnBatchCompleted(const BatchInfo&) override { end->Wait(); }
+    OneShot<bool>* end = nullptr;
+  };
+  struct Throwing : StreamingListener {
+    void OnBatchCompleted(const BatchInfo&) override { throw std::runtime_error("no"); }
+  };
+  struct Counting : StreamingListener {
+    void OnBatchCompleted(const BatchInfo&) override {
+      if (++batches == 20) twenty.Set(true);
+    }
+    int batches = 0;
+    OneShot<bool> twenty;
+  };
+  OneShot<bool> end;
+  StreamingContext ssc(LocalConf(), 5ms);
+  for (int i = 0; i < 2; ++i) {
+    const auto hanging = std::make_shared<Hanging>();
+    hanging->end = &end;
+    ssc.AddStreamingListener(hanging);
+    ssc.AddStreamingListener(std::make_shared<Throwing>());
+  }
+  const auto counting = std::make_shared<Counting>();
+  ssc.AddStreamingListener(counting);
+  ssc.AddStreamingListener(nullptr);
+  Numbers(ssc).ForeachRDD([](auto&) {});
+  ASSERT_TRUE(ssc.Start().ok());
+  counting->twenty.Wait();
+  end.Set(true);
+  ssc.Stop({.graceful = true});
+  EXPECT_TRUE(ssc.AwaitTermination().ok());
+}
+
 TEST_F(StreamingContextTest, AFailedBatchIsReportedAndTheContextGoesOn) {
   std::atomic<int> batches = 0;
   OneShot<bool> went_on;
@@ -204,15 +355,18 @@ TEST_F(StreamingContextTest, AwaitingEndsWithTheTimeToo) {
 }
 
 // Stores three records and says so.
-class Once : public Receiver<int64_t> {
+template <int kNumber>
+class StoresOnce : public Receiver<int64_t> {
  public:
-  void OnStart() override { stored().Set(Store(std::vector<int64_t>{1, 2, 3})); }
+  void OnStart() override { stored().Set(this->Store(std::vector<int64_t>{1, 2, 3})); }
   void OnStop() override {}
   static OneShot<absl::Status>& stored() {
     static OneShot<absl::Status>& stored = *new OneShot<absl::Status>;
     return stored;
   }
 };
+using Once = StoresOnce<1>;
+using OnceMore = StoresOnce<2>;
 
 TEST_F(StreamingContextTest, GracefulStopProcessesWhatWasReceived) {
   std::atomic<int64_t> sum = 0;
@@ -236,6 +390,17 @@ TEST_F(StreamingContextTest, ASignalStopsItGracefully) {
     if (!raised.exchange(true)) raise(SIGTERM);
   });
   EXPECT_EQ(ssc.Run(), 0);
+  EXPECT_EQ(ssc.State(), StreamingContextState::kStopped);
+}
+
+// The next batch is an hour away: a graceful stop would wait for it.
+TEST_F(StreamingContextTest, ASignalStopsItAtOnceIfTheSettingSaysSo) {
+  StreamingContext ssc(LocalConf().Set("millrace.streaming.stopGracefullyOnShutdown", false), 1h);
+  ssc.ReceiverStream<OnceMore>().ForeachRDD([](auto&) {});
+  ASSERT_TRUE(ssc.Start().ok());
+  ASSERT_TRUE(OnceMore::stored().Wait().ok());
+  raise(SIGTERM);
+  EXPECT_TRUE(ssc.AwaitTermination().ok());
   EXPECT_EQ(ssc.State(), StreamingContextState::kStopped);
 }
 
@@ -282,6 +447,149 @@ TEST_F(StreamingContextTest, CheckpointDirectoryMayComeFromSettings) {
       .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 2h, 1h)
       .ForeachRDD([](auto&) {});
   EXPECT_TRUE(ssc.Start().ok());
+}
+
+// ---------------------------------------------------------------------------------------------
+// The event log.
+
+class EventLogFilesTest : public StreamingContextTest {
+ protected:
+  Conf LoggingConf() const {
+    return LocalConf()
+        .SetAppName("Numbers")
+        .Set("millrace.eventLog.enabled", true)
+        .Set("millrace.eventLog.dir", dir_.path() + "/events");
+  }
+  std::vector<std::string> Files() const {
+    std::vector<std::string> files;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(dir_.path() + "/events", none)) {
+      files.push_back(entry.path().string());
+    }
+    return files;
+  }
+  // Until the first batch has ended.
+  void RunOn(Context context) {
+    StreamingContext ssc(std::move(context), 5ms);
+    OneShot<BatchInfo> done;
+    ssc.AddStreamingListener(OnFirstBatch(done));
+    Numbers(ssc).ForeachRDD([](auto&) {});
+    ASSERT_TRUE(ssc.Start().ok());
+    done.Wait();
+    ssc.Stop({.graceful = true, .stop_context = false});
+  }
+  // "event" of each line.
+  static std::vector<std::string> EventsOf(const std::string& file) {
+    std::vector<std::string> events;
+    std::ifstream lines(file);
+    for (std::string line; std::getline(lines, line);) {
+      const std::string head = "{\"event\":\"";
+      EXPECT_THAT(line, ::testing::StartsWith(head));
+      EXPECT_THAT(line, ::testing::EndsWith("}"));
+      events.push_back(line.substr(head.size(), line.find('"', head.size()) - head.size()));
+    }
+    return events;
+  }
+
+  const TempDir dir_;
+};
+
+TEST_F(EventLogFilesTest, OneFileAnApplicationHasItsRunsInOrder) {
+  Context context(LoggingConf());
+  RunOn(context);
+  RunOn(context);
+  const std::vector<std::string> files = Files();
+  ASSERT_THAT(files, ::testing::SizeIs(1));
+  EXPECT_THAT(files[0], HasSubstr("/events/Numbers-"));
+  const std::vector<std::string> events = EventsOf(files[0]);
+  ASSERT_GE(events.size(), 13u);
+  EXPECT_THAT(std::vector<std::string>(events.begin(), events.begin() + 7),
+              ::testing::ElementsAre("logOpened", "streamingStarted", "batchSubmitted",
+                                     "batchStarted", "outputOperationStarted",
+                                     "outputOperationCompleted", "batchCompleted"));
+  EXPECT_EQ(std::count(events.begin(), events.end(), "streamingStarted"), 2);
+  EXPECT_EQ(events.back(), "batchCompleted");
+}
+
+TEST_F(EventLogFilesTest, ItIsOffUnlessItIsAskedFor) {
+  RunOn(Context(LoggingConf().Set("millrace.eventLog.enabled", false)));
+  EXPECT_THAT(Files(), ::testing::IsEmpty());
+}
+
+TEST_F(EventLogFilesTest, ADirectoryThatCannotBeWrittenStopsNothing) {
+  std::ofstream(dir_.path() + "/events") << "a file is here";
+  RunOn(Context(LoggingConf()));
+}
+
+// ---------------------------------------------------------------------------------------------
+// Pools.
+
+TEST_F(StreamingContextTest, JobsHaveThePoolOfTheirThread) {
+  Context context(LocalConf());
+  const auto pool = [&] {
+    return internal::MakeJob(context.Parallelize({1, 2}).node(), nullptr, "job").pool;
+  };
+  EXPECT_EQ(pool(), "");
+  context.SetLocalProperty("millrace.scheduler.pool", "urgent");
+  EXPECT_EQ(context.GetLocalProperty("millrace.scheduler.pool"), "urgent");
+  EXPECT_EQ(pool(), "urgent");
+  std::thread([&] { EXPECT_EQ(pool(), ""); }).join();
+  context.SetLocalProperty("millrace.scheduler.pool", "");
+  EXPECT_EQ(context.GetLocalProperty("millrace.scheduler.pool"), std::nullopt);
+  EXPECT_EQ(pool(), "");
+}
+
+TEST_F(StreamingContextTest, BatchesHaveThePoolOfTheThreadThatStartedThem) {
+  StreamingContext ssc(LocalConf(), 5ms);
+  Context& context = ssc.context();
+  const auto pool_of = [](const RDD<int64_t>& rdd) {
+    return internal::MakeJob(rdd.node(), nullptr, "job").pool;
+  };
+  absl::Mutex mutex;  // The next batch is made while this one's job runs.
+  std::vector<std::string> of_transform;
+  std::vector<std::string> of_job;  // Before and after a change.
+  OneShot<bool> enough;
+  Numbers(ssc)
+      .Transform([&](const RDD<int64_t>& rdd) {
+        const absl::MutexLock lock(&mutex);
+        of_transform.push_back(pool_of(rdd));
+        return rdd;
+      })
+      .ForeachRDD([&](const RDD<int64_t>& rdd) {
+        const absl::MutexLock lock(&mutex);
+        of_job.push_back(pool_of(rdd));
+        context.SetLocalProperty("millrace.scheduler.pool", "own");
+        of_job.push_back(pool_of(rdd));
+        if (of_job.size() >= 6) enough.Set(true);
+      });
+  context.SetLocalProperty("millrace.scheduler.pool", "dashboards");
+  const absl::Status started = ssc.Start();
+  context.SetLocalProperty("millrace.scheduler.pool", "");
+  ASSERT_TRUE(started.ok());
+  enough.Wait();
+  ssc.Stop({.graceful = true});
+  EXPECT_THAT(of_transform, ::testing::Each("dashboards"));
+  for (size_t i = 0; i < of_job.size(); i += 2) {
+    EXPECT_EQ(of_job[i], "dashboards");
+    EXPECT_EQ(of_job[i + 1], "own");
+  }
+}
+
+TEST_F(StreamingContextTest, PoolsComeFromTheirFile) {
+  const TempDir dir;
+  const std::string path = dir.path() + "/pools.xml";
+  const Conf conf = LocalConf()
+                        .Set("millrace.scheduler.mode", "FAIR")
+                        .Set("millrace.scheduler.allocation.file", path);
+  EXPECT_THAT(MessageOf(Context(conf).status()), HasSubstr("millrace.scheduler.allocation.file"));
+  std::ofstream(path) << "<allocations>\n<pool name='a'><weight>0</weight></pool></allocations>";
+  EXPECT_EQ(Context(conf).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(MessageOf(Context(conf).status()), HasSubstr(path + "': line 2: weight"));
+  std::ofstream(path) << "<allocations><pool name='a'><weight>2</weight></pool></allocations>";
+  Context context(conf);
+  context.SetLocalProperty("millrace.scheduler.pool", "a");
+  EXPECT_EQ(*context.Parallelize({1, 2}).Count(), 2);
+  context.SetLocalProperty("millrace.scheduler.pool", "");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "driver/batch/streaming_run.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "gmock/gmock.h"
@@ -132,7 +133,7 @@ class StreamingRunTest : public DriverFixture {
     env_.RunUntilIdle();
   }
   void Report(int64_t worker_id, int64_t stream_id, const std::vector<int64_t>& sequences,
-              int64_t batch_time_ms = 0) {
+              int64_t batch_time_ms = 0, int64_t record_count = 500) {
     proto::ToDriver message;
     message.set_worker_id(worker_id);
     proto::BlockReport& report = *message.mutable_block_report();
@@ -142,7 +143,7 @@ class StreamingRunTest : public DriverFixture {
       proto::StoredBlock& block = *report.add_blocks();
       block.mutable_id()->set_stream_id(stream_id);
       block.mutable_id()->set_sequence(sequence);
-      block.set_record_count(500);
+      block.set_record_count(record_count);
     }
     Tell(std::move(message));
     env_.RunUntilIdle();
@@ -305,6 +306,54 @@ TEST_F(StreamingRunTest, ConcurrentBatchesEndInAnyOrder) {
   env_.RunUntilIdle();
   EXPECT_THAT(CompletedTimes(), ElementsAre(1000, 2000));
   EXPECT_THAT(errors_, IsEmpty());
+}
+
+// A job that takes longer than the interval: time goes on within it.
+TEST_F(StreamingRunTest, BatchesThatOverrunQueueUpInOrderAndTheirDelayIsSeen) {
+  const auto listener = std::make_shared<LoggingListener>();
+  listeners_.push_back(listener);
+  graph_->run = [this](Time time, int) {
+    AdvanceMillis(time <= Time(2000) ? 2500 : 100);
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(1000);
+  AdvanceMillis(7000 - env_.NowMicros() / kMicrosPerMilli);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000, 2000, 3000, 4000, 5000, 6000, 7000));
+  std::vector<std::pair<int64_t, int64_t>> delays;  // Scheduling, processing.
+  for (const BatchInfo& info : listener->infos) {
+    EXPECT_EQ(info.submission_time, info.batch_time) << "made in time";
+    EXPECT_EQ(*info.total_delay(), *info.scheduling_delay() + *info.processing_delay());
+    EXPECT_EQ(info.precise_scheduling_delay, *info.scheduling_delay());
+    delays.emplace_back(info.scheduling_delay()->count(), info.processing_delay()->count());
+  }
+  EXPECT_THAT(delays, ElementsAre(Pair(0, 2500), Pair(1500, 2500), Pair(3000, 100), Pair(2100, 100),
+                                  Pair(1200, 100), Pair(300, 100), Pair(0, 100)));
+}
+
+TEST_F(StreamingRunTest, BatchesFarBehindAreMadeWhenTheirTurnComesAndTheirDelayCountsAllTheSame) {
+  const auto listener = std::make_shared<LoggingListener>();
+  listeners_.push_back(listener);
+  int made_ahead = 0;
+  graph_->run = [&](Time time, int) {
+    if (time != Time(1000)) return absl::OkStatus();
+    AdvanceMillis(1'500'000);
+    made_ahead = static_cast<int>(
+        std::count_if(graph_->log.begin(), graph_->log.end(),
+                      [](const std::string& line) { return line.starts_with("generate"); }));
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(1000);
+  EXPECT_EQ(made_ahead, 1 + 1000);
+  ASSERT_THAT(completed_, SizeIs(1501));
+  for (size_t i = 0; i < listener->infos.size(); ++i) {
+    const BatchInfo& info = listener->infos[i];
+    ASSERT_EQ(info.batch_time, Time(static_cast<int64_t>(i + 1) * 1000));
+    ASSERT_EQ(info.submission_time, info.batch_time);
+    ASSERT_EQ(*info.scheduling_delay(),
+              i == 0 ? milliseconds(0) : Time(1'501'000) - info.batch_time);
+  }
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -531,6 +580,123 @@ TEST_F(StreamingRunTest, SenselessRateSettingsAreRefused) {
   spec_.backpressure_enabled = true;
   spec_.pid_min_rate = 0;
   EXPECT_EQ(Start().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// A source that brings twice what can be processed: 2,000 records a second, 1 ms a record. Time
+// goes on in small steps, also within jobs; the source takes what its limit allows.
+class FastSourceTest : public StreamingRunTest {
+ protected:
+  static constexpr int64_t kStepMillis = 10;
+  static constexpr double kRecordsPerMilli = 2;
+
+  FastSourceTest() {
+    AddWorker(1, 1);
+    AddReceiver(0);
+    graph_->run = [this](Time time, int) {
+      if (env_.NowMicros() < end_micros_) Pass(records_of_batch_[time]);
+      return absl::OkStatus();
+    };
+    listeners_.push_back(listener_);
+  }
+
+  // What waits then costs no time.
+  void RunFor(int64_t millis) {
+    end_micros_ = millis * kMicrosPerMilli;
+    ASSERT_TRUE(Start().ok());
+    ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+    while (env_.NowMicros() < end_micros_) Pass(kStepMillis);
+  }
+
+  void Pass(int64_t millis) {
+    while (millis > 0) {
+      const int64_t step = std::min(kStepMillis, millis);
+      millis -= step;
+      open_records_ += static_cast<double>(step) *
+                       (limit_ > 0 ? std::min(kRecordsPerMilli, limit_ / 1000) : kRecordsPerMilli);
+      AdvanceMillis(step);
+      AnswerDriver();
+    }
+  }
+  // What the worker does of what it was told.
+  void AnswerDriver() {
+    while (next_message_ < workers_.sent().size()) {
+      const proto::ToWorker message = workers_.sent()[next_message_++].message;
+      if (message.has_start_receiver()) limit_ = message.start_receiver().rate_limit();
+      if (message.has_update_rate()) limit_ = message.update_rate().rate_limit();
+      for (const proto::BlockId& id : message.drop_blocks().blocks()) {
+        stored_records_ -= records_of_block_[id.sequence()];
+      }
+      if (message.has_cut_blocks()) CutBlock(Time(message.cut_blocks().batch_time_ms()));
+    }
+  }
+  void CutBlock(Time batch_time) {
+    const auto records = static_cast<int64_t>(open_records_);
+    open_records_ -= static_cast<double>(records);
+    const int64_t sequence = ++last_sequence_;
+    records_of_block_[sequence] = records_of_batch_[batch_time] = records;
+    stored_records_ += records;
+    stored_records_max_ = std::max(stored_records_max_, stored_records_);
+    Report(1, 0, {sequence}, batch_time.ms(), records);
+  }
+  std::chrono::milliseconds DelayMaxOfLast(size_t batches) const {
+    std::chrono::milliseconds delay_max{0};
+    const auto& infos = listener_->infos;
+    for (size_t i = infos.size() - batches; i < infos.size(); ++i) {
+      delay_max = std::max(delay_max, *infos[i].total_delay());
+    }
+    return delay_max;
+  }
+  int64_t RecordsOfLast(size_t batches) const {
+    int64_t records = 0;
+    const auto& infos = listener_->infos;
+    for (size_t i = infos.size() - batches; i < infos.size(); ++i) {
+      records += infos[i].num_records();
+    }
+    return records;
+  }
+
+  const std::shared_ptr<LoggingListener> listener_ = std::make_shared<LoggingListener>();
+  int64_t end_micros_ = 0;
+  double limit_ = 0;
+  double open_records_ = 0;
+  int64_t last_sequence_ = 0;
+  int64_t stored_records_ = 0;
+  int64_t stored_records_max_ = 0;
+  size_t next_message_ = 0;
+  std::map<int64_t, int64_t> records_of_block_;
+  std::map<Time, int64_t> records_of_batch_;
+};
+
+TEST_F(FastSourceTest, WithoutBackpressureWhatWaitsGrowsWithoutEnd) {
+  RunFor(60'000);
+  EXPECT_GT(stored_records_max_, 50'000);
+  EXPECT_GT(DelayMaxOfLast(listener_->infos.size()), milliseconds(25'000));
+}
+
+TEST_F(FastSourceTest, BackpressureBoundsWhatWaitsAndTheDelay) {
+  spec_.backpressure_enabled = true;
+  RunFor(120'000);
+  EXPECT_LE(DelayMaxOfLast(40), milliseconds(1500));
+  EXPECT_GE(RecordsOfLast(40), 40 * 900) << "and the processing is kept busy";
+  EXPECT_LE(stored_records_max_, 20'000) << "what came before the first estimate, worked off";
+  EXPECT_LE(stored_records_, 2500);
+}
+
+TEST_F(FastSourceTest, AnInitialRateKeepsTheFirstBatchesSmallToo) {
+  spec_.backpressure_enabled = true;
+  spec_.initial_rate = 500;
+  RunFor(60'000);
+  EXPECT_LE(DelayMaxOfLast(listener_->infos.size()), milliseconds(1500));
+  EXPECT_GE(RecordsOfLast(40), 40 * 900);
+  EXPECT_LE(stored_records_max_, 2500);
+}
+
+TEST_F(FastSourceTest, ALimitHoldsWithoutBackpressure) {
+  spec_.max_rate = 800;
+  RunFor(30'000);
+  EXPECT_EQ(limit_, 800);
+  EXPECT_LE(DelayMaxOfLast(listener_->infos.size()), milliseconds(1000));
+  EXPECT_LE(stored_records_max_, 1600);
 }
 
 // ---------------------------------------------------------------------------------------------

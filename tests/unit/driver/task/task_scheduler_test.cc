@@ -287,11 +287,20 @@ class FairTaskSchedulerTest : public TaskSchedulerTest {
   static DriverOptions FairOptions() {
     DriverOptions options;
     options.tasks.pools.is_fair = true;
-    options.tasks.pools.weights = {{"heavy", 2}};
+    options.tasks.pools.pools = {
+        {"heavy", {.weight = 2}}, {"urgent", {.min_share = 4}}, {"even", {.is_fair = true}}};
     return options;
   }
-  std::shared_ptr<JobWatch> CollectIn(const std::string& pool, int partitions) {
-    JobSpec spec = Collecting(Values(pool, partitions));
+  std::map<std::string, int> LaunchedByName() {
+    std::map<std::string, int> launched;
+    for (const LaunchedTask& task : workers_.launched()) {
+      ++launched[task.plan->nodes(0).operator_name()];
+    }
+    return launched;
+  }
+  std::shared_ptr<JobWatch> CollectIn(const std::string& pool, int partitions,
+                                      const std::string& name = "") {
+    JobSpec spec = Collecting(Values(name.empty() ? pool : name, partitions));
     spec.pool = pool;
     return Submit(spec);
   }
@@ -301,14 +310,68 @@ TEST_F(FairTaskSchedulerTest, PoolsShareSlotsByWeight) {
   const auto heavy = CollectIn("heavy", 20);
   const auto light = CollectIn("light", 20);
   AddWorker(1, 6);
-  std::map<std::string, int> launched;
-  for (const LaunchedTask& task : workers_.launched()) {
-    ++launched[task.plan->nodes(0).operator_name()];
-  }
+  auto launched = LaunchedByName();
   EXPECT_EQ(launched["heavy"], 4);
   EXPECT_EQ(launched["light"], 2);
   SucceedAll();
   EXPECT_TRUE(heavy->done() && light->done());
+}
+
+TEST_F(FairTaskSchedulerTest, APoolBelowItsLeastShareComesFirst) {
+  const auto heavy = CollectIn("heavy", 20);
+  const auto urgent = CollectIn("urgent", 20);
+  AddWorker(1, 5);
+  auto launched = LaunchedByName();
+  EXPECT_EQ(launched["urgent"], 4);
+  EXPECT_EQ(launched["heavy"], 1);
+  SucceedAll();
+  EXPECT_TRUE(heavy->done() && urgent->done());
+}
+
+TEST_F(FairTaskSchedulerTest, WithinAPoolJobsComeInOrderUnlessItIsFair) {
+  const auto first = CollectIn("light", 20, "first");
+  const auto second = CollectIn("light", 20, "second");
+  const auto third = CollectIn("even", 20, "third");
+  const auto fourth = CollectIn("even", 20, "fourth");
+  AddWorker(1, 8);
+  auto launched = LaunchedByName();
+  EXPECT_EQ(launched["first"], 4);
+  EXPECT_EQ(launched["second"], 0);
+  EXPECT_EQ(launched["third"], 2);
+  EXPECT_EQ(launched["fourth"], 2);
+  SucceedAll();
+  EXPECT_TRUE(first->done() && second->done() && third->done() && fourth->done());
+}
+
+TEST_F(FairTaskSchedulerTest, PoolsAndFairJobsTakeTurnsOnASingleSlot) {
+  const auto light = CollectIn("light", 4);
+  const auto even = CollectIn("even", 2, "third");
+  const auto even_too = CollectIn("even", 2, "fourth");
+  AddWorker(1, 1);
+  std::vector<std::string> order;
+  while (!workers_.launched().empty()) {
+    const LaunchedTask task = workers_.Take();
+    order.push_back(task.plan->nodes(0).operator_name());
+    Tell(Success(task));
+  }
+  EXPECT_THAT(
+      order, ElementsAre("light", "third", "light", "fourth", "light", "third", "light", "fourth"));
+  EXPECT_TRUE(light->done() && even->done() && even_too->done());
+}
+
+TEST_F(TaskSchedulerTest, InFifoModePoolsMeanNothing) {
+  JobSpec spec = Collecting(Values("first", 4));
+  spec.pool = "a";
+  const auto first = Submit(spec);
+  spec = Collecting(Values("second", 4));
+  spec.pool = "b";
+  const auto second = Submit(spec);
+  AddWorker(1, 4);
+  for (const LaunchedTask& task : workers_.launched()) {
+    EXPECT_EQ(task.plan->nodes(0).operator_name(), "first");
+  }
+  SucceedAll();
+  EXPECT_TRUE(first->done() && second->done());
 }
 
 TEST_F(TaskSchedulerTest, BroadcastsAreOnEveryWorkerBeforeItsTasks) {
