@@ -8,7 +8,6 @@
 namespace millrace::internal {
 namespace {
 
-
 TEST(LogFormatTest, FileNamesSayThePartition) {
   EXPECT_EQ(LogFileName(7), "partition-00007.log");
   EXPECT_EQ(LogFileName(1'234'567), "partition-1234567.log");
