@@ -60,8 +60,9 @@ class Receiver : public internal::ReceiverBase {
     return StoreEncoded(encoder.view());
   }
 
-  // Makes one block of many records. Returns when it is safe (stored, with a second copy where the
-  // storage level asks for one): after OK the source may be told to forget them.
+  // Makes one block of many records. Waits for the rate limit, and returns when it is safe (stored,
+  // with a second copy where the storage level asks for one): after OK the source may be told to
+  // forget them.
   template <std::ranges::input_range Records>
   requires(std::convertible_to<std::ranges::range_reference_t<Records>, const T&> &&
            !std::convertible_to<Records, const T&>) absl::Status
@@ -76,7 +77,8 @@ class Receiver : public internal::ReceiverBase {
     return StoreEncodedBlock(encoder.TakeBuffer(), count, metadata);
   }
 
-  // The same for records that are encoded already, one after the other (common/record/codec.h).
+  // The same for records that are encoded already, one after the other (common/record/codec.h). How
+  // many there are is not known, so no rate limit holds them.
   absl::Status Store(std::span<const std::byte> encoded_records, std::string_view metadata = {}) {
     return StoreBytes(
         {reinterpret_cast<const char*>(encoded_records.data()), encoded_records.size()}, metadata);

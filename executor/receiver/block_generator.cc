@@ -82,6 +82,7 @@ void BlockGenerator::WaitWhileTooMuchIsPending() {
 
 absl::Status BlockGenerator::StoreBlock(Buffer encoded, int64_t record_count,
                                         std::string_view metadata) {
+  if (record_count > 0 && limited_.load(std::memory_order_relaxed)) Admit(record_count);
   StoreCall call;
   const int64_t deadline_nanos = MonotonicNanos() + kStoreCallNanosMax;
   {

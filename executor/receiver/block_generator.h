@@ -75,7 +75,8 @@ class BlockGenerator {
   // Appends one encoded record; waits for the rate limit and for a full store. Any number of
   // threads.
   void AddRecord(std::string_view encoded);
-  // Makes a block of its own and returns once it is stored. Any number of threads.
+  // Makes a block of its own and returns once it is stored; waits for the rate limit like so many
+  // records (-1: nobody knows how many, and no limit holds it). Any number of threads.
   //   DeadlineExceeded, or the disk's error: it was not stored. Cancelled: ReleaseWriters.
   absl::Status StoreBlock(Buffer encoded, int64_t record_count, std::string_view metadata);
 

@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/memory/memory_budget.h"
+#include "common/time/system_clock.h"
 #include "executor/block/block_store.h"
 #include "executor/block/spill_dir.h"
 #include "tests/support/memory_file_system.h"
@@ -167,6 +168,27 @@ TEST_F(BlockGeneratorTest, ARateHoldsWritersUntilItIsLifted) {
   generator_->Cut(1);
   generator_->TryStorePending();
   EXPECT_EQ(Block(100), "ab");
+}
+
+// A block may be larger than what is let through at once; the one after it waits for both.
+TEST_F(BlockGeneratorTest, ARateHoldsBlocksToo) {
+  generator_->SetRate(1000);
+  EXPECT_TRUE(generator_->StoreBlock(Buffer(std::string("many")), 100, "").ok());
+  const int64_t begin_nanos = MonotonicNanos();
+  EXPECT_TRUE(generator_->StoreBlock(Buffer(std::string("one")), 1, "").ok());
+  EXPECT_GE(MonotonicNanos() - begin_nanos, kSecondNanos / 25) << "50 records were owed";
+  EXPECT_EQ(Block(101), "one");
+}
+
+TEST_F(BlockGeneratorTest, ReleasedWritersAreCancelledWhateverTheRate) {
+  generator_->SetRate(1000);
+  EXPECT_TRUE(generator_->StoreBlock(Buffer(std::string("a")), 1'000'000, "").ok());
+  std::thread writer([this] {
+    EXPECT_EQ(generator_->StoreBlock(Buffer(std::string("b")), 1, "").code(),
+              absl::StatusCode::kCancelled);
+  });
+  generator_->ReleaseWriters(true);
+  writer.join();
 }
 
 TEST_F(BlockGeneratorTest, ReleasedWritersWaitForNoRate) {
