@@ -11,7 +11,7 @@
 namespace millrace::bench {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr int kWarmUpBatches = 500;
 constexpr int kBatches = 5000;

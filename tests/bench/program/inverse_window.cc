@@ -11,7 +11,7 @@
 namespace millrace::bench {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr int kWindowBatches = 10;
 

@@ -16,7 +16,7 @@
 namespace millrace::bench {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr int64_t kKeys = 1'000'000;
 constexpr int64_t kFewUpdates = 1'000;

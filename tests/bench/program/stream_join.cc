@@ -10,7 +10,7 @@
 namespace millrace::bench {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr int64_t kKeys = 1'000'000;
 

@@ -10,7 +10,7 @@
 namespace millrace::bench {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr int kWindowBatches = 30;
 
@@ -32,8 +32,9 @@ class Words {
       pairs.ReduceByKeyAndWindow(std::plus<>(), kWindowBatches * 1s, 1s)
           .ForeachRDD([this](const RDD<Count>& counts) {
             auto top = counts.Top(10, ByCount());
-            if (top.ok()) top_ = *std::move(top);
-            return top.status();
+            if (!top.ok()) return top.status();
+            top_ = *std::move(top);
+            return absl::OkStatus();
           });
     } else {
       pairs.ReduceByKey(std::plus<>()).ForeachRDD([this](const RDD<Count>& counts) {
@@ -72,7 +73,7 @@ absl::StatusOr<std::vector<Figure>> TopWords(const BenchOptions& options) {
         [&]() -> absl::StatusOr<double> {
           Words words(*path, /*windowed=*/false);
           if (absl::Status run = words.Run(2); !run.ok()) return run;
-          const absl::StatusOr<double> seconds = words.Time(kWindowBatches);
+          absl::StatusOr<double> seconds = words.Time(kWindowBatches);
           if (words.distinct() != expected->distinct) return absl::InternalError("wrong counts");
           return seconds;
         }},
@@ -80,7 +81,7 @@ absl::StatusOr<std::vector<Figure>> TopWords(const BenchOptions& options) {
         [&]() -> absl::StatusOr<double> {
           Words words(*path, /*windowed=*/true);
           if (absl::Status run = words.Run(kWindowBatches + 1); !run.ok()) return run;
-          const absl::StatusOr<double> seconds = words.Time(kWindowBatches);
+          absl::StatusOr<double> seconds = words.Time(kWindowBatches);
           if (words.top().size() != 10 || words.top()[0].second % kWindowBatches != 0) {
             return absl::InternalError("wrong counts");
           }

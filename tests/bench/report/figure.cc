@@ -9,7 +9,7 @@ namespace millrace::bench {
 namespace {
 
 std::string Quantity(double value, const std::string& unit) {
-  return absl::StrFormat(value < 10 ? "%.2f %s" : "%.1f %s", value, unit);
+  return absl::StrFormat("%.*f %s", value < 10 ? 2 : 1, value, unit);
 }
 
 void PrintRow(const std::string& what, const std::string& measured, const std::string& bar,

@@ -36,8 +36,8 @@ class FileStreamTest : public ::testing::Test {
     const timespec times[] = {time, time};
     ASSERT_EQ(utimensat(AT_FDCWD, Path(name).c_str(), times, 0), 0);
   }
-  auto TextOutput(FileStreamOptions options = {}) {
-    return h_.Output(h_.context().TextFileStream(dir_.path(), std::move(options)));
+  auto TextOutput(const FileStreamOptions& options = {}) {
+    return h_.Output(h_.context().TextFileStream(dir_.path(), options));
   }
 
   const TempDir dir_;

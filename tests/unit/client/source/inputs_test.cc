@@ -18,7 +18,6 @@ namespace millrace {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 using testing::StreamHarness;
 
 using Numbers = std::vector<std::vector<int64_t>>;
