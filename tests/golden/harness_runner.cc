@@ -58,6 +58,10 @@ class CaseRun {
       readers.push_back(made.Collect(harness_));
     }
     for (const Chain& output : case_.outputs) RETURN_IF_ERROR(AddOutput(output));
+    for (const ExpectedSlice& slice : case_.slices) {
+      if (scope_.streams.contains(slice.stream)) continue;
+      return At(slice.line, Wrong(absl::StrCat(slice.stream, " is no stream")));
+    }
     return RunBatches(readers);
   }
 
@@ -162,12 +166,27 @@ class CaseRun {
     return At(chain.line, AllOperations().ApplyOutput(stream, chain.steps.back(), scope_));
   }
 
+  // Those that are due once the batch of `time` has run.
+  void AskForSlices(Time time, Outcome& outcome) {
+    for (size_t i = 0; i < case_.slices.size(); ++i) {
+      const ExpectedSlice& slice = case_.slices[i];
+      if (slice.after.value_or(case_.last) != time) continue;
+      outcome.slices[i] = scope_.streams.at(slice.stream).Slice(slice.from, slice.to);
+    }
+  }
+
   Outcome RunBatches(const std::vector<AnyStream::Reader>& readers) {
     Outcome outcome;
-    const int64_t batches = (case_.last - Time(0)) / case_.interval;
+    outcome.slices.resize(case_.slices.size(), absl::UnknownError("it was not asked for"));
     ::testing::internal::CaptureStdout();
     outcome.start = harness_.RunBatches(0);
-    if (outcome.start.ok()) outcome.batches = harness_.RunBatches(static_cast<int>(batches));
+    if (outcome.start.ok()) {
+      AskForSlices(Time(0), outcome);
+      for (const Time time : (Time(0) + case_.interval).To(case_.last, case_.interval)) {
+        outcome.batches.Update(harness_.RunBatches(1));
+        AskForSlices(time, outcome);
+      }
+    }
     outcome.printed = ::testing::internal::GetCapturedStdout();
     for (const AnyStream::Reader& reader : readers) outcome.seen.push_back(reader());
     for (const auto& [path, expected] : case_.files) {
