@@ -15,6 +15,7 @@
 #include "common/base/status_macros.h"
 #include "gtest/gtest.h"
 #include "tests/golden/any_stream.h"
+#include "tests/golden/item.h"
 #include "tests/golden/operations.h"
 #include "tests/golden/record_value.h"
 #include "tests/support/temp_dir.h"
@@ -94,6 +95,12 @@ class CaseRun {
     if (type == RecordForm<TextInt>::Name()) return f(TextInt());
     if (type == RecordForm<TextText>::Name()) return f(TextText());
     if (type == RecordForm<IntInt>::Name()) return f(IntInt());
+    if (type == RecordForm<double>::Name()) return f(double());
+    if (type == RecordForm<TextDouble>::Name()) return f(TextDouble());
+    if (type == RecordForm<DoubleInt>::Name()) return f(DoubleInt());
+    if (type == RecordForm<Item>::Name()) return f(Item());
+    if (type == RecordForm<ItemText>::Name()) return f(ItemText());
+    if (type == RecordForm<TextItem>::Name()) return f(TextItem());
     return Wrong(absl::StrCat("there are no inputs of ", type));
   }
 
