@@ -33,8 +33,8 @@ std::shared_ptr<StreamingCore> MakeCore(const Context& context, std::chrono::mil
 
 }  // namespace
 
-StreamingContext::StreamingContext(Conf conf, Duration batch_interval, Location at)
-    : StreamingContext(Context(std::move(conf)), batch_interval, at) {}
+StreamingContext::StreamingContext(const Conf& conf, Duration batch_interval, Location at)
+    : StreamingContext(Context(conf), batch_interval, at) {}
 
 StreamingContext::StreamingContext(Context context, Duration batch_interval, Location at)
     : context_(std::move(context)), core_(MakeCore(context_, batch_interval, at)) {}
@@ -131,11 +131,12 @@ Time StreamingContext::Now() const {
 }
 
 DStream<std::string_view> StreamingContext::TextFileStream(const std::string& directory,
-                                                           FileStreamOptions options, Location at) {
+                                                           const FileStreamOptions& options,
+                                                           Location at) {
   using internal::InputFile;
   const Operation operation{"TextFileStream", at};
   return DStream<std::string_view>(internal::AddFiles(
-      operation, graph(), directory, std::move(options), Now(),
+      operation, graph(), directory, options, Now(),
       [context = context_.state(), op = internal::TextFilesOperator(internal::ToString(operation))](
           const std::vector<InputFile>& files) {
         return internal::ReadTextFiles(context, op, internal::RecordOperators<std::string_view>(),

@@ -95,20 +95,20 @@ class Context {
     return millrace::Broadcast<Value>(state(), internal::BoundValue<T>::Keep(std::move(value)));
   }
   // Sums of what tasks add; what is added by a task that does not succeed does not count.
-  millrace::LongAccumulator LongAccumulator(std::string name = "") const {
-    return millrace::LongAccumulator(state(), std::move(name));
+  millrace::LongAccumulator LongAccumulator(const std::string& name = "") const {
+    return millrace::LongAccumulator(state(), name);
   }
-  millrace::DoubleAccumulator DoubleAccumulator(std::string name = "") const {
-    return millrace::DoubleAccumulator(state(), std::move(name));
+  millrace::DoubleAccumulator DoubleAccumulator(const std::string& name = "") const {
+    return millrace::DoubleAccumulator(state(), name);
   }
   template <class T>
-  millrace::CollectionAccumulator<T> CollectionAccumulator(std::string name = "") const {
-    return millrace::CollectionAccumulator<T>(state(), std::move(name));
+  millrace::CollectionAccumulator<T> CollectionAccumulator(const std::string& name = "") const {
+    return millrace::CollectionAccumulator<T>(state(), name);
   }
   // merge: (T, T) -> T, without captures.
   template <class T, class F>
-  millrace::Accumulator<T> Accumulator(std::string name, T zero, F merge) const {
-    return millrace::Accumulator<T>(state(), std::move(name), std::move(zero), merge);
+  millrace::Accumulator<T> Accumulator(const std::string& name, T zero, F merge) const {
+    return millrace::Accumulator<T>(state(), name, std::move(zero), merge);
   }
 
   // Where RDD::Checkpoint saves to; made when something is. StreamingContext::Checkpoint sets it

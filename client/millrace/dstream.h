@@ -214,8 +214,8 @@ class DStream {
     return *this;
   }
   // The stream's name in messages and in what is saved of it.
-  DStream<T> Name(std::string name, Location at = Location::Current()) const {
-    internal::SetName({"Name", at}, ref_, std::move(name));
+  DStream<T> Name(const std::string& name, Location at = Location::Current()) const {
+    internal::SetName({"Name", at}, ref_, name);
     return *this;
   }
 

@@ -78,8 +78,8 @@ class MapWithStateStream : public DStream<Out> {
   }
 
   // As DStream's, with this type.
-  MapWithStateStream Name(std::string name, Location at = Location::Current()) const {
-    DStream<Out>::Name(std::move(name), at);
+  MapWithStateStream Name(const std::string& name, Location at = Location::Current()) const {
+    DStream<Out>::Name(name, at);
     return *this;
   }
   MapWithStateStream Persist(StorageLevel level = StorageLevel::kMemoryOnly,

@@ -58,7 +58,7 @@ class StreamingContext {
   using Duration = internal::DurationParam;
 
   // `batch_interval`: at least 1 ms.
-  StreamingContext(Conf conf, Duration batch_interval, Location at = Location::Current());
+  StreamingContext(const Conf& conf, Duration batch_interval, Location at = Location::Current());
   // On a Context that may be used on its own as well.
   StreamingContext(Context context, Duration batch_interval, Location at = Location::Current());
   StreamingContext(StreamingContext&&) noexcept;
@@ -133,7 +133,7 @@ class StreamingContext {
   }
   // Lines of the files that come into a directory, which may have wildcards. See FileStreamOptions.
   DStream<std::string_view> TextFileStream(const std::string& directory,
-                                           FileStreamOptions options = {},
+                                           const FileStreamOptions& options = {},
                                            Location at = Location::Current());
   // Records of such files. parser: (std::string_view contents) -> range of T, or
   // (std::string_view contents, Emitter<T>&) -> void or absl::Status; runs on workers, once a file.
@@ -144,12 +144,12 @@ class StreamingContext {
     auto op = internal::MakeSpec<internal::ParseFileOperator<T, Parser>>(
         internal::EncodeFunctions(parser), internal::OperatorLabel("FileStream", at),
         internal::BindingKind::kSplit);
-    return DStream<T>(internal::AddFiles(
-        {"FileStream", at}, graph(), directory, std::move(options), Now(),
-        [context = context_.state(),
-         op = std::move(op)](const std::vector<internal::InputFile>& files) {
-          return internal::ReadWholeFiles(context, op, internal::RecordOperators<T>(), files);
-        }));
+    return DStream<T>(internal::AddFiles({"FileStream", at}, graph(), directory, options, Now(),
+                                         [context = context_.state(), op = std::move(op)](
+                                             const std::vector<internal::InputFile>& files) {
+                                           return internal::ReadWholeFiles(
+                                               context, op, internal::RecordOperators<T>(), files);
+                                         }));
   }
   // One data set of `queue` a batch, or all that are there; `when_empty` (an empty data set unless
   // given) when there is none. `queue` outlives the context's run; once that has begun, it may be

@@ -169,8 +169,8 @@ template <class N>
 class NumberAccumulator {
  public:
   NumberAccumulator() = default;
-  NumberAccumulator(const internal::ContextRef& context, std::string name)
-      : core_(context, std::move(name), {}, internal::AddTotals()) {}
+  NumberAccumulator(const internal::ContextRef& context, const std::string& name)
+      : core_(context, name, {}, internal::AddTotals()) {}
 
   // In tasks, and in the program.
   void Add(N number) const { core_.Add({number, 1}); }
@@ -205,8 +205,8 @@ template <class T>
 class CollectionAccumulator {
  public:
   CollectionAccumulator() = default;
-  CollectionAccumulator(const internal::ContextRef& context, std::string name)
-      : core_(context, std::move(name), {}, internal::Concatenate()) {}
+  CollectionAccumulator(const internal::ContextRef& context, const std::string& name)
+      : core_(context, name, {}, internal::Concatenate()) {}
 
   void Add(T value) const {
     std::vector<Owned<T>> one;
@@ -234,8 +234,8 @@ class Accumulator {
  public:
   Accumulator() = default;
   template <class F>
-  Accumulator(const internal::ContextRef& context, std::string name, T zero, F merge)
-      : core_(context, std::move(name), std::move(zero), merge) {
+  Accumulator(const internal::ContextRef& context, const std::string& name, T zero, F merge)
+      : core_(context, name, std::move(zero), merge) {
     static_assert(std::is_empty_v<F> && std::is_default_constructible_v<F>,
                   "Accumulator: the merge function must be without captures and data: it may use "
                   "nothing but its two arguments");

@@ -20,11 +20,11 @@ bool TakenByDefault(std::string_view name) {
 }  // namespace
 
 FileInputNode::FileInputNode(StreamGraph& graph, const Operation& operation,
-                             const std::string& directory, FileStreamOptions options, Window window,
-                             ReadFiles read)
+                             const std::string& directory, const FileStreamOptions& options,
+                             Window window, ReadFiles read)
     : InputNode(graph, operation, "File"),
       directory_(std::filesystem::absolute(directory).string()),
-      options_(std::move(options)),
+      options_(options),
       window_(window),
       read_(std::move(read)) {}
 

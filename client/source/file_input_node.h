@@ -30,7 +30,7 @@ class FileInputNode final : public InputNode {
   };
 
   FileInputNode(StreamGraph& graph, const Operation& operation, const std::string& directory,
-                FileStreamOptions options, Window window, ReadFiles read);
+                const FileStreamOptions& options, Window window, ReadFiles read);
 
   void ForgetBefore(Time batch_time) override;
 

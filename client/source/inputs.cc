@@ -73,11 +73,11 @@ StreamRef AddGenerated(const Operation& operation, const std::shared_ptr<StreamG
 }
 
 StreamRef AddFiles(const Operation& operation, const std::shared_ptr<StreamGraph>& graph,
-                   std::string directory, FileStreamOptions options, Time now, ReadFiles read) {
+                   const std::string& directory, const FileStreamOptions& options, Time now,
+                   ReadFiles read) {
   const FileInputNode::Window window{options.new_files_only ? now : Time(0), RememberFiles(*graph)};
-  return AddInput(graph,
-                  std::make_unique<FileInputNode>(*graph, operation, std::move(directory),
-                                                  std::move(options), window, std::move(read)));
+  return AddInput(graph, std::make_unique<FileInputNode>(*graph, operation, directory, options,
+                                                         window, std::move(read)));
 }
 
 OperatorRef TextFilesOperator(const std::string& label) {

@@ -45,7 +45,8 @@ using ReadFiles = std::function<RddRef(const std::vector<InputFile>&)>;
 // The files that come into `directory`, which may have wildcards (see ExpandGlob). `now`: when the
 // stream is made.
 StreamRef AddFiles(const Operation& operation, const std::shared_ptr<StreamGraph>& graph,
-                   std::string directory, FileStreamOptions options, Time now, ReadFiles read);
+                   const std::string& directory, const FileStreamOptions& options, Time now,
+                   ReadFiles read);
 
 // Lines of text: pieces of files, each skipped with a warning when its file cannot be read.
 RddRef ReadTextFiles(const ContextRef& context, const OperatorRef& op,

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "common/memory/large_memory.h"
+
 namespace millrace {
 
 using internal::SharedMemory;
@@ -20,12 +22,14 @@ struct alignas(std::max_align_t) SlabMemory : SharedMemory {
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
 
   static SlabMemory* Create(size_t capacity) {
-    return new (::operator new(sizeof(SlabMemory) + capacity)) SlabMemory(capacity);
+    const size_t bytes = internal::LargeMemoryBytes(sizeof(SlabMemory) + capacity);
+    return new (internal::AllocateLarge(bytes)) SlabMemory(bytes - sizeof(SlabMemory));
   }
   static void Destroy(SharedMemory* memory) {
     auto* slab = static_cast<SlabMemory*>(memory);
+    const size_t bytes = sizeof(SlabMemory) + slab->capacity_bytes;
     slab->~SlabMemory();
-    ::operator delete(slab);
+    internal::FreeLarge(slab, bytes);
   }
 
   const size_t capacity_bytes;

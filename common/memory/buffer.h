@@ -84,9 +84,10 @@ class Buffer {
   internal::SharedMemoryRef memory_;
 };
 
-// Heap memory of a fixed capacity, uninitialised, that one writer fills from the front and cuts
-// into Buffers as it goes. The receiver of a socket reads bytes straight into a slab's tail while
-// earlier parts of it are already on their way through a batch.
+// Heap memory of a fixed capacity (what was asked for, or a little more), uninitialised, that one
+// writer fills from the front and cuts into Buffers as it goes. The receiver of a socket reads
+// bytes straight into a slab's tail while earlier parts of it are already on their way through a
+// batch.
 //
 // What the writer must keep to: bytes covered by a slice that was handed out are never written
 // again, as their readers hold no lock; bytes that no slice covers are the writer's alone.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/memory/arena.h"
+#include "common/memory/large_memory.h"
 #include "executor/operator/table_key.h"
 
 namespace millrace::internal {
@@ -93,7 +94,7 @@ class CombineTable {
   // Gives back the memory too.
   void Clear() {
     DestroyGroups();
-    slots_.reset();
+    slots_ = LargeArray<Slot>();
     arena_.Clear();
     SetSlots(kMinSlots);
     size_ = 0;
@@ -112,23 +113,10 @@ class CombineTable {
       G group;
     };
   };
-  static constexpr std::align_val_t kAlign{std::max(alignof(Slot), kLineBytes)};
-
-  // Frees slots without destroying what they hold.
-  struct Free {
-    void operator()(Slot* slots) const { ::operator delete(slots, kAlign); }
-  };
-  using Slots = std::unique_ptr<Slot[], Free>;
-
   explicit CombineTable(size_t slots) { SetSlots(slots); }
 
-  static Slots MakeSlots(size_t count) {
-    Slot* const slots = static_cast<Slot*>(::operator new(count * sizeof(Slot), kAlign));
-    std::uninitialized_default_construct_n(slots, count);
-    return Slots(slots);
-  }
   void SetSlots(size_t count) {
-    slots_ = MakeSlots(count);
+    slots_ = LargeArray<Slot>(count);
     mask_ = count - 1;
     size_max_ = count / 8 * 5;
   }
@@ -141,7 +129,7 @@ class CombineTable {
 
   void Grow() {
     const size_t old_count = mask_ + 1;
-    const Slots old = std::move(slots_);
+    LargeArray<Slot> old = std::move(slots_);
     SetSlots(old_count * 2);
     for (size_t i = 0; i < old_count; ++i) {
       Slot& from = old[i];
@@ -165,7 +153,7 @@ class CombineTable {
     }
   }
 
-  Slots slots_;  // A power of two, more than a third of it free.
+  LargeArray<Slot> slots_;  // A power of two, more than a third of it free.
   size_t mask_ = 0;
   size_t size_ = 0;
   size_t size_max_ = 0;  // Before the next growth.

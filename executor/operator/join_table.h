@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/memory/large_memory.h"
 #include "executor/operator/combine_table.h"
 #include "executor/operator/table_key.h"
 
@@ -116,7 +117,7 @@ class JoinTable {
   size_t SlotOf(uint64_t hash) const { return (hash >> 33) & mask_; }
 
   std::vector<std::vector<Record>> pages_;  // Full but for the last.
-  std::vector<uint32_t> heads_;             // A power of two.
+  LargeVector<uint32_t> heads_;             // A power of two.
   size_t mask_ = 0;
   size_t size_ = 0;
 };

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/memory/large_memory.h"
 #include "common/record/key_order.h"
 #include "executor/operator/keyed.h"
 #include "executor/operator/operator_base.h"
@@ -79,10 +80,10 @@ class SortOperator : public Operator {
       }
       return true;
     }
-    std::vector<Out> records;
+    LargeVector<Out> records;
   };
 
-  static void Sort(std::vector<Out>& records, bool ascending) {
+  static void Sort(LargeVector<Out>& records, bool ascending) {
     if (ascending) {
       std::stable_sort(records.begin(), records.end(),
                        [](const Out& a, const Out& b) { return KeyLess(a.first, b.first); });
@@ -91,7 +92,7 @@ class SortOperator : public Operator {
                        [](const Out& a, const Out& b) { return KeyLess(b.first, a.first); });
     }
   }
-  static bool PushAll(std::vector<Out>& records, ChunkSink<Out>& sink) {
+  static bool PushAll(LargeVector<Out>& records, ChunkSink<Out>& sink) {
     for (size_t start = 0; start < records.size(); start += kChunkRecords) {
       const size_t count = std::min(records.size() - start, kChunkRecords);
       if (!sink.Push(records.data() + start, count)) return false;

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/memory/large_memory.h"
 #include "common/time/time.h"
 #include "executor/operator/keyed.h"
 #include "executor/operator/operator_base.h"
@@ -350,21 +351,21 @@ class UpdateStateOperator : public Operator {
       first.assign(table.entries().size() + 1, 0);
       for (const uint32_t index : entry_of) ++first[index + 1];
       for (size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
-      std::vector<uint32_t> next(first.begin(), first.end() - 1);
-      values.reset(new V[arrived.size()]);
+      LargeVector<uint32_t> next(first.begin(), first.end() - 1);
+      values = LargeArray<V>(arrived.size());
       for (size_t i = 0; i < arrived.size(); ++i) {
         values[next[entry_of[i]]++] = std::move(arrived[i]);
       }
     }
     std::span<const V> ValuesOf(uint32_t index) const {
-      return {values.get() + first[index], first[index + 1] - first[index]};
+      return {values.data() + first[index], first[index + 1] - first[index]};
     }
 
     Table& table;
-    std::vector<uint32_t> entry_of;  // Of each value in `arrived`.
-    std::vector<V> arrived;
-    std::vector<uint32_t> first;  // Of each entry in `values`.
-    std::unique_ptr<V[]> values;  // Not a vector, of which no span can be had for bools.
+    LargeVector<uint32_t> entry_of;  // Of each value in `arrived`.
+    LargeVector<V> arrived;
+    LargeVector<uint32_t> first;  // Of each entry in `values`.
+    LargeArray<V> values;
   };
 };
 

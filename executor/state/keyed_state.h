@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/memory/arena.h"
+#include "common/memory/large_memory.h"
 #include "executor/operator/combine_table.h"
 #include "executor/task/task_node.h"
 
@@ -42,7 +43,7 @@ class KeyedState : public StatePartition {
   KeyedState() { Rehash(kMinSlots); }
 
   size_t live_count() const { return live_count_; }
-  std::vector<Entry>& entries() { return entries_; }
+  LargeVector<Entry>& entries() { return entries_; }
 
   void PrefetchSlot(uint64_t hash) const { PrefetchRead(&slots_[hash & mask_]); }
   void PrefetchEntry(uint64_t hash) const {
@@ -76,7 +77,7 @@ class KeyedState : public StatePartition {
     }
     entries_.push_back(Entry{hash, KeepKey(key, arena_), S(), 0});
     slots_[i] = (hash & kTagMask) | entries_.size();
-    if (entries_.size() * 2 > slots_size_) Rehash(slots_size_ * 2);
+    if (entries_.size() * 2 > slots_.size()) Rehash(slots_.size() * 2);
     return static_cast<uint32_t>(entries_.size() - 1);
   }
 
@@ -140,7 +141,7 @@ class KeyedState : public StatePartition {
   }
 
   size_t memory_bytes() const override {
-    return entries_.capacity() * sizeof(Entry) + slots_size_ * sizeof(uint64_t) +
+    return entries_.capacity() * sizeof(Entry) + slots_.size() * sizeof(uint64_t) +
            undo_.capacity() * sizeof(Undo) + arena_.bytes_reserved();
   }
 
@@ -198,7 +199,7 @@ class KeyedState : public StatePartition {
       if (!entries_[i].alive) Unlink(i);
     }
     std::vector<uint32_t> new_index(entries_.size(), kNone);
-    std::vector<Entry> living;
+    LargeVector<Entry> living;
     Arena arena;
     living.reserve(live_count_);
     for (size_t i = 0; i < entries_.size(); ++i) {
@@ -225,8 +226,7 @@ class KeyedState : public StatePartition {
   }
 
   void Rehash(size_t slots) {
-    slots_.reset(new uint64_t[slots]());
-    slots_size_ = slots;
+    slots_.assign(slots, 0);
     mask_ = slots - 1;
     for (size_t index = 0; index < entries_.size(); ++index) {
       const uint64_t hash = entries_[index].hash;
@@ -236,15 +236,14 @@ class KeyedState : public StatePartition {
     }
   }
 
-  std::vector<Entry> entries_;
-  std::unique_ptr<uint64_t[]> slots_;
-  size_t slots_size_ = 0;
+  LargeVector<Entry> entries_;
+  LargeVector<uint64_t> slots_;
   size_t mask_ = 0;
   size_t live_count_ = 0;
   uint32_t oldest_ = kNone;
   uint32_t youngest_ = kNone;
   bool uses_links_ = false;
-  std::vector<Undo> undo_;
+  LargeVector<Undo> undo_;
   Arena arena_;
 };
 
