@@ -217,7 +217,12 @@ absl::StatusOr<std::vector<RddRef>> StreamGraph::Slice(DStreamNode& node, Time f
   }
   std::vector<RddRef> slice;
   if (!zero_time_) return slice;
-  const Time first = from.Floor(node.slide(), *zero_time_);
+  for (const Time bound : {from, to}) {
+    if (((bound - *zero_time_) % node.slide()).count() == 0) continue;
+    LOG(WARNING) << "Slice of " << node.label() << ": " << ToString(bound) << " is no multiple of "
+                 << Ms(node.slide()) << " behind " << ToString(*zero_time_) << "; rounded down";
+  }
+  const Time first = std::max(*zero_time_, from.Floor(node.slide(), *zero_time_));
   for (const Time time : first.To(to, node.slide())) {
     absl::StatusOr<RddRef> rdd = node.GetOrCompute(time);
     if (!rdd.ok()) return rdd.status();
@@ -226,8 +231,12 @@ absl::StatusOr<std::vector<RddRef>> StreamGraph::Slice(DStreamNode& node, Time f
   return slice;
 }
 
+void StreamGraph::BeginAfter(Time zero_time) {
+  const std::lock_guard lock(lock_);
+  zero_time_ = zero_time;
+}
+
 void StreamGraph::BeginBatch(Time batch_time, const BatchBlocks& blocks) {
-  if (!zero_time_) zero_time_ = batch_time - batch_interval_;
   last_batch_time_ = batch_time;
   ++generation_;
   input_infos_.clear();

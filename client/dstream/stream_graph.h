@@ -79,6 +79,7 @@ class StreamGraph final : public BatchGraph {
   absl::StatusOr<std::vector<RddRef>> Slice(DStreamNode& node, Time from, Time to);
 
   // BatchGraph.
+  void BeginAfter(Time zero_time) override;
   absl::StatusOr<GeneratedBatch> GenerateJobs(Time batch_time, const BatchBlocks& blocks) override;
   Time ClearCompleted(Time batch_time) override;
 

@@ -25,6 +25,7 @@
 #include "client/rdd/sets.h"
 #include "client/rdd/sort.h"
 #include "common/base/source_location.h"
+#include "common/record/key_order.h"
 #include "common/record/storage_level.h"
 
 namespace millrace {
@@ -140,7 +141,7 @@ class RDD : public internal::RddBase {
 
   // -- Order ------------------------------------------------------------------------------------
   // Both sample the data set at once, to choose ranges of keys for `n` partitions (0: as many as
-  // there are).
+  // there are). NaN stands behind all numbers.
 
   // In the order of f(record), which needs operator<.
   template <class F>
@@ -338,28 +339,29 @@ class RDD : public internal::RddBase {
     if (!taken.ok()) return taken.status();
     return taken->empty();
   }
-  // The `n` greatest records by `less`, the greatest first. less: (T, T) -> bool.
-  template <class Less = std::less<>>
+  // The `n` greatest records by `less`, the greatest first. less: (T, T) -> bool; operator< unless
+  // given, with NaN behind all numbers.
+  template <class Less = internal::KeyOrder>
   absl::StatusOr<std::vector<Owned<T>>> Top(int64_t n, Less less = Less(),
                                             Location at = Location::Current()) const {
     internal::CheckShippable<Less>();
     return internal::TakeOrdered(*this, n, internal::Reversed<Less>{std::move(less)}, "Top", at);
   }
   // The `n` least records by `less`, the least first.
-  template <class Less = std::less<>>
+  template <class Less = internal::KeyOrder>
   absl::StatusOr<std::vector<Owned<T>>> TakeOrdered(int64_t n, Less less = Less(),
                                                     Location at = Location::Current()) const {
     return internal::TakeOrdered(*this, n, std::move(less), "TakeOrdered", at);
   }
   // The greatest and the least record by `less`. NotFound when the data set is empty.
-  template <class Less = std::less<>>
+  template <class Less = internal::KeyOrder>
   absl::StatusOr<Owned<T>> Max(Less less = Less(), Location at = Location::Current()) const {
     internal::CheckShippable<Less>();
     return internal::OnlyRecord(
         internal::TakeOrdered(*this, 1, internal::Reversed<Less>{std::move(less)}, "Max", at),
         "Max", at);
   }
-  template <class Less = std::less<>>
+  template <class Less = internal::KeyOrder>
   absl::StatusOr<Owned<T>> Min(Less less = Less(), Location at = Location::Current()) const {
     return internal::OnlyRecord(internal::TakeOrdered(*this, 1, std::move(less), "Min", at), "Min",
                                 at);

@@ -15,6 +15,7 @@
 
 #include "client/rdd/rdd_base.h"
 #include "common/base/call_guarded.h"
+#include "common/record/key_order.h"
 #include "executor/operator/actions.h"
 #include "executor/operator/count_values.h"
 #include "executor/operator/partition_ops.h"
@@ -216,7 +217,8 @@ struct ResultMapType {
 };
 template <Ordered K, class V>
 struct ResultMapType<K, V> {
-  using type = std::map<K, V>;
+  // std::less has no place for NaN.
+  using type = std::map<K, V, std::conditional_t<kMayBeNan<K>, KeyOrder, std::less<K>>>;
 };
 template <class K, class V>
 using ResultMap = typename ResultMapType<K, V>::type;

@@ -12,6 +12,7 @@
 #include "client/rdd/partitioner.h"
 #include "client/rdd/rdd_base.h"
 #include "common/base/call_guarded.h"
+#include "common/record/key_order.h"
 #include "executor/operator/sample.h"
 #include "executor/operator/sort.h"
 
@@ -37,8 +38,9 @@ std::vector<Owned<K>> ChooseBounds(const std::vector<KeySample<K>>& samples, int
     for (const Owned<K>& key : sample.keys) keys.emplace_back(key, weight);
     total += static_cast<double>(sample.record_count);
   }
-  std::sort(keys.begin(), keys.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
+  // Stable, for it stays within the keys even if a < of the user's is no order.
+  std::stable_sort(keys.begin(), keys.end(),
+                   [](const auto& a, const auto& b) { return KeyLess(a.first, b.first); });
   std::vector<Owned<K>> bounds;
   const double step = total / num_ranges;
   double passed = 0;
@@ -46,7 +48,7 @@ std::vector<Owned<K>> ChooseBounds(const std::vector<KeySample<K>>& samples, int
   for (const auto& [key, weight] : keys) {
     passed += weight;
     if (passed < target || static_cast<int>(bounds.size()) + 1 >= num_ranges) continue;
-    if (!bounds.empty() && !(bounds.back() < key)) continue;
+    if (!bounds.empty() && !KeyLess(bounds.back(), key)) continue;
     bounds.push_back(key);
     target += step;
   }

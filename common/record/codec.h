@@ -13,7 +13,9 @@
 #define MILLRACE_COMMON_RECORD_CODEC_H_
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -44,12 +46,18 @@ struct DecodeArchive {
   }
 };
 
+// One of those that are equal as keys.
+template <class T>
+T CanonicalFloat(T value) {
+  return std::isnan(value) ? std::numeric_limits<T>::quiet_NaN() : value + T{0};
+}
+
 template <class T>
 void EncodeScalar(Encoder& encoder, const T& value) {
   if constexpr (std::is_floating_point_v<T>) {
     if (encoder.is_canonical()) {
-      const T without_minus_zero = value + T{0};
-      encoder.PutBytes({reinterpret_cast<const char*>(&without_minus_zero), kScalarBytes<T>});
+      const T canonical = CanonicalFloat(value);
+      encoder.PutBytes({reinterpret_cast<const char*>(&canonical), kScalarBytes<T>});
       return;
     }
   }

@@ -15,7 +15,8 @@ namespace millrace::internal {
 class Encoder {
  public:
   // kCanonical: equal values have equal encodings, for hashing. The elements of unordered
-  // containers are sorted, -0.0 is 0.0, structs with a StableHash are that. Not to be decoded.
+  // containers are sorted, -0.0 is 0.0, all NaNs are one, structs with a StableHash are that. Not
+  // to be decoded.
   enum class Form : bool { kPlain, kCanonical };
 
   Encoder() = default;

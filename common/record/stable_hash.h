@@ -36,9 +36,8 @@ uint64_t StableHash(const K& key) {
   } else if constexpr (internal::StringLike<K>) {
     return StableHashBytes(key);
   } else if constexpr (std::is_floating_point_v<K>) {
-    const K positive_zero = key + K{0};
-    return StableHashBytes(
-        {reinterpret_cast<const char*>(&positive_zero), internal::kScalarBytes<K>});
+    const K canonical = internal::CanonicalFloat(key);
+    return StableHashBytes({reinterpret_cast<const char*>(&canonical), internal::kScalarBytes<K>});
   } else if constexpr (internal::Scalar<K>) {
     return StableHashBytes({reinterpret_cast<const char*>(&key), sizeof key});
   } else {

@@ -84,6 +84,8 @@ struct GeneratedBatch {
 class BatchGraph {
  public:
   virtual ~BatchGraph() = default;
+  // Once, before all others, on the event loop: the first batch ends one interval behind this time.
+  virtual void BeginAfter(Time zero_time) = 0;
   // Makes the batch's data sets. Batch times come in rising order; each is asked for once.
   virtual absl::StatusOr<GeneratedBatch> GenerateJobs(Time batch_time,
                                                       const BatchBlocks& blocks) = 0;

@@ -65,6 +65,7 @@ absl::Status StreamingRun::Start() {
   bus_->Post([now](StreamingListener& listener) { listener.OnStreamingStarted(now); });
   receivers_.Start();
   ticker_.Start();
+  spec_.graph->BeginAfter(ticker_.next_time() - spec_.batch_interval);
   return absl::OkStatus();
 }
 

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "common/memory/large_memory.h"
+#include "common/record/key_order.h"
 #include "executor/operator/keyed.h"
 #include "executor/operator/operator_base.h"
 
@@ -37,11 +39,10 @@ struct RangePartition {
 
  private:
   int FirstNotBelow(const K& key) const {
-    if constexpr (requires(const Owned<K>& bound) { bound < key; }) {
-      return IndexOf(std::lower_bound(bounds.begin(), bounds.end(), key,
-                                      [](const Owned<K>& b, const K& k) { return b < k; }));
+    if constexpr (std::is_invocable_v<KeyOrder, const Owned<K>&, const K&>) {
+      return IndexOf(std::lower_bound(bounds.begin(), bounds.end(), key, KeyOrder()));
     } else {
-      return IndexOf(std::lower_bound(bounds.begin(), bounds.end(), ToOwned<K>(key)));
+      return IndexOf(std::lower_bound(bounds.begin(), bounds.end(), ToOwned<K>(key), KeyOrder()));
     }
   }
   int IndexOf(typename std::vector<Owned<K>>::const_iterator bound) const {
@@ -85,10 +86,10 @@ class SortOperator : public Operator {
   static void Sort(LargeVector<Out>& records, bool ascending) {
     if (ascending) {
       std::stable_sort(records.begin(), records.end(),
-                       [](const Out& a, const Out& b) { return a.first < b.first; });
+                       [](const Out& a, const Out& b) { return KeyLess(a.first, b.first); });
     } else {
       std::stable_sort(records.begin(), records.end(),
-                       [](const Out& a, const Out& b) { return b.first < a.first; });
+                       [](const Out& a, const Out& b) { return KeyLess(b.first, a.first); });
     }
   }
   static bool PushAll(LargeVector<Out>& records, ChunkSink<Out>& sink) {

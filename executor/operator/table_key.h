@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/memory/arena.h"
+#include "common/record/key_order.h"
 #include "common/record/owned.h"
 #include "common/record/short_bytes.h"
 #include "common/record/stable_hash.h"
@@ -27,7 +28,7 @@ bool SameKey(const K& a, const K& b) {
   if constexpr (StringLike<K>) {
     return SameBytes(a, b);
   } else {
-    return a == b;
+    return EqualKeys(a, b);
   }
 }
 

@@ -23,7 +23,10 @@ class AnyStream {
   // NOLINTBEGIN(google-explicit-constructor): any stream is one.
   template <class T>
   AnyStream(const DStream<T>& stream)
-      : stream_(stream), type_(RecordForm<T>::Name()), collect_(&CollectAs<T>) {}
+      : stream_(stream),
+        type_(RecordForm<T>::Name()),
+        collect_(&CollectAs<T>),
+        slice_(&SliceAs<T>) {}
   template <class Out, class K, class S>
   AnyStream(const MapWithStateStream<Out, K, S>& stream)
       : AnyStream(static_cast<const DStream<Out>&>(stream)) {
@@ -43,6 +46,8 @@ class AnyStream {
 
   // Makes the stream an output.
   Reader Collect(testing::StreamHarness& harness) const { return collect_(harness, stream_); }
+  // The records of the data sets that DStream::Slice gives.
+  SeenSlice Slice(Time from, Time to) const { return slice_(stream_, from, to); }
 
  private:
   template <class T>
@@ -50,18 +55,34 @@ class AnyStream {
     return [output = harness.Output(std::any_cast<const DStream<T>&>(stream))] {
       SeenStream seen{output.times(), {}, output.partition_counts()};
       for (const std::vector<Owned<T>>& batch : output.batches()) {
-        std::vector<Value>& values = seen.batches.emplace_back();
-        for (const Owned<T>& record : batch) {
-          values.push_back(RecordForm<Owned<T>>::ToValue(record));
-        }
+        seen.batches.push_back(ToValues(batch));
       }
       return seen;
     };
+  }
+  template <class T>
+  static SeenSlice SliceAs(const std::any& stream, Time from, Time to) {
+    const auto data_sets = std::any_cast<const DStream<T>&>(stream).Slice(from, to);
+    if (!data_sets.ok()) return data_sets.status();
+    std::vector<std::vector<Value>> slice;
+    for (const RDD<T>& data_set : *data_sets) {
+      const absl::StatusOr<std::vector<Owned<T>>> records = data_set.Collect();
+      if (!records.ok()) return records.status();
+      slice.push_back(ToValues(*records));
+    }
+    return slice;
+  }
+  template <class T>
+  static std::vector<Value> ToValues(const std::vector<T>& records) {
+    std::vector<Value> values;
+    for (const T& record : records) values.push_back(RecordForm<T>::ToValue(record));
+    return values;
   }
 
   std::any stream_;
   std::string type_;
   Reader (*collect_)(testing::StreamHarness&, const std::any&);
+  SeenSlice (*slice_)(const std::any&, Time, Time);
   std::function<AnyStream()> snapshots_;
 };
 

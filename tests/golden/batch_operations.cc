@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "tests/golden/functions.h"
+#include "tests/golden/item.h"
 #include "tests/golden/operations.h"
 
 namespace millrace::golden {
@@ -50,16 +51,22 @@ void AddBatchOperations(Operations& operations) {
   AddForRecordsOf<Text>(operations);
   AddForRecordsOf<View>(operations);
   AddForRecordsOf<TextInt>(operations);
+  AddForRecordsOf<Item>(operations);
+  AddForRecordsOf<double>(operations);
   AddCountByValue<Int>(operations);
   AddCountByValue<Text>(operations);
   AddCountByValue<View>(operations);
   AddCountByValue<TextInt>(operations);
+  AddCountByValue<Item>(operations);
+  AddCountByValue<double>(operations);
   operations.Add<Int>(
       "Reduce sum", [](const DStream<Int>& in, Arguments&) { return in.Reduce(std::plus<Int>()); });
   operations.Add<Int>("Reduce max",
                       [](const DStream<Int>& in, Arguments&) { return in.Reduce(Max()); });
   operations.Add<Text>("Reduce max",
                        [](const DStream<Text>& in, Arguments&) { return in.Reduce(Max()); });
+  operations.Add<Item>("Reduce max",
+                       [](const DStream<Item>& in, Arguments&) { return in.Reduce(Max()); });
 }
 
 }  // namespace millrace::golden

@@ -71,6 +71,20 @@ struct ExpectedFailure {
   int line = 0;
 };
 
+// What DStream::Slice must give.
+struct ExpectedSlice {
+  std::string stream;
+  Time from;
+  Time to;
+  // Asked for when the batch of that time has run, Time(0) being the start; else behind the last
+  // one.
+  std::optional<Time> after;
+  bool any_order = false;
+  std::vector<std::vector<Value>> data_sets;
+  std::optional<ExpectedFailure> fails;
+  int line = 0;
+};
+
 struct Case {
   std::string file;  // Below the folder of the cases.
   std::string name;
@@ -86,6 +100,7 @@ struct Case {
   std::vector<QueueStream> queues;
   std::vector<NamedStream> streams;
   std::vector<Expectation> expectations;
+  std::vector<ExpectedSlice> slices;
   std::vector<Chain> outputs;  // Their last step is an output operation.
   std::optional<std::string> printed;
   std::map<std::string, std::string> files;  // Path below the case's directory -> content.

@@ -117,6 +117,7 @@ class CaseFileParser {
     if (words[0] == "queue" && words.size() == 3) return BeginQueue(words);
     if (words[0] == "stream" && words.size() >= 4 && words[2] == "=") return AddStream(line, words);
     if (words[0] == "expect") return BeginExpectation(line.substr(6));
+    if (words[0] == "slice") return BeginSlice(words);
     if (words[0] == "output") return AddOutput(line.substr(6));
     if (words[0] == "printed" && words.size() == 1) return BeginPrinted();
     if (words[0] == "file" && words.size() == 2) return BeginText(current().files[words[1]]);
@@ -256,6 +257,48 @@ class CaseFileParser {
       }
       ASSIGN_OR_RETURN(std::vector<Value> records, ParseValues(rest));
       return AddBatch(expectation.batches, key, std::move(records));
+    };
+    return absl::OkStatus();
+  }
+
+  // slice STREAM FROM TO [after TIME]
+  absl::Status BeginSlice(const std::vector<std::string>& words) {
+    if (words.size() != 4 && (words.size() != 6 || words[4] != "after")) {
+      return Wrong("a slice is `slice STREAM FROM TO` or `slice STREAM FROM TO after TIME`");
+    }
+    ExpectedSlice slice;
+    slice.stream = words[1];
+    slice.line = line_;
+    ASSIGN_OR_RETURN(const milliseconds from, ParseDuration(words[2]));
+    ASSIGN_OR_RETURN(const milliseconds to, ParseDuration(words[3]));
+    slice.from = Time(0) + from;
+    slice.to = Time(0) + to;
+    if (words.size() == 6) {
+      // At the start, no batch has run.
+      slice.after = Time(0);
+      if (words[5] != "start") {
+        ASSIGN_OR_RETURN(slice.after, ParseTime(words[5]));
+      }
+    }
+    current().slices.push_back(std::move(slice));
+    body_ = [this](const std::string& line) -> absl::Status {
+      ExpectedSlice& slice = current().slices.back();
+      const auto [key, rest] = KeyAndRest(line);
+      if (line == "any order") {
+        slice.any_order = true;
+      } else if (key == "data set") {
+        ASSIGN_OR_RETURN(std::vector<Value> records, ParseValues(rest));
+        slice.data_sets.push_back(std::move(records));
+      } else if (key == "fails") {
+        slice.fails.emplace().line = line_;
+        ASSIGN_OR_RETURN(slice.fails->code,
+                         ParseCode(std::string(absl::StripAsciiWhitespace(rest))));
+      } else if (slice.fails) {
+        slice.fails->texts.push_back(line);
+      } else {
+        return Wrong("a slice has `data set:`, `any order` and `fails:`");
+      }
+      return absl::OkStatus();
     };
     return absl::OkStatus();
   }

@@ -68,6 +68,35 @@ TEST(CaseFileTest, InputsChainsAndExpectations) {
   EXPECT_FALSE(cases[1].has_checkpoint_directory);
 }
 
+TEST(CaseFileTest, Slices) {
+  const std::vector<Case> cases = Parsed(
+      "case c\n"
+      "slice a -500ms 9s\n"
+      "  any order\n"
+      "  data set: 1 2\n"
+      "  data set:\n"
+      "slice a 1s 2s after start\n"
+      "slice b 1s 2s after 3s\n"
+      "  fails: UNAVAILABLE\n"
+      "  the table is away\n");
+  ASSERT_EQ(cases[0].slices.size(), 3);
+  const ExpectedSlice& first = cases[0].slices[0];
+  EXPECT_EQ(first.stream, "a");
+  EXPECT_EQ(first.from, Time(-500));
+  EXPECT_EQ(first.to, Time(9000));
+  EXPECT_EQ(first.after, std::nullopt);
+  EXPECT_TRUE(first.any_order);
+  ASSERT_EQ(first.data_sets.size(), 2);
+  EXPECT_THAT(first.data_sets[0], ElementsAre(Value::Atom("1"), Value::Atom("2")));
+  EXPECT_TRUE(first.data_sets[1].empty());
+  EXPECT_EQ(cases[0].slices[1].after, Time(0));
+  const ExpectedSlice& failing = cases[0].slices[2];
+  EXPECT_EQ(failing.after, Time(3000));
+  EXPECT_EQ(failing.fails->code, absl::StatusCode::kUnavailable);
+  EXPECT_THAT(failing.fails->texts, ElementsAre("the table is away"));
+  EXPECT_EQ(cases[0].last, Time(3000)) << "the bounds of a slice are no batches to run";
+}
+
 TEST(CaseFileTest, FailuresAndTexts) {
   const std::vector<Case> cases = Parsed(
       "case c\n"

@@ -15,6 +15,7 @@
 #include "common/base/status_macros.h"
 #include "gtest/gtest.h"
 #include "tests/golden/any_stream.h"
+#include "tests/golden/item.h"
 #include "tests/golden/operations.h"
 #include "tests/golden/record_value.h"
 #include "tests/support/temp_dir.h"
@@ -58,6 +59,10 @@ class CaseRun {
       readers.push_back(made.Collect(harness_));
     }
     for (const Chain& output : case_.outputs) RETURN_IF_ERROR(AddOutput(output));
+    for (const ExpectedSlice& slice : case_.slices) {
+      if (scope_.streams.contains(slice.stream)) continue;
+      return At(slice.line, Wrong(absl::StrCat(slice.stream, " is no stream")));
+    }
     return RunBatches(readers);
   }
 
@@ -90,6 +95,12 @@ class CaseRun {
     if (type == RecordForm<TextInt>::Name()) return f(TextInt());
     if (type == RecordForm<TextText>::Name()) return f(TextText());
     if (type == RecordForm<IntInt>::Name()) return f(IntInt());
+    if (type == RecordForm<double>::Name()) return f(double());
+    if (type == RecordForm<TextDouble>::Name()) return f(TextDouble());
+    if (type == RecordForm<DoubleInt>::Name()) return f(DoubleInt());
+    if (type == RecordForm<Item>::Name()) return f(Item());
+    if (type == RecordForm<ItemText>::Name()) return f(ItemText());
+    if (type == RecordForm<TextItem>::Name()) return f(TextItem());
     return Wrong(absl::StrCat("there are no inputs of ", type));
   }
 
@@ -162,12 +173,27 @@ class CaseRun {
     return At(chain.line, AllOperations().ApplyOutput(stream, chain.steps.back(), scope_));
   }
 
+  // Those that are due once the batch of `time` has run.
+  void AskForSlices(Time time, Outcome& outcome) {
+    for (size_t i = 0; i < case_.slices.size(); ++i) {
+      const ExpectedSlice& slice = case_.slices[i];
+      if (slice.after.value_or(case_.last) != time) continue;
+      outcome.slices[i] = scope_.streams.at(slice.stream).Slice(slice.from, slice.to);
+    }
+  }
+
   Outcome RunBatches(const std::vector<AnyStream::Reader>& readers) {
     Outcome outcome;
-    const int64_t batches = (case_.last - Time(0)) / case_.interval;
+    outcome.slices.resize(case_.slices.size(), absl::UnknownError("it was not asked for"));
     ::testing::internal::CaptureStdout();
     outcome.start = harness_.RunBatches(0);
-    if (outcome.start.ok()) outcome.batches = harness_.RunBatches(static_cast<int>(batches));
+    if (outcome.start.ok()) {
+      AskForSlices(Time(0), outcome);
+      for (const Time time : (Time(0) + case_.interval).To(case_.last, case_.interval)) {
+        outcome.batches.Update(harness_.RunBatches(1));
+        AskForSlices(time, outcome);
+      }
+    }
     outcome.printed = ::testing::internal::GetCapturedStdout();
     for (const AnyStream::Reader& reader : readers) outcome.seen.push_back(reader());
     for (const auto& [path, expected] : case_.files) {

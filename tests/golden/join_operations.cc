@@ -37,6 +37,19 @@ void AddJoinOperations(Operations& operations) {
     const auto third = args.NextStreamOf<TextInt>();
     return in.CoGroup(second, third);
   });
+  operations.Add<TextInt>("CoGroup4", [](In in, Arguments& args) {
+    const auto second = args.NextStreamOf<TextText>();
+    const auto third = args.NextStreamOf<TextInt>();
+    const auto fourth = args.NextStreamOf<TextText>();
+    return in.CoGroup(second, third, fourth);
+  });
+  operations.Add<TextInt>("CoGroup5", [](In in, Arguments& args) {
+    const auto second = args.NextStreamOf<TextText>();
+    const auto third = args.NextStreamOf<TextInt>();
+    const auto fourth = args.NextStreamOf<TextText>();
+    const auto fifth = args.NextStreamOf<TextInt>();
+    return in.CoGroup(second, third, fourth, fifth);
+  });
 }
 
 }  // namespace millrace::golden

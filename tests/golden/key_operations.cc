@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "tests/golden/functions.h"
+#include "tests/golden/item.h"
 #include "tests/golden/operations.h"
 
 namespace millrace::golden {
@@ -10,7 +11,7 @@ namespace {
 template <class T>
 void AddReduceAndGroup(Operations& operations) {
   operations.Add<T>("ReduceByKey sum", [](const DStream<T>& in, Arguments& args) {
-    return in.ReduceByKey(std::plus<Int>(), args.NumberOr0());
+    return in.ReduceByKey(std::plus<typename T::second_type>(), args.NumberOr0());
   });
   operations.Add<T>("GroupByKey", [](const DStream<T>& in, Arguments& args) {
     return in.GroupByKey(args.NumberOr0());
@@ -56,6 +57,9 @@ void AddKeyOperations(Operations& operations) {
   AddReduceAndGroup<TextInt>(operations);
   AddReduceAndGroup<ViewInt>(operations);
   AddReduceAndGroup<IntInt>(operations);
+  AddReduceAndGroup<ItemInt>(operations);
+  AddReduceAndGroup<DoubleInt>(operations);
+  AddReduceAndGroup<TextDouble>(operations);
   AddCombining(operations);
   AddValues(operations);
 }

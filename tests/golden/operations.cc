@@ -102,6 +102,8 @@ const Operations& AllOperations() {
     AddWindowOperations(*all);
     AddUpdateStateOperations(*all);
     AddMapWithStateOperations(*all);
+    AddItemOperations(*all);
+    AddDoubleOperations(*all);
     AddOutputOperations(*all);
     return all;
   }();

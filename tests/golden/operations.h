@@ -113,6 +113,8 @@ void AddJoinOperations(Operations& operations);
 void AddWindowOperations(Operations& operations);
 void AddUpdateStateOperations(Operations& operations);
 void AddMapWithStateOperations(Operations& operations);
+void AddItemOperations(Operations& operations);    // a user's own record type
+void AddDoubleOperations(Operations& operations);  // floating point
 void AddOutputOperations(Operations& operations);
 
 const Operations& AllOperations();

@@ -15,11 +15,14 @@ class Comparison {
   explicit Comparison(const Case& golden) : golden_(golden) {}
 
   std::string Compare(const Outcome& outcome) {
-    CompareFailure("Start()", golden_.start_fails, outcome.start);
+    CompareFailure("Start()", golden_.start_fails, outcome.start, golden_.line);
     if (golden_.start_fails || !outcome.start.ok()) return differences_;
-    CompareFailure("the batches", golden_.batches_fail, outcome.batches);
+    CompareFailure("the batches", golden_.batches_fail, outcome.batches, golden_.line);
     for (size_t i = 0; i < golden_.expectations.size(); ++i) {
       CompareStream(golden_.expectations[i], outcome.seen[i]);
+    }
+    for (size_t i = 0; i < golden_.slices.size(); ++i) {
+      CompareSlice(golden_.slices[i], outcome.slices[i]);
     }
     CompareText(golden_.line, "printed", golden_.printed.value_or(""), outcome.printed);
     for (const auto& [path, content] : golden_.files) {
@@ -39,8 +42,8 @@ class Comparison {
   }
 
   void CompareFailure(const std::string& what, const std::optional<ExpectedFailure>& expected,
-                      const absl::Status& status) {
-    const int line = expected ? expected->line : golden_.line;
+                      const absl::Status& status, int line_of_success) {
+    const int line = expected ? expected->line : line_of_success;
     const auto code = expected ? expected->code : absl::StatusCode::kOk;
     if (status.code() != code) {
       Add(line, absl::StrCat(what, " must give ", absl::StatusCodeToString(code), ", and gave ",
@@ -82,10 +85,30 @@ class Comparison {
   static std::string Describe(const Expectation& expected,
                               const std::map<Time, std::vector<Value>>& batches, Time time) {
     const auto it = batches.find(time);
-    if (it == batches.end()) return "no data set";
-    Value records = Value::List(it->second);
-    if (expected.any_order) records = SortLists(std::move(records));
+    return it == batches.end() ? "no data set" : Describe(it->second, expected.any_order);
+  }
+  static std::string Describe(const std::vector<Value>& data_set, bool any_order) {
+    Value records = Value::List(data_set);
+    if (any_order) records = SortLists(std::move(records));
     return absl::StrCat("{ ", ToString(records.elements), " }");
+  }
+  static std::string Describe(const std::vector<std::vector<Value>>& data_sets, bool any_order) {
+    std::string text;
+    for (const std::vector<Value>& data_set : data_sets) {
+      absl::StrAppend(&text, text.empty() ? "" : " ", Describe(data_set, any_order));
+    }
+    return text;
+  }
+
+  void CompareSlice(const ExpectedSlice& expected, const SeenSlice& seen) {
+    if (expected.fails || !seen.ok()) {
+      CompareFailure("the slice", expected.fails, seen.status(), expected.line);
+      return;
+    }
+    const std::string wanted = Describe(expected.data_sets, expected.any_order);
+    const std::string got = Describe(*seen, expected.any_order);
+    if (wanted == got) return;
+    Add(expected.line, absl::StrCat("the slice\n  expected ", wanted, "\n  got      ", got));
   }
 
   void ComparePartitions(const Expectation& expected, const SeenStream& seen) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "common/time/time.h"
 #include "tests/golden/case.h"
 #include "tests/golden/value.h"
@@ -20,10 +21,14 @@ struct SeenStream {
   std::vector<int> partition_counts;
 };
 
+// The records of each data set, or why there are none.
+using SeenSlice = absl::StatusOr<std::vector<std::vector<Value>>>;
+
 struct Outcome {
   absl::Status start;
-  absl::Status batches;          // The first error of them.
-  std::vector<SeenStream> seen;  // For each expectation of the case.
+  absl::Status batches;           // The first error of them.
+  std::vector<SeenStream> seen;   // For each expectation of the case.
+  std::vector<SeenSlice> slices;  // For each of the case's.
   std::string printed;
   std::map<std::string, std::string> files;  // Those that the case names and that are there.
 };

@@ -45,6 +45,19 @@ TEST(DifferencesTest, OfBatches) {
               HasSubstr("got      no data set"));
 }
 
+TEST(DifferencesTest, OfSlices) {
+  const std::string streams =
+      "stream s = a | Transform error_at 2s\nexpect a\n  1s: 2 1\n  2s: 3\n";
+  EXPECT_EQ(DifferencesOf(streams + "slice a 1s 2s\n  data set: 2 1\n  data set: 3\n"), "");
+  EXPECT_EQ(DifferencesOf(streams + "slice s 1s 2s\n  fails: UNAVAILABLE\n  is away\n"), "");
+  EXPECT_THAT(DifferencesOf(streams + "slice a 1s 2s after 1s\n  data set: 2 1 3\n"),
+              HasSubstr("some.test:9: the slice\n  expected { 2 1 3 }\n  got      { 2 1 } { 3 }"));
+  EXPECT_THAT(DifferencesOf(streams + "slice s 1s 2s\n"),
+              HasSubstr("some.test:9: the slice must give OK, and gave UNAVAILABLE"));
+  EXPECT_THAT(DifferencesOf(streams + "slice a 1s 2s\n  fails: UNAVAILABLE\n"),
+              HasSubstr("some.test:10: the slice must give UNAVAILABLE, and gave OK"));
+}
+
 TEST(DifferencesTest, OfPartitions) {
   EXPECT_THAT(DifferencesOf("expect a\n  partitions: 3\n  1s: 2 1\n  2s: 3\n"),
               HasSubstr("expected 3 3\n  got      2 2"));

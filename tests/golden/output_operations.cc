@@ -3,6 +3,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "tests/golden/functions.h"
+#include "tests/golden/item.h"
 #include "tests/golden/operations.h"
 
 namespace millrace::golden {
@@ -27,6 +28,9 @@ void AddOutputOperations(Operations& operations) {
   AddForRecordsOf<Int>(operations);
   AddForRecordsOf<Text>(operations);
   AddForRecordsOf<TextInt>(operations);
+  AddForRecordsOf<Item>(operations);
+  AddForRecordsOf<ItemInt>(operations);
+  AddForRecordsOf<double>(operations);
   AddForRecordsOf<std::pair<Text, std::pair<Int, std::optional<Text>>>>(operations);
   AddForRecordsOf<std::pair<Text, std::vector<Int>>>(operations);
   // On the driver.

@@ -13,6 +13,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/text/text_form.h"
 #include "tests/golden/value.h"
 
 namespace millrace::golden {
@@ -24,6 +25,8 @@ using TextInt = std::pair<Text, Int>;
 using TextText = std::pair<Text, Text>;
 using ViewInt = std::pair<View, Int>;
 using IntInt = std::pair<Int, Int>;
+using TextDouble = std::pair<Text, double>;
+using DoubleInt = std::pair<double, Int>;
 
 // How a record type is written and read. An empty struct is a record too, without anything to see.
 template <class T>
@@ -39,6 +42,16 @@ struct RecordForm<Int> {
   static Value ToValue(Int record) { return Value::Atom(absl::StrCat(record)); }
   static bool FromValue(const Value& value, Int& record) {
     return value.kind == Value::Kind::kAtom && absl::SimpleAtoi(value.text, &record);
+  }
+};
+
+// An atom: the text form.
+template <>
+struct RecordForm<double> {
+  static std::string Name() { return "double"; }
+  static Value ToValue(double record) { return Value::Atom(ToText(record)); }
+  static bool FromValue(const Value& value, double& record) {
+    return value.kind == Value::Kind::kAtom && absl::SimpleAtod(value.text, &record);
   }
 };
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tests/golden/functions.h"
+#include "tests/golden/item.h"
 #include "tests/golden/operations.h"
 
 namespace millrace::golden {
@@ -80,6 +81,13 @@ void Add(Operations& operations, const std::string& name) {
   });
 }
 
+template <class T>
+void AddSum(Operations& operations) {
+  operations.Add<T>("UpdateStateByKey sum", [](const DStream<T>& in, Arguments& args) {
+    return in.template UpdateStateByKey<Int>(Sum(), args.NumberOr0());
+  });
+}
+
 }  // namespace
 
 void AddUpdateStateOperations(Operations& operations) {
@@ -92,9 +100,9 @@ void AddUpdateStateOperations(Operations& operations) {
   operations.Add<TextInt>("UpdateStateByKey collect", [](const DStream<TextInt>& in, Arguments&) {
     return in.UpdateStateByKey<std::vector<Int>>(Collect());
   });
-  operations.Add<ViewInt>("UpdateStateByKey sum", [](const DStream<ViewInt>& in, Arguments& args) {
-    return in.UpdateStateByKey<Int>(Sum(), args.NumberOr0());
-  });
+  AddSum<ViewInt>(operations);
+  AddSum<ItemInt>(operations);
+  AddSum<DoubleInt>(operations);
 }
 
 }  // namespace millrace::golden

@@ -1,6 +1,7 @@
 #include <functional>
 
 #include "tests/golden/functions.h"
+#include "tests/golden/item.h"
 #include "tests/golden/operations.h"
 
 namespace millrace::golden {
@@ -37,30 +38,39 @@ void AddCountByValueAndWindow(Operations& operations) {
 
 // A trailing `keep_non_zero` is the filter.
 struct KeepNonZero {
-  bool operator()(const TextInt& pair) const { return pair.second != 0; }
+  template <class T>
+  bool operator()(const T& pair) const {
+    return pair.second != 0;
+  }
 };
 
-void AddWithKeys(Operations& operations) {
-  using In = const DStream<TextInt>&;
-  operations.Add<TextInt>("ReduceByKeyAndWindow sum", [](In in, Arguments& args) {
+template <class T>
+void AddSumsByKey(Operations& operations) {
+  using In = const DStream<T>&;
+  using Plus = std::plus<typename T::second_type>;
+  using Minus = std::minus<typename T::second_type>;
+  operations.Add<T>("ReduceByKeyAndWindow sum", [](In in, Arguments& args) {
     const auto length = args.NextDuration();
-    if (args.AtEnd()) return in.ReduceByKeyAndWindow(std::plus<Int>(), length);
+    if (args.AtEnd()) return in.ReduceByKeyAndWindow(Plus(), length);
     const auto slide = args.NextDuration();
-    return in.ReduceByKeyAndWindow(std::plus<Int>(), length, slide, args.NumberOr0());
+    return in.ReduceByKeyAndWindow(Plus(), length, slide, args.NumberOr0());
   });
-  operations.Add<TextInt>("ReduceByKeyAndWindow max", [](In in, Arguments& args) {
-    const auto length = args.NextDuration();
-    return in.ReduceByKeyAndWindow(Max(), length, args.NextDuration());
-  });
-  operations.Add<TextInt>("ReduceByKeyAndWindow sum minus", [](In in, Arguments& args) {
+  operations.Add<T>("ReduceByKeyAndWindow sum minus", [](In in, Arguments& args) {
     const auto length = args.NextDuration();
     const auto slide = args.NextDuration();
     const int n = args.NumberOr0();
     if (!args.Take("keep_non_zero")) {
-      return in.ReduceByKeyAndWindow(std::plus<Int>(), std::minus<Int>(), length, slide, n);
+      return in.ReduceByKeyAndWindow(Plus(), Minus(), length, slide, n);
     }
-    return in.ReduceByKeyAndWindow(std::plus<Int>(), std::minus<Int>(), length, slide, n,
-                                   KeepNonZero());
+    return in.ReduceByKeyAndWindow(Plus(), Minus(), length, slide, n, KeepNonZero());
+  });
+}
+
+void AddWithKeys(Operations& operations) {
+  using In = const DStream<TextInt>&;
+  operations.Add<TextInt>("ReduceByKeyAndWindow max", [](In in, Arguments& args) {
+    const auto length = args.NextDuration();
+    return in.ReduceByKeyAndWindow(Max(), length, args.NextDuration());
   });
   operations.Add<TextInt>("GroupByKeyAndWindow", [](In in, Arguments& args) {
     const auto length = args.NextDuration();
@@ -76,6 +86,11 @@ void AddWindowOperations(Operations& operations) {
   AddCountByValueAndWindow<Int>(operations);
   AddCountByValueAndWindow<Text>(operations);
   AddCountByValueAndWindow<View>(operations);
+  AddCountByValueAndWindow<Item>(operations);
+  AddCountByValueAndWindow<double>(operations);
+  AddSumsByKey<TextInt>(operations);
+  AddSumsByKey<ItemInt>(operations);
+  AddSumsByKey<TextDouble>(operations);
   AddWithKeys(operations);
 }
 

@@ -151,6 +151,7 @@ TEST_F(DirectInputNodeTest, TheDriverKeepsTheRangesWithTheBatch) {
   topic_.latest = {{0, 2}};
   StreamGraph& graph = *h_.context().graph();
   ASSERT_TRUE(graph.Start().ok());
+  graph.BeginAfter(Time(0));
   const auto batch = graph.GenerateJobs(Time(1000), {});
   ASSERT_TRUE(batch.ok());
   ASSERT_EQ(batch->offset_ranges.size(), 1u);

@@ -24,6 +24,10 @@ constexpr int64_t kMicrosPerMilli = 1000;
 // A graph whose every batch has the same jobs.
 class ScriptedGraph : public BatchGraph {
  public:
+  void BeginAfter(Time zero_time) override {
+    EXPECT_THAT(log, IsEmpty());
+    zero_times.push_back(zero_time);
+  }
   absl::StatusOr<GeneratedBatch> GenerateJobs(Time batch_time, const BatchBlocks& blocks) override {
     log.push_back("generate " + std::to_string(batch_time.ms()));
     for (const auto& [stream_id, stream_blocks] : blocks) {
@@ -56,6 +60,7 @@ class ScriptedGraph : public BatchGraph {
   Time failing_generation{-1};
   std::function<absl::Status(Time, int)> run;
   std::vector<std::string> log;
+  std::vector<Time> zero_times;
   std::vector<std::pair<int64_t, int64_t>> received;  // Batch time, sequence.
   std::map<int, StreamInputInfo> input_infos;         // Of each batch.
 };
@@ -218,6 +223,15 @@ TEST_F(StreamingRunTest, TheNextBatchIsGeneratedWhileTheLastOneRuns) {
   env_.HoldJobs(false);
   env_.RunUntilIdle();
   EXPECT_THAT(CompletedTimes(), ElementsAre(1000, 2000));
+}
+
+TEST_F(StreamingRunTest, TheGraphKnowsTheZeroTimeFromTheStart) {
+  AdvanceMillis(2300);
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(graph_->zero_times, ElementsAre(Time(2000)));
+  AdvanceMillis(700);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(3000));
+  EXPECT_THAT(graph_->zero_times, SizeIs(1)) << "once";
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -167,6 +167,7 @@ TEST_F(DriverServiceTest, TheLastReferenceToAShuffleDropsIt) {
 class OneJobGraph : public BatchGraph {
  public:
   explicit OneJobGraph(std::function<absl::Status(Time)> run) : run_(std::move(run)) {}
+  void BeginAfter(Time /*zero_time*/) override {}
   absl::StatusOr<GeneratedBatch> GenerateJobs(Time time, const BatchBlocks& /*blocks*/) override {
     GeneratedBatch batch;
     BatchJob& job = batch.jobs.emplace_back();
