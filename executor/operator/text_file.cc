@@ -77,7 +77,8 @@ class SplitReader {
 absl::Status Shortened(const TextFileSplit& split, int64_t size) {
   return absl::DataLossError(
       absl::StrCat("'", split.path, "' has become shorter since it was listed: it has ", size,
-                   " bytes, and bytes ", split.offset, " to ", split.offset + split.length,
+                   " bytes, and bytes ", split.offset, " to ",
+                   static_cast<uint64_t>(split.offset) + static_cast<uint64_t>(split.length),
                    " are to be read; files must not change while they are read"));
 }
 

@@ -209,8 +209,8 @@ TEST_F(StreamingContextTest, AFunctionOfTransformMayStopIt) {
 
 TEST_F(StreamingContextTest, AnotherThreadMayStopIt) {
   for (const bool graceful : {false, true}) {
-    StreamingContext ssc(LocalConf(), 5ms);
     OneShot<bool> ran;
+    StreamingContext ssc(LocalConf(), 5ms);
     Numbers(ssc).ForeachRDD([&ran](auto&) { ran.Set(true); });
     ASSERT_TRUE(ssc.Start().ok());
     std::thread first([&] {
@@ -252,8 +252,8 @@ TEST_F(StreamingContextTest, AJobMayStopTheContextBelow) {
 
 TEST_F(StreamingContextTest, ContextsMayFollowOneAnotherInAProcess) {
   for (const char* master : {"local", "local[3]", "local[2]"}) {
-    StreamingContext ssc(Conf().SetMaster(master), 5ms);
     OneShot<int64_t> count;
+    StreamingContext ssc(Conf().SetMaster(master), 5ms);
     Numbers(ssc).ForeachRDD([&count](const RDD<int64_t>& rdd) -> absl::Status {
       const auto n = rdd.Count();
       if (n.ok()) count.Set(*n);
@@ -269,9 +269,10 @@ TEST_F(StreamingContextTest, ContextsMayFollowOneAnotherInAProcess) {
 // More of them than threads are set aside for everything else.
 TEST_F(StreamingContextTest, AsManyJobsRunAtOnceAsTheSettingSays) {
   constexpr int kJobs = 20;
-  StreamingContext ssc(LocalConf().Set("millrace.streaming.concurrentJobs", kJobs), 5ms);
   absl::Mutex mutex;
   int running = 0;
+  OneShot<BatchInfo> done;
+  StreamingContext ssc(LocalConf().Set("millrace.streaming.concurrentJobs", kJobs), 5ms);
   for (int i = 0; i < kJobs; ++i) {
     Numbers(ssc).ForeachRDD([&](auto&) {
       const absl::MutexLock lock(&mutex);
@@ -282,7 +283,6 @@ TEST_F(StreamingContextTest, AsManyJobsRunAtOnceAsTheSettingSays) {
                  : absl::DeadlineExceededError("the other jobs do not run");
     });
   }
-  OneShot<BatchInfo> done;
   ssc.AddStreamingListener(OnFirstBatch(done));
   ASSERT_TRUE(ssc.Start().ok());
   for (const auto& [id, operation] : done.Wait().output_operation_infos) {
@@ -470,8 +470,8 @@ class EventLogFilesTest : public StreamingContextTest {
   }
   // Until the first batch has ended.
   void RunOn(Context context) {
-    StreamingContext ssc(std::move(context), 5ms);
     OneShot<BatchInfo> done;
+    StreamingContext ssc(std::move(context), 5ms);
     ssc.AddStreamingListener(OnFirstBatch(done));
     Numbers(ssc).ForeachRDD([](auto&) {});
     ASSERT_TRUE(ssc.Start().ok());

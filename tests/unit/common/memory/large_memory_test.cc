@@ -30,12 +30,6 @@ TEST(LargeMemoryTest, AnySizeIsThereAndAligned) {
   FreeLarge(nullptr, 5 * kMiB);
 }
 
-TEST(LargeMemoryTest, TooMuchIsBadAlloc) {
-  EXPECT_THROW(AllocateLarge(SIZE_MAX), std::bad_alloc);
-  EXPECT_THROW(AllocateLarge(SIZE_MAX - 3 * kMiB), std::bad_alloc);
-  EXPECT_THROW(LargeAllocator<int64_t>().allocate(SIZE_MAX / 2), std::bad_alloc);
-}
-
 TEST(LargeMemoryTest, PiecesInUseAreApart) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
@@ -53,6 +47,7 @@ TEST(LargeMemoryTest, PiecesInUseAreApart) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// Sanitizers have all memory, small and large, from `new`, and end the program when it is too much.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 size_t ResidentBytes() {
@@ -61,6 +56,12 @@ size_t ResidentBytes() {
   size_t resident = 0;
   statm >> total >> resident;
   return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST(LargeMemoryTest, TooMuchIsBadAlloc) {
+  EXPECT_THROW(AllocateLarge(SIZE_MAX), std::bad_alloc);
+  EXPECT_THROW(AllocateLarge(SIZE_MAX - 3 * kMiB), std::bad_alloc);
+  EXPECT_THROW(LargeAllocator<int64_t>().allocate(SIZE_MAX / 2), std::bad_alloc);
 }
 
 TEST(LargeMemoryTest, WhatWasFreedComesAgain) {
