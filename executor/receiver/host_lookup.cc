@@ -30,6 +30,8 @@ Result Resolve(const SocketAddress& address, int flags) {
   const int error =
       getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, freeaddrinfo);
+  // Everywhere the loopback (RFC 6761, 6.3), also on a bare machine without a file of hosts.
+  if (error != 0 && address.host == "localhost") return Resolve({"127.0.0.1", address.port}, flags);
   if (error != 0) {
     return absl::UnavailableError(
         absl::StrCat("cannot find host ", address.host, ": ",
