@@ -78,13 +78,20 @@ StreamingCore::~StreamingCore() {
   graph_->Stop();
 }
 
+void StreamingCore::AwaitStart() const {
+  const auto has_started = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !is_starting_; };
+  mutex_.Await(absl::Condition(&has_started));
+}
+
 RunState StreamingCore::state() const {
   const absl::MutexLock lock(&mutex_);
+  AwaitStart();
   return state_;
 }
 
 std::shared_ptr<StreamingHandle> StreamingCore::run() const {
   const absl::MutexLock lock(&mutex_);
+  AwaitStart();
   return run_;
 }
 
@@ -116,18 +123,25 @@ void StreamingCore::Checkpoint(const Operation& operation, const std::string& di
 }
 
 absl::Status StreamingCore::Start(Location where, bool catch_signals) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    AwaitStart();
+    if (state_ == RunState::kActive) {
+      LOG(WARNING) << "StreamingContext::Start: the context has been started already";
+      return absl::OkStatus();
+    }
+    if (state_ == RunState::kStopped) {
+      return absl::FailedPreconditionError(
+          "a stopped StreamingContext cannot be started again; make a new one");
+    }
+    // The only failure that leaves the context as it was.
+    RETURN_IF_ERROR(BecomeActive(this, where));
+    is_starting_ = true;
+  }
+  absl::StatusOr<StreamingSpec> spec = StartGraph();
   const absl::MutexLock lock(&mutex_);
-  if (state_ == RunState::kActive) {
-    LOG(WARNING) << "StreamingContext::Start: the context has been started already";
-    return absl::OkStatus();
-  }
-  if (state_ == RunState::kStopped) {
-    return absl::FailedPreconditionError(
-        "a stopped StreamingContext cannot be started again; make a new one");
-  }
-  // The only failure that leaves the context as it was.
-  RETURN_IF_ERROR(BecomeActive(this, where));
-  start_status_ = StartLocked(catch_signals);
+  is_starting_ = false;
+  start_status_ = StartRun(std::move(spec), catch_signals);
   state_ = start_status_.ok() ? RunState::kActive : RunState::kStopped;
   if (!start_status_.ok()) {
     finished_ = true;
@@ -138,16 +152,21 @@ absl::Status StreamingCore::Start(Location where, bool catch_signals) {
   return start_status_;
 }
 
-absl::Status StreamingCore::StartLocked(bool catch_signals) {
+absl::StatusOr<StreamingSpec> StreamingCore::StartGraph() {
   RETURN_IF_ERROR(context_->status());
   RETURN_IF_ERROR(graph_->Start());
-  const std::shared_ptr<Runtime> runtime = context_->runtime();
-  if (runtime == nullptr) return absl::FailedPreconditionError("the Context has been stopped");
   ASSIGN_OR_RETURN(StreamingSpec spec, ReadStreamingSettings(context_->state()->conf));
   spec.batch_interval = batch_interval_;
   spec.graph = graph_;
   spec.receivers = graph_->Receivers();
   spec.direct_streams = graph_->DirectStreams();
+  return spec;
+}
+
+absl::Status StreamingCore::StartRun(absl::StatusOr<StreamingSpec> spec, bool catch_signals) {
+  RETURN_IF_ERROR(spec.status());
+  const std::shared_ptr<Runtime> runtime = context_->runtime();
+  if (runtime == nullptr) return absl::FailedPreconditionError("the Context has been stopped");
   run_ = runtime->NewStreaming();
   if (run_ == nullptr) return absl::FailedPreconditionError("the Context has been stopped");
   context_->SetStreaming(weak_from_this());
@@ -155,7 +174,7 @@ absl::Status StreamingCore::StartLocked(bool catch_signals) {
   if (catch_signals) {
     signals_ = std::make_unique<StopSignals>([this](int count) { OnSignal(count); });
   }
-  return run_->Start(std::move(spec));
+  return run_->Start(*std::move(spec));
 }
 
 void StreamingCore::AddListeners() {

@@ -57,7 +57,12 @@ class StreamingCore : public std::enable_shared_from_this<StreamingCore> {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  absl::Status StartLocked(bool catch_signals) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes the graph's lock, so it must not hold ours: functions of the graph call us.
+  absl::StatusOr<StreamingSpec> StartGraph() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status StartRun(absl::StatusOr<StreamingSpec> spec, bool catch_signals)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whoever asks for the state while it starts waits until it has, or has not.
+  void AwaitStart() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   void AddListeners() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnSignal(int count);
   // Stops on a thread of its own.
@@ -75,6 +80,7 @@ class StreamingCore : public std::enable_shared_from_this<StreamingCore> {
 
   mutable absl::Mutex mutex_;
   RunState state_ ABSL_GUARDED_BY(mutex_) = RunState::kInitialized;
+  bool is_starting_ ABSL_GUARDED_BY(mutex_) = false;
   int stops_under_way_ ABSL_GUARDED_BY(mutex_) = 0;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Stopped, and all that belongs to it is done.
   absl::Status start_status_ ABSL_GUARDED_BY(mutex_);

@@ -355,8 +355,9 @@ class Huge : public Receiver<std::string> {
 };
 
 TEST(BadRecordsTest, ARecordLargerThanABlockComesWhole) {
-  StreamingContext ssc(Conf().SetMaster("local[2]"), 20ms);
   std::vector<std::pair<size_t, char>> seen;
+  StreamingContext ssc(
+      Conf().SetMaster("local[2]").Set("millrace.streaming.gracefulStopTimeout", "60s"), 20ms);
   ssc.ReceiverStream<Huge>()
       .Map([](const std::string& x) { return std::pair(x.size(), x.empty() ? ' ' : x.back()); })
       .ForeachRDD([&seen](const RDD<std::pair<size_t, char>>& rdd) -> absl::Status {
