@@ -48,15 +48,13 @@ class Registration {
   static const RegistryEntry& entry() { return entry_; }
 
  private:
-  static const Object object_;
-  static const RegistryEntry entry_;
+  static const RegistryEntry& entry_;
 };
 
+// Never destroyed: tasks may still run while a process ends.
 template <class Object>
-const Object Registration<Object>::object_{};
-
-template <class Object>
-const RegistryEntry Registration<Object>::entry_{typeid(Object).name(), &Registration::object_};
+const RegistryEntry& Registration<Object>::entry_ = *new RegistryEntry(typeid(Object).name(),
+                                                                       new Object);
 
 }  // namespace millrace::internal
 
