@@ -44,6 +44,9 @@ class DStreamNode {
   std::string label() const;
   void set_name(std::string name) { name_ = std::move(name); }
   const std::string& name() const { return name_; }
+  // The name of its state, where users name another stream that shows it.
+  void set_state_name(std::string name) { state_name_ = std::move(name); }
+  const std::string& state_name() const { return state_name_.empty() ? name_ : state_name_; }
   const Operation& operation() const { return operation_; }
   const std::vector<DStreamNode*>& parents() const { return parents_; }
   std::chrono::milliseconds slide() const { return slide_; }
@@ -74,6 +77,8 @@ class DStreamNode {
   // Drops what is not remembered any more when `batch_time` is over, or everything.
   virtual void ForgetBefore(Time batch_time);
   virtual void ForgetAll() { made_.clear(); }
+  // Another driver goes on from a checkpoint: nothing that this one made is there any more.
+  virtual void Restart() { ForgetAll(); }
 
  protected:
   // The data set at `time`, a multiple of the slide after the zero time. Errors name the operator
@@ -90,6 +95,7 @@ class DStreamNode {
   const std::vector<DStreamNode*> parents_;
   const std::chrono::milliseconds slide_;
   std::string name_;
+  std::string state_name_;
   StorageLevel storage_level_ = StorageLevel::kNone;
   std::optional<std::chrono::milliseconds> checkpoint_interval_;
   std::chrono::milliseconds remember_{0};

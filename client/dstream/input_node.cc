@@ -36,6 +36,8 @@ void ReceiverInputNode::BeginBatch(Time batch_time, const std::vector<ReceivedBl
 absl::StatusOr<RddRef> ReceiverInputNode::Compute(Time time) {
   const auto it = blocks_.find(time);
   if (it != blocks_.end()) return make_data_set_(it->second);
+  // Its blocks went with the driver that had received them.
+  if (graph().IsOfEarlierDriver(time)) return make_data_set_({});
   // Asked for by Slice: blocks may still be given to that batch, or were dropped long ago.
   graph().MarkProvisional();
   return make_data_set_({});
@@ -52,10 +54,13 @@ void ReceiverInputNode::ForgetAll() {
 }
 
 GeneratedInputNode::GeneratedInputNode(StreamGraph& graph, const Operation& operation,
-                                       std::string kind, Generate generate)
-    : InputNode(graph, operation, std::move(kind)), generate_(std::move(generate)) {}
+                                       std::string kind, Generate generate, IsRepeatable repeatable)
+    : InputNode(graph, operation, std::move(kind)),
+      generate_(std::move(generate)),
+      repeatable_(repeatable) {}
 
 absl::StatusOr<RddRef> GeneratedInputNode::Compute(Time time) {
+  if (repeatable_ == IsRepeatable::kNo && graph().IsOfEarlierDriver(time)) return RddRef();
   StreamInputInfo info;
   info.stream_id = input_id();
   absl::StatusOr<RddRef> data_set = generate_(time, &info.num_records);

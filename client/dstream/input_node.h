@@ -15,6 +15,10 @@
 #include "client/dstream/stream_ref.h"
 #include "driver/batch/streaming_handle.h"
 
+namespace millrace::proto {
+class InputCheckpoint;
+}
+
 namespace millrace::internal {
 
 class InputNode : public DStreamNode {
@@ -42,6 +46,14 @@ class InputNode : public DStreamNode {
   virtual void LookOutside() {}
   // The batch is about to be made and was given these blocks.
   virtual void BeginBatch(Time /*batch_time*/, const std::vector<ReceivedBlock>& /*blocks*/) {}
+
+  // What the batch of that time has is this input's own choice, which must be saved before the
+  // batch is acted on.
+  virtual bool HasChosen(Time /*batch_time*/) const { return false; }
+  // What its batches had, so that they can be made again by a driver to come.
+  virtual void Save(proto::InputCheckpoint& /*to*/) const {}
+  // What Save has said: these batches are made as they were. Before the first batch.
+  virtual absl::Status Restore(const proto::InputCheckpoint& /*from*/) { return absl::OkStatus(); }
 
  private:
   const std::string kind_;
@@ -74,18 +86,20 @@ class ReceiverInputNode final : public InputNode {
   std::map<Time, std::vector<ReceivedBlock>> blocks_;
 };
 
-// A stream whose data set a function makes when the batch asks for it.
+// A stream whose data set a function makes when the batch asks for it. One that is not repeatable
+// has none in the batches of an earlier driver.
 class GeneratedInputNode final : public InputNode {
  public:
   using Generate = GenerateDataSet;
 
   GeneratedInputNode(StreamGraph& graph, const Operation& operation, std::string kind,
-                     Generate generate);
+                     Generate generate, IsRepeatable repeatable);
 
  private:
   absl::StatusOr<RddRef> Compute(Time time) override;
 
   const Generate generate_;
+  const IsRepeatable repeatable_;
 };
 
 }  // namespace millrace::internal

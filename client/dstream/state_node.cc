@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/dstream/graph_checkpoint.h"
 #include "client/dstream/stream_graph.h"
 #include "client/dstream/windowed_node.h"
 #include "driver/service/driver_handle.h"
@@ -18,8 +19,8 @@ constexpr milliseconds kCheckpointEvery(10'000);
 }  // namespace
 
 StateNode::StateNode(StreamGraph& graph, const Operation& operation, DStreamNode& parent,
-                     milliseconds slide)
-    : DStreamNode(graph, operation, {&parent}, slide) {}
+                     milliseconds slide, StateFormat format)
+    : DStreamNode(graph, operation, {&parent}, slide), format_(std::move(format)) {}
 
 std::optional<milliseconds> StateNode::default_checkpoint_interval() const {
   return slide() * ((kCheckpointEvery + slide() - milliseconds(1)) / slide());
@@ -36,10 +37,34 @@ absl::StatusOr<RddRef> StateNode::Compute(Time time) {
   const Time first = reached_.value_or(graph().zero_time()) + slide();
   for (const Time missed : first.Until(time, slide())) GetOrCompute(missed).IgnoreError();
   reached_ = time;
-  return Update(time, NextUpdate(time));
+  const auto update = NextUpdate(time);
+  absl::StatusOr<RddRef> updated = Update(time, update);
+  if (!update->snapshot_path.empty()) {
+    graph().checkpoint()->UpdateMade(
+        *this, time, updated.ok() && *updated != nullptr ? (*updated)->num_partitions : 0, update);
+  }
+  return updated;
 }
 
-StateUpdateRef StateNode::NextUpdate(Time time) {
+void StateNode::SkipUntil(Time time) {
+  const Time zero = graph().zero_time();
+  const Time last = (time - milliseconds(1)).Floor(slide(), zero);
+  if (last > reached_.value_or(zero)) reached_ = last;
+}
+
+void StateNode::Restart() {
+  DStreamNode::Restart();
+  state_id_ = -1;
+  lease_ = nullptr;
+  last_update_ = nullptr;
+  reached_.reset();
+}
+
+RddRef StateNode::Read(const std::string& path) const {
+  return format_.read(graph().context(), path);
+}
+
+std::shared_ptr<StateUpdate> StateNode::NextUpdate(Time time) {
   if (state_id_ < 0) {
     DriverHandle& driver = *graph().context()->driver;
     state_id_ = driver.NewId();
@@ -49,7 +74,11 @@ StateUpdateRef StateNode::NextUpdate(Time time) {
   update->state_id = state_id_;
   update->batch_time_ms = time.ms();
   update->needs_previous = needs_previous();
+  update->restores = restores();
   if (has_state()) update->previous_time_ms = last_time().ms();
+  if (GraphCheckpoint* const checkpoint = graph().checkpoint()) {
+    update->snapshot_path = checkpoint->SnapshotPath(*this, time);
+  }
   return update;
 }
 
@@ -59,25 +88,41 @@ bool StateNode::IsLastUpdateLost(Time batch_time) const {
 
 RecordStateNode::RecordStateNode(StreamGraph& graph, const Operation& operation,
                                  DStreamNode& parent, StateWithoutRecords without_records,
-                                 RddRef initial, UpdateState update)
-    : StateNode(graph, operation, parent, parent.slide()),
+                                 RddRef initial, UpdateState update, StateFormat format)
+    : StateNode(graph, operation, parent, parent.slide(), std::move(format)),
       without_records_(without_records),
       update_(std::move(update)),
+      program_initial_(initial),
       initial_(std::move(initial)) {}
 
 void RecordStateNode::ForgetAll() {
   DStreamNode::ForgetAll();
+  program_initial_ = nullptr;
   initial_ = nullptr;
   initial_taker_ = nullptr;
+}
+
+void RecordStateNode::Restart() {
+  RddRef initial = program_initial_;
+  StateNode::Restart();
+  program_initial_ = initial;
+  initial_ = std::move(initial);
+  is_restored_ = false;
+}
+
+void RecordStateNode::Restore(Time time, const std::string& path) {
+  BeginAfter(time);
+  initial_ = Read(path);
+  is_restored_ = true;
 }
 
 absl::StatusOr<RddRef> RecordStateNode::Update(Time time, const StateUpdateRef& update) {
   const absl::StatusOr<RddRef> records = parents().front()->GetOrCompute(time);
   if (!records.ok()) return records.status();
-  const bool may_begin =
-      *records != nullptr || without_records_ == StateWithoutRecords::kHasEmptyBatch;
+  const bool may_begin = *records != nullptr || restores() ||
+                         without_records_ == StateWithoutRecords::kHasEmptyBatch;
   if (!may_begin && !has_state()) return RddRef();
-  const bool takes_initial = initial_ != nullptr && initial_taker_ == nullptr && may_begin;
+  const bool takes_initial = may_take_initial() && may_begin;
   absl::StatusOr<RddRef> updated = update_(update, *records, takes_initial ? initial_ : nullptr);
   if (!updated.ok()) return updated;
   MarkUpdated(update);
@@ -98,9 +143,31 @@ void RecordStateNode::ForgetBefore(Time batch_time) {
 
 WindowStateNode::WindowStateNode(StreamGraph& graph, const Operation& operation,
                                  DStreamNode& parent, milliseconds length, milliseconds slide,
-                                 UpdateWindow update)
-    : StateNode(graph, operation, parent, slide), length_(length), update_(std::move(update)) {
+                                 UpdateWindow update, StateFormat format)
+    : StateNode(graph, operation, parent, slide, std::move(format)),
+      length_(length),
+      update_(std::move(update)) {
+  // A window of another length is another state.
+  AddToSchema(absl::StrCat(" in a window of ", length.count(), " ms"));
   parent.PersistForReuse();
+}
+
+void WindowStateNode::ForgetAll() {
+  StateNode::ForgetAll();
+  saved_ = nullptr;
+}
+
+void WindowStateNode::Restart() {
+  StateNode::Restart();
+  never_came_.clear();
+  saved_ = nullptr;
+}
+
+// The window of that time is made once more, of what was saved alone.
+void WindowStateNode::Restore(Time time, const std::string& path) {
+  BeginAfter(time - slide());
+  saved_ = Read(path);
+  saved_time_ = time;
 }
 
 void WindowStateNode::ForgetBefore(Time batch_time) {
@@ -114,6 +181,11 @@ void WindowStateNode::ForgetBefore(Time batch_time) {
 //      |------ leaving ------|----- stays -----|--- coming ---|
 // A slide longer than the window leaves gaps: what stands in one neither comes nor leaves.
 absl::StatusOr<RddRef> WindowStateNode::Update(Time time, const StateUpdateRef& update) {
+  if (saved_ != nullptr && time == saved_time_) {
+    absl::StatusOr<RddRef> restored = update_(update, {}, {std::exchange(saved_, nullptr)});
+    if (restored.ok()) MarkUpdated(update);
+    return restored;
+  }
   const Time window_start = time - length_;
   const Time before = has_state() ? last_time() : window_start;
   std::vector<RddRef> leaving;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "client/dstream/dstream_node.h"
@@ -21,13 +22,26 @@ namespace millrace::internal {
 class StateNode : public DStreamNode {
  public:
   StateNode(StreamGraph& graph, const Operation& operation, DStreamNode& parent,
-            std::chrono::milliseconds slide);
+            std::chrono::milliseconds slide, StateFormat format);
 
   std::optional<std::chrono::milliseconds> default_checkpoint_interval() const override;
   // The records of a batch that was left out would be missing for ever.
   bool must_run() const override { return true; }
   // What a state stage puts out is kept by the workers anyway.
   void PersistForReuse() override {}
+
+  const StateFormat& format() const { return format_; }
+  // The state begins with what was saved of the update of `time`, by an earlier driver.
+  virtual void Restore(Time time, const std::string& path) = 0;
+  // The state begins with nothing, behind the batch of `time`.
+  void BeginAfter(Time time) { reached_ = time; }
+  bool HasReached(Time time) const { return reached_ && time <= *reached_; }
+  // Batches before `time` for which nobody has asked are never made.
+  void SkipUntil(Time time);
+  // A driver to come can go on from what was saved: what the program gave to begin with is not
+  // needed again.
+  virtual void OnSaved() {}
+  void Restart() override;
 
  protected:
   // The update that leads to `time`, and its result. `update` builds on last_time().
@@ -42,11 +56,17 @@ class StateNode : public DStreamNode {
   bool IsLastUpdateLost(Time batch_time) const;
   // Whether an update of this stream is wrong without the one before it.
   virtual bool needs_previous() const { return false; }
+  // Whether the next update takes a saved state in as its input 1.
+  virtual bool restores() const { return false; }
+  // Of a saved state.
+  RddRef Read(const std::string& path) const;
+  void AddToSchema(const std::string& text) { format_.schema += text; }
 
  private:
   absl::StatusOr<RddRef> Compute(Time time) final;
-  StateUpdateRef NextUpdate(Time time);
+  std::shared_ptr<StateUpdate> NextUpdate(Time time);
 
+  StateFormat format_;
   int64_t state_id_ = -1;
   Lease lease_;
   StateUpdateRef last_update_;   // That was made; null before the first one.
@@ -57,19 +77,27 @@ class StateNode : public DStreamNode {
 class RecordStateNode final : public StateNode {
  public:
   RecordStateNode(StreamGraph& graph, const Operation& operation, DStreamNode& parent,
-                  StateWithoutRecords without_records, RddRef initial, UpdateState update);
+                  StateWithoutRecords without_records, RddRef initial, UpdateState update,
+                  StateFormat format);
 
   void ForgetAll() override;
   void ForgetBefore(Time batch_time) override;
+  void Restore(Time time, const std::string& path) override;
+  void OnSaved() override { program_initial_ = nullptr; }
+  void Restart() override;
 
  private:
   // As long as it is open whether the initial state was taken in.
   bool needs_previous() const override { return initial_taker_ != nullptr; }
+  bool restores() const override { return is_restored_ && may_take_initial(); }
+  bool may_take_initial() const { return initial_ != nullptr && initial_taker_ == nullptr; }
   absl::StatusOr<RddRef> Update(Time time, const StateUpdateRef& update) override;
 
   const StateWithoutRecords without_records_;
   const UpdateState update_;
+  RddRef program_initial_;        // As the program gave it, until a checkpoint has more.
   RddRef initial_;                // Until an update that took it is known to be committed.
+  bool is_restored_ = false;      // It is a saved state.
   StateUpdateRef initial_taker_;  // The update that took it, until its batch is over.
 };
 
@@ -79,10 +107,13 @@ class WindowStateNode final : public StateNode {
  public:
   WindowStateNode(StreamGraph& graph, const Operation& operation, DStreamNode& parent,
                   std::chrono::milliseconds length, std::chrono::milliseconds slide,
-                  UpdateWindow update);
+                  UpdateWindow update, StateFormat format);
 
   std::chrono::milliseconds look_back() const override { return length_ + slide(); }
+  void ForgetAll() override;
   void ForgetBefore(Time batch_time) override;
+  void Restore(Time time, const std::string& path) override;
+  void Restart() override;
 
  private:
   bool needs_previous() const override { return true; }
@@ -95,6 +126,8 @@ class WindowStateNode final : public StateNode {
   const UpdateWindow update_;
   // Data sets within the window that could not be made in time: they do not leave it either.
   std::set<Time> never_came_;
+  RddRef saved_;  // The window of `saved_time_`, until it is the state again.
+  Time saved_time_{0};
 };
 
 }  // namespace millrace::internal

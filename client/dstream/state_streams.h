@@ -5,6 +5,7 @@
 #include <chrono>
 #include <concepts>
 #include <memory>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -46,9 +47,10 @@ DStream<std::pair<K, S>> UpdateStateStream(const DStream<std::pair<K, V>>& in, F
                     const RddRef& initial) -> absl::StatusOr<RddRef> {
     return transform(context, update, records, initial);
   };
-  return DStream<std::pair<K, S>>(AddState({"UpdateStateByKey", where}, in.ref(),
-                                           StateWithoutRecords::kIsUpdated, std::move(initial),
-                                           std::move(update)));
+  const std::string label = OperatorLabel("UpdateStateByKey", where);
+  return DStream<std::pair<K, S>>(AddState(
+      {"UpdateStateByKey", where}, in.ref(), StateWithoutRecords::kIsUpdated, std::move(initial),
+      std::move(update), StateFormatOf<std::pair<K, S>>(label)));
 }
 
 // Each batch is combined by key; the window's values are kept and changed by the batches that leave
@@ -61,13 +63,15 @@ DStream<std::pair<K, V>> InverseWindow(const char* name, Location where,
   auto batches = Lift(name, where, in, MakeReduceByKey<K, V>(f, n, where, name));
   auto update = [context = ContextOf(in.ref()), partitioner = Resolve(n).spec,
                  transform = MakeWindowState<K, V>(std::move(f), std::move(inverse),
-                                                   std::move(filter), name, where)](
+                                                   std::move(filter), Resolve(n).function, name,
+                                                   where)](
                     const StateUpdateRef& update, const std::vector<RddRef>& leaving,
                     const std::vector<RddRef>& coming) -> absl::StatusOr<RddRef> {
     return transform(context, update, leaving, coming, partitioner);
   };
   return DStream<std::pair<K, V>>(
-      AddWindowState({name, where}, batches.ref(), length, slide, std::move(update)));
+      AddWindowState({name, where}, batches.ref(), length, slide, std::move(update),
+                     StateFormatOf<std::pair<K, V>>(OperatorLabel(name, where))));
 }
 
 // The filter of a window where a partitioner may stand too.

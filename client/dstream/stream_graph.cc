@@ -1,17 +1,22 @@
 #include "client/dstream/stream_graph.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/dstream/graph_checkpoint.h"
 #include "client/dstream/input_node.h"
 #include "client/dstream/run_for_effect.h"
+#include "client/dstream/state_node.h"
 #include "client/rdd/job_scope.h"
 #include "client/rdd/local_properties.h"
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
+#include "common/config/keys.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -160,6 +165,10 @@ absl::Status StreamGraph::Start() {
     if (reachable[i] && nodes_[i]->must_run()) must_run_.push_back(nodes_[i].get());
   }
   RETURN_IF_ERROR(StartInputs());
+  if (!checkpoint_directory_.empty()) {
+    checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
+    RETURN_IF_ERROR(AnnotateStatus(checkpoint_->Open(StreamIds()), "the checkpoint directory"));
+  }
   local_properties_ = std::make_shared<const LocalProperties>(ThreadProperties());
   phase_ = Phase::kStarted;
   return absl::OkStatus();
@@ -174,7 +183,65 @@ absl::Status StreamGraph::StartInputs() {
   return absl::OkStatus();
 }
 
+std::map<const DStreamNode*, std::string> StreamGraph::StreamIds() const {
+  std::map<const DStreamNode*, std::string> ids;
+  std::set<std::string> taken;
+  for (const auto& node : nodes_) {
+    std::string id = node->state_name();
+    if (id.empty()) {
+      std::string above;
+      for (const DStreamNode* parent : node->parents()) absl::StrAppend(&above, ids[parent], "\n");
+      id = absl::StrCat(node->operation().name, ":",
+                        absl::Hex(XXH3_64bits(above.data(), above.size()), absl::kZeroPad16));
+    }
+    const std::string first = id;
+    for (int number = 2; !taken.insert(id).second; ++number) id = absl::StrCat(first, "#", number);
+    ids[node.get()] = std::move(id);
+  }
+  return ids;
+}
+
+absl::StatusOr<std::optional<ResumePoint>> StreamGraph::Recover() {
+  const std::lock_guard lock(lock_);
+  if (checkpoint_ == nullptr) return std::nullopt;
+  ASSIGN_OR_RETURN(const std::optional<proto::Checkpoint> latest, checkpoint_->ReadLatest());
+  if (!latest.has_value()) return std::nullopt;
+  if (latest->batch_interval_ms() != batch_interval_.count()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the checkpoint in '", checkpoint_directory_, "' has batches of ",
+        latest->batch_interval_ms(), " ms, and this program has batches of ", Ms(batch_interval_),
+        ": go on with the same interval, or begin anew in another directory"));
+  }
+  const ResumePoint from{Time(latest->completed_time_ms()), Time(latest->last_time_ms())};
+  const Time zero(latest->zero_time_ms());
+  if (from.completed_time < zero || from.last_time < from.completed_time) {
+    return absl::DataLossError(absl::StrCat("the checkpoint in '", checkpoint_directory_,
+                                            "' has times that contradict each other"));
+  }
+  zero_time_ = zero;
+  last_batch_time_ = from.last_time;
+  ASSIGN_OR_RETURN(const bool may_lose_state,
+                   context_->conf.GetBool(keys::kCheckpointAllowStateLoss));
+  RETURN_IF_ERROR(checkpoint_->Recover(*latest, may_lose_state));
+  resumed_ = from;
+  last_batch_time_ = from.completed_time;
+  must_catch_up_ = true;
+  return resumed_;
+}
+
+void StreamGraph::Restart() {
+  const std::lock_guard lock(lock_);
+  for (const auto& node : nodes_) node->Restart();
+  zero_time_.reset();
+  last_batch_time_.reset();
+  unfinished_.clear();
+  checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
+  const absl::Status opened = checkpoint_->Open(StreamIds());
+  LOG_IF(ERROR, !opened.ok()) << "the checkpoint directory: " << opened;
+}
+
 void StreamGraph::Stop() {
+  WriteCheckpoint();
   const std::lock_guard lock(lock_);
   phase_ = Phase::kStopped;
   outputs_.clear();
@@ -233,11 +300,47 @@ absl::StatusOr<std::vector<RddRef>> StreamGraph::Slice(DStreamNode& node, Time f
 
 void StreamGraph::BeginAfter(Time zero_time) {
   const std::lock_guard lock(lock_);
+  if (resumed_) return;
   zero_time_ = zero_time;
+  if (checkpoint_ != nullptr) checkpoint_->BeginAfter(zero_time);
+}
+
+Time StreamGraph::completed_time() const {
+  return unfinished_.empty() ? last_batch_time() : *unfinished_.begin() - batch_interval_;
+}
+
+Time StreamGraph::ForgettableInputs(milliseconds remember) const {
+  return (checkpoint_ == nullptr ? completed_time()
+                                 : std::min(completed_time(), checkpoint_->oldest_saved())) -
+         remember;
+}
+
+// In the order of times, so that a state that is made of another one finds it; each on its own, for
+// a batch may have failed in the first place.
+void StreamGraph::CatchUpState() {
+  if (!std::exchange(must_catch_up_, false)) return;
+  for (const Time time : checkpoint_->oldest_saved().To(resumed_->completed_time,
+                                                        batch_interval_)) {
+    for (DStreamNode* const node : must_run_) {
+      if (static_cast<StateNode*>(node)->HasReached(time)) continue;
+      const absl::StatusOr<RddRef> update = node->GetOrCompute(time);
+      if (update.ok() && *update == nullptr) continue;
+      const JobScope scope(time.ms(), -1, node->label());
+      const absl::Status made =
+          update.ok() ? RunForEffect(context_, *update, node->label()) : update.status();
+      LOG_IF(WARNING, !made.ok()) << node->label() << ": the update of batch " << ToString(time)
+                                  << " cannot be made again: " << made;
+    }
+  }
 }
 
 void StreamGraph::BeginBatch(Time batch_time, const BatchBlocks& blocks) {
+  // Batches that a driver that was away for long has left out.
+  if (last_batch_time_ && batch_time - *last_batch_time_ > batch_interval_) {
+    for (DStreamNode* const node : must_run_) static_cast<StateNode*>(node)->SkipUntil(batch_time);
+  }
   last_batch_time_ = batch_time;
+  unfinished_.insert(batch_time);
   ++generation_;
   input_infos_.clear();
   offset_ranges_.clear();
@@ -276,10 +379,25 @@ void UpdateStateAfterFailure(BatchJob& job, const ContextRef& context, Time batc
 absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
                                                          const BatchBlocks& blocks) {
   for (InputNode* input : needed_inputs_) input->LookOutside();
-  const std::lock_guard lock(lock_);
+  GeneratedBatch batch;
+  std::optional<GraphCheckpoint::Built> checkpoint;
+  {
+    const std::lock_guard lock(lock_);
+    batch = MakeBatch(batch_time, blocks);
+    const bool has_chosen =
+        std::any_of(needed_inputs_.begin(), needed_inputs_.end(),
+                    [&](const InputNode* input) { return input->HasChosen(batch_time); });
+    if (checkpoint_ != nullptr && has_chosen) checkpoint = checkpoint_->Build();
+  }
+  if (checkpoint) checkpoint_->Write(*checkpoint);
+  return batch;
+}
+
+GeneratedBatch StreamGraph::MakeBatch(Time batch_time, const BatchBlocks& blocks) {
+  const LocalPropertiesScope properties(*local_properties_);
+  CatchUpState();
   BeginBatch(batch_time, blocks);
   const JobScope scope(batch_time.ms(), -1, absl::StrCat("batch ", ToString(batch_time)));
-  const LocalPropertiesScope properties(*local_properties_);
   GeneratedBatch batch;
   for (size_t i = 0; i < outputs_.size(); ++i) {
     auto job = MakeJob(static_cast<int>(i), batch_time);
@@ -360,12 +478,40 @@ void StreamGraph::AddJobsOfUnasked(Time batch_time, std::vector<BatchJob>& jobs)
   }
 }
 
-Time StreamGraph::ClearCompleted(Time batch_time) {
-  const std::lock_guard lock(lock_);
+Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
   milliseconds remember = batch_interval_;
-  for (const auto& node : nodes_) node->ForgetBefore(batch_time);
-  for (const InputNode* input : inputs_) remember = std::max(remember, input->remember());
+  std::vector<StateSnapshot> snapshots;
+  {
+    const std::lock_guard lock(lock_);
+    if (!cut_short) unfinished_.erase(batch_time);
+    if (checkpoint_ != nullptr) snapshots = checkpoint_->TakeSnapshots(batch_time);
+    for (const auto& node : nodes_) node->ForgetBefore(batch_time);
+    for (const InputNode* input : inputs_) remember = std::max(remember, input->remember());
+  }
+  if (checkpoint_ != nullptr) Save(std::move(snapshots));
   return batch_time - remember;
+}
+
+void StreamGraph::Save(std::vector<StateSnapshot> snapshots) {
+  const bool saved = checkpoint_->Publish(snapshots);
+  if (!saved && !checkpoint_->IsDueSoon()) return;
+  GraphCheckpoint::Built built;
+  {
+    const std::lock_guard lock(lock_);
+    if (saved) checkpoint_->Saved(snapshots);
+    built = checkpoint_->Build();
+  }
+  checkpoint_->Write(built);
+}
+
+void StreamGraph::WriteCheckpoint() {
+  GraphCheckpoint::Built built;
+  {
+    const std::lock_guard lock(lock_);
+    if (checkpoint_ == nullptr || phase_ != Phase::kStarted || !last_batch_time_) return;
+    built = checkpoint_->Build();
+  }
+  checkpoint_->Write(built);
 }
 
 void StreamGraph::ReportInput(Time time, StreamInputInfo info) {

@@ -5,9 +5,11 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,9 @@
 
 namespace millrace::internal {
 
+class GraphCheckpoint;
 class InputNode;
+struct StateSnapshot;
 
 // What is done with a stream's data set in every batch that has one.
 struct OutputOperation {
@@ -68,6 +72,13 @@ class StreamGraph final : public BatchGraph {
   // The end of declarations: all that is wrong as one InvalidArgument, else every stream knows how
   // long to remember.
   absl::Status Start();
+  // Right behind Start, and after Restart: the graph goes on from the newest checkpoint of its
+  // directory, none: it begins anew. FailedPrecondition: the checkpoint is of another program.
+  absl::StatusOr<std::optional<ResumePoint>> Recover();
+  // Another driver goes on, after a checkpoint: the streams are as they were right behind Start.
+  void Restart();
+  // Of what has been done so far, now.
+  void WriteCheckpoint();
   // Streams declare nothing more; data sets and the user's functions are let go of.
   void Stop();
   // The first declaration that came too late, FailedPrecondition.
@@ -81,12 +92,24 @@ class StreamGraph final : public BatchGraph {
   // BatchGraph.
   void BeginAfter(Time zero_time) override;
   absl::StatusOr<GeneratedBatch> GenerateJobs(Time batch_time, const BatchBlocks& blocks) override;
-  Time ClearCompleted(Time batch_time) override;
+  Time ClearCompleted(Time batch_time, bool cut_short) override;
 
   // For nodes, under the lock.
   bool HasDataSetAt(Time time, std::chrono::milliseconds slide) const;
   Time zero_time() const { return zero_time_.value_or(Time(0)); }
   Time last_batch_time() const { return last_batch_time_.value_or(zero_time()); }
+  // Every batch up to it has ended.
+  Time completed_time() const;
+  // Ended before this run, which has resumed: its data sets can be made again, but are not news.
+  bool IsOfEarlierDriver(Time time) const { return resumed_ && time <= resumed_->completed_time; }
+  // Inputs that are asked for `remember` back may forget what batches up to this one had.
+  Time ForgettableInputs(std::chrono::milliseconds remember) const;
+  const std::vector<std::unique_ptr<DStreamNode>>& nodes() const { return nodes_; }
+  const std::vector<InputNode*>& needed_inputs() const { return needed_inputs_; }
+  // An output draws on it.
+  bool IsNeeded(const DStreamNode& node) const { return node.remember().count() > 0; }
+  // Null: there is no checkpoint directory.
+  GraphCheckpoint* checkpoint() const { return checkpoint_.get(); }
   int64_t generation() const { return generation_; }
   // An input gave a data set that its batch may yet change: nothing made of it is remembered.
   void MarkProvisional() { ++provisional_count_; }
@@ -103,6 +126,13 @@ class StreamGraph final : public BatchGraph {
   void Take(std::unique_ptr<DStreamNode> node);
   void PlanRemember(const std::vector<bool>& reachable);
   std::vector<bool> ReachableFromOutputs() const;
+  // What tells streams apart from one run of the application to the next: their names, else where
+  // they stand in the graph.
+  std::map<const DStreamNode*, std::string> StreamIds() const;
+  GeneratedBatch MakeBatch(Time batch_time, const BatchBlocks& blocks);
+  // Makes the updates of state that came after what was saved of it.
+  void CatchUpState();
+  void Save(std::vector<StateSnapshot> snapshots);
   void CheckCheckpoints(const std::vector<bool>& reachable);
   absl::Status StartInputs();
   void BeginBatch(Time batch_time, const BatchBlocks& blocks);
@@ -131,6 +161,10 @@ class StreamGraph final : public BatchGraph {
   std::string checkpoint_directory_;
   std::optional<Time> zero_time_;  // One interval before the first batch.
   std::optional<Time> last_batch_time_;
+  std::set<Time> unfinished_;           // Batches that were made and have not ended.
+  std::optional<ResumePoint> resumed_;  // From where this run goes on.
+  bool must_catch_up_ = false;          // State is older than that.
+  std::unique_ptr<GraphCheckpoint> checkpoint_;
   int64_t generation_ = 0;
   int64_t provisional_count_ = 0;
   // Of the batch that is being made.

@@ -83,17 +83,18 @@ void CheckPartitions(const Operation& operation, const StreamRef& stream, int nu
 }
 
 StreamRef AddState(const Operation& operation, const StreamRef& parent,
-                   StateWithoutRecords without_records, RddRef initial, UpdateState update) {
+                   StateWithoutRecords without_records, RddRef initial, UpdateState update,
+                   StateFormat format) {
   return Add<RecordStateNode>(parent.graph, operation, *parent.node, without_records,
-                              std::move(initial), std::move(update));
+                              std::move(initial), std::move(update), std::move(format));
 }
 
 StreamRef AddWindowState(const Operation& operation, const StreamRef& parent, milliseconds length,
-                         milliseconds slide, UpdateWindow update) {
+                         milliseconds slide, UpdateWindow update, StateFormat format) {
   const std::lock_guard lock(parent.graph->lock());
   CheckWindow(*parent.graph, operation, *parent.node, length, slide);
   return Add<WindowStateNode>(parent.graph, operation, *parent.node, length, slide,
-                              std::move(update));
+                              std::move(update), std::move(format));
 }
 
 void AddOutput(const Operation& operation, const StreamRef& stream, OutputFunction run) {
@@ -103,6 +104,11 @@ void AddOutput(const Operation& operation, const StreamRef& stream, OutputFuncti
 void SetName(const Operation& operation, const StreamRef& stream, const std::string& name) {
   const std::lock_guard lock(stream.graph->lock());
   if (stream.graph->CheckOpen(operation)) stream.graph->SetName(operation, *stream.node, name);
+}
+
+void SetStateName(const StreamRef& stream, const std::string& name) {
+  const std::lock_guard lock(stream.graph->lock());
+  stream.node->set_state_name(name);
 }
 
 void SetPersist(const Operation& operation, const StreamRef& stream, StorageLevel level) {

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "client/dstream/operation.h"
 #include "client/rdd/context_state.h"
+#include "client/rdd/state_format.h"
 #include "common/record/storage_level.h"
 #include "common/time/time.h"
 #include "driver/lineage/rdd_node.h"
@@ -36,6 +37,8 @@ std::chrono::milliseconds SlideOf(const StreamRef& stream);
 // Makes an input's data set of one batch, null for none, and says how many records it has where
 // that is known (else leaves the count at 0).
 using GenerateDataSet = std::function<absl::StatusOr<RddRef>(Time, int64_t* record_count)>;
+// Whether it makes the same data set whenever it is asked for a time: then a batch can be made again.
+enum class IsRepeatable : uint8_t { kNo, kYes };
 
 // Gets each parent's data set of the batch and returns the operation's. May throw.
 using ApplyToDataSets =
@@ -72,22 +75,26 @@ using StateUpdateRef = std::shared_ptr<const StateUpdate>;
 // A batch in which the parent has no data set: known keys are updated all the same, if there are
 // any yet, and the initial state waits; or it is a batch like any other, without records.
 enum class StateWithoutRecords : uint8_t { kIsUpdated, kHasEmptyBatch };
-// `records` is null in a batch without, `initial` in all batches but the one that begins with it.
+// `records` is null in a batch without, `initial` in all batches but the one that begins with it;
+// it is a saved state where the update says that it restores.
 using UpdateState = std::function<absl::StatusOr<RddRef>(
     const StateUpdateRef&, const RddRef& records, const RddRef& initial)>;
 StreamRef AddState(const Operation& operation, const StreamRef& parent,
-                   StateWithoutRecords without_records, RddRef initial, UpdateState update);
+                   StateWithoutRecords without_records, RddRef initial, UpdateState update,
+                   StateFormat format);
 
 using UpdateWindow = std::function<absl::StatusOr<RddRef>(
     const StateUpdateRef&, const std::vector<RddRef>& leaving, const std::vector<RddRef>& coming)>;
 StreamRef AddWindowState(const Operation& operation, const StreamRef& parent,
                          std::chrono::milliseconds length, std::chrono::milliseconds slide,
-                         UpdateWindow update);
+                         UpdateWindow update, StateFormat format);
 
 using OutputFunction = std::function<absl::Status(const RddRef&, Time)>;
 void AddOutput(const Operation& operation, const StreamRef& stream, OutputFunction run);
 
 void SetName(const Operation& operation, const StreamRef& stream, const std::string& name);
+// The name by which the state of a stream is found again that users see through another one.
+void SetStateName(const StreamRef& stream, const std::string& name);
 void SetPersist(const Operation& operation, const StreamRef& stream, StorageLevel level);
 void SetCheckpoint(const Operation& operation, const StreamRef& stream,
                    std::chrono::milliseconds interval);

@@ -59,14 +59,17 @@ std::shared_ptr<StreamingListener> MakeEventLog(const Conf& conf) {
 }  // namespace
 
 ContextCore::ContextCore(const Conf& program_conf, const RuntimeOptions& options)
-    : state_(std::make_shared<ContextState>()) {
+    : runtime_options_(options), state_(std::make_shared<ContextState>()) {
   state_->conf = program_conf;
   state_->conf.MergeBelow(ProgramConf());
   state_->fs = &LocalFiles();
   absl::StatusOr<std::shared_ptr<Runtime>> runtime = CheckAndStart(state_->conf, options);
   if (runtime.ok()) {
     state_->default_parallelism = DefaultParallelism(state_->conf, **runtime);
-    gate_ = std::make_shared<DriverGate>(*runtime);
+    // A driver under a manual clock may be restarted.
+    gate_ = std::make_shared<DriverGate>(*runtime, options.manual_clock
+                                                       ? DriverGate::KeepsBroadcasts::kYes
+                                                       : DriverGate::KeepsBroadcasts::kNo);
     event_log_ = MakeEventLog(state_->conf);
     runtime_ = *std::move(runtime);
   } else {
@@ -104,6 +107,20 @@ void ContextCore::Stop() {
   } else {
     StopRuntime();
   }
+}
+
+absl::Status ContextCore::RestartRuntime() {
+  const std::shared_ptr<Runtime> old = runtime();
+  if (old == nullptr) return absl::FailedPreconditionError("the context has been stopped");
+  runtime_options_.start_time = old->Now();
+  ++runtime_options_.driver_epoch;
+  old->Stop();
+  ASSIGN_OR_RETURN(std::shared_ptr<Runtime> fresh,
+                   StartRuntime(state_->conf, runtime_options_, LocalFiles()));
+  gate_->Replace(fresh);
+  const absl::MutexLock lock(&mutex_);
+  runtime_ = std::move(fresh);
+  return absl::OkStatus();
 }
 
 void ContextCore::StopRuntime() {

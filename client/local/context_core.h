@@ -40,10 +40,14 @@ class ContextCore {
   void SetStreaming(std::weak_ptr<StreamingCore> streaming) ABSL_LOCKS_EXCLUDED(mutex_);
   // A function that the engine runs only asks for it: see StreamingCore.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Another driver with workers of its own takes the place of this one, which goes as in a crash;
+  // the clock goes on where it stood. For tests; nothing else may use the context meanwhile.
+  absl::Status RestartRuntime() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void StopRuntime() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  RuntimeOptions runtime_options_;  // Of the present runtime.
   // Constant after construction.
   absl::Status status_;
   std::shared_ptr<DriverGate> gate_;

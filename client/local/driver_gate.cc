@@ -11,6 +11,23 @@ void DriverGate::Close(absl::Status reason) {
   reason_ = std::move(reason);
 }
 
+void DriverGate::Replace(std::shared_ptr<Runtime> runtime) {
+  std::shared_ptr<Runtime> released;  // Goes after the lock.
+  std::map<int64_t, AccumulatorMerge> accumulators;
+  {
+    const absl::MutexLock lock(&mutex_);
+    released = std::exchange(runtime_, runtime);
+    accumulators = accumulators_;
+  }
+  for (auto& [id, merge] : accumulators) {
+    runtime->driver().RegisterAccumulator(id, std::move(merge));
+  }
+  const absl::MutexLock lock(&broadcasts_->mutex);
+  for (auto& [id, value] : broadcasts_->values) {
+    value.lease = runtime->driver().PutBroadcast(id, value.encoded);
+  }
+}
+
 std::shared_ptr<Runtime> DriverGate::runtime() const {
   const absl::MutexLock lock(&mutex_);
   return runtime_;
@@ -55,16 +72,36 @@ Lease DriverGate::StateLease(int64_t state_id) {
 
 Lease DriverGate::PutBroadcast(int64_t broadcast_id, std::string encoded) {
   const auto runtime = this->runtime();
-  return runtime ? runtime->driver().PutBroadcast(broadcast_id, std::move(encoded)) : nullptr;
+  if (!runtime) return nullptr;
+  if (keeps_broadcasts_ == KeepsBroadcasts::kNo) {
+    return runtime->driver().PutBroadcast(broadcast_id, std::move(encoded));
+  }
+  Lease lease = runtime->driver().PutBroadcast(broadcast_id, encoded);
+  {
+    const absl::MutexLock lock(&broadcasts_->mutex);
+    broadcasts_->values[broadcast_id] = {std::move(encoded), std::move(lease)};
+  }
+  return Lease(broadcasts_.get(), [broadcasts = broadcasts_, broadcast_id](void* /*values*/) {
+    const absl::MutexLock lock(&broadcasts->mutex);
+    broadcasts->values.erase(broadcast_id);
+  });
 }
 
 void DriverGate::RegisterAccumulator(int64_t accumulator_id, AccumulatorMerge merge) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    accumulators_[accumulator_id] = merge;
+  }
   if (const auto runtime = this->runtime()) {
     runtime->driver().RegisterAccumulator(accumulator_id, std::move(merge));
   }
 }
 
 void DriverGate::UnregisterAccumulator(int64_t accumulator_id) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    accumulators_.erase(accumulator_id);
+  }
   if (const auto runtime = this->runtime()) {
     runtime->driver().UnregisterAccumulator(accumulator_id);
   }

@@ -2,6 +2,8 @@
 #ifndef MILLRACE_CLIENT_LOCAL_DRIVER_GATE_H_
 #define MILLRACE_CLIENT_LOCAL_DRIVER_GATE_H_
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -13,12 +15,20 @@ namespace millrace::internal {
 
 // Passes calls on to a runtime until it is closed; answers with the reason afterwards, or from the
 // start when there is no runtime because the context could not be made.
+//
+// Accumulators are made known to every runtime that comes, and so are broadcast values where the
+// gate is told to keep them.
 class DriverGate final : public DriverHandle {
  public:
-  explicit DriverGate(std::shared_ptr<Runtime> runtime) : runtime_(std::move(runtime)) {}
+  enum class KeepsBroadcasts : uint8_t { kNo, kYes };
+
+  DriverGate(std::shared_ptr<Runtime> runtime, KeepsBroadcasts keeps)
+      : keeps_broadcasts_(keeps), runtime_(std::move(runtime)) {}
   explicit DriverGate(absl::Status reason) : reason_(std::move(reason)) {}
 
   void Close(absl::Status reason) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Calls go to another driver from now on.
+  void Replace(std::shared_ptr<Runtime> runtime) ABSL_LOCKS_EXCLUDED(mutex_);
 
   int64_t NewId() override;
   absl::StatusOr<JobResult> RunJob(JobSpec job) override;
@@ -36,9 +46,23 @@ class DriverGate final : public DriverHandle {
   std::shared_ptr<Runtime> runtime() const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status reason() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Values that somebody still wants; shared with the leases of those who do.
+  struct Broadcasts {
+    struct Value {
+      std::string encoded;
+      Lease lease;  // Of the present driver.
+    };
+    absl::Mutex mutex;
+    std::map<int64_t, Value> values ABSL_GUARDED_BY(mutex);
+  };
+
+  const KeepsBroadcasts keeps_broadcasts_ = KeepsBroadcasts::kNo;
+  const std::shared_ptr<Broadcasts> broadcasts_ = std::make_shared<Broadcasts>();
+
   mutable absl::Mutex mutex_;
   std::shared_ptr<Runtime> runtime_ ABSL_GUARDED_BY(mutex_);
   absl::Status reason_ ABSL_GUARDED_BY(mutex_);
+  std::map<int64_t, AccumulatorMerge> accumulators_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace::internal

@@ -29,6 +29,7 @@ RealEnv::Options EnvOptions(const LocalRuntime::Options& options) {
 DriverOptions MakeDriverOptions(const LocalRuntime::Options& options) {
   DriverOptions driver;
   driver.tasks = options.tasks;
+  driver.epoch = options.driver_epoch;
   return driver;
 }
 

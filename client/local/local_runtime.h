@@ -34,6 +34,7 @@ class LocalRuntime final : public Runtime, public std::enable_shared_from_this<L
     size_t memory_bytes = 0;
     std::string local_dir;  // Where what memory does not hold is put.
     bool manual_clock = false;
+    int64_t driver_epoch = 1;
   };
 
   LocalRuntime(const Options& options, FileSystem& fs);

@@ -76,7 +76,10 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartRuntime(const Conf& conf,
                                                       FileSystem& fs) {
   ASSIGN_OR_RETURN(LocalRuntime::Options options, ReadOptions(conf, fs));
   options.manual_clock = runtime_options.manual_clock;
-  return std::make_shared<LocalRuntime>(options, fs);
+  options.driver_epoch = runtime_options.driver_epoch;
+  auto runtime = std::make_shared<LocalRuntime>(options, fs);
+  if (options.manual_clock) runtime->AdvanceClock(runtime_options.start_time - Time(0));
+  return runtime;
 }
 
 }  // namespace millrace::internal

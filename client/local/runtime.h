@@ -37,8 +37,11 @@ class Runtime {
 };
 
 struct RuntimeOptions {
-  // Time stands at 0 until AdvanceClock.
+  // Time stands at `start_time` until AdvanceClock.
   bool manual_clock = false;
+  Time start_time{0};
+  // Rises with every driver of one application, so that their ids differ.
+  int64_t driver_epoch = 1;
 };
 
 // As the configuration's master says. Whatever is wrong with the configuration is said before any

@@ -10,6 +10,7 @@
 #include "client/local/streaming_settings.h"
 #include "common/config/keys.h"
 #include "common/fs/local_file_system.h"
+#include "driver/checkpoint/checkpoint_store.h"
 
 namespace millrace {
 namespace {
@@ -61,7 +62,11 @@ absl::Status StreamingContext::CheckCheckpointDirectory(const std::string& direc
   const auto info = fs.Stat(directory);
   if (absl::IsNotFound(info.status())) return absl::OkStatus();
   if (!info.ok()) return info.status();
-  return fs.List(directory).status();
+  return internal::CheckpointStore(fs, directory).ReadLatest().status();
+}
+
+void StreamingContext::RecoverFrom(const std::string& directory, Location at) {
+  core_->RecoverFrom({"GetOrCreate", at}, directory);
 }
 
 absl::Status StreamingContext::Start(Location at) {

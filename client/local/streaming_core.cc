@@ -101,11 +101,8 @@ void StreamingCore::AddListener(std::shared_ptr<StreamingListener> listener) {
   std::string name = ClassName(typeid(named));
   auto guarded = GuardListener(std::move(listener));
   const absl::MutexLock lock(&mutex_);
-  if (run_ != nullptr) {
-    run_->AddListener(std::move(guarded), std::move(name), ListensTo::kAll);
-  } else {
-    listeners_.emplace_back(std::move(guarded), std::move(name));
-  }
+  if (run_ != nullptr) run_->AddListener(guarded, name, ListensTo::kAll);
+  listeners_.emplace_back(std::move(guarded), std::move(name));
 }
 
 void StreamingCore::Checkpoint(const Operation& operation, const std::string& directory) {
@@ -120,6 +117,19 @@ void StreamingCore::Checkpoint(const Operation& operation, const std::string& di
   } else {
     graph_->AddError(operation, made.ToString());
   }
+}
+
+void StreamingCore::RecoverFrom(const Operation& operation, const std::string& directory) {
+  if (graph_->checkpoint_directory().empty()) Checkpoint(operation, directory);
+  const std::string absolute = std::filesystem::absolute(directory).lexically_normal().string();
+  const std::string own =
+      std::filesystem::path(graph_->checkpoint_directory()).lexically_normal().string();
+  if (own != absolute) {
+    graph_->AddError(operation, absl::StrCat("the context is to be recovered from '", absolute,
+                                             "', and its checkpoint directory is '", own, "'"));
+  }
+  const absl::MutexLock lock(&mutex_);
+  recovers_ = true;
 }
 
 absl::Status StreamingCore::Start(Location where, bool catch_signals) {
@@ -155,6 +165,19 @@ absl::Status StreamingCore::Start(Location where, bool catch_signals) {
 absl::StatusOr<StreamingSpec> StreamingCore::StartGraph() {
   RETURN_IF_ERROR(context_->status());
   RETURN_IF_ERROR(graph_->Start());
+  ASSIGN_OR_RETURN(StreamingSpec spec, MakeSpec());
+  bool recovers = false;
+  {
+    const absl::MutexLock lock(&mutex_);
+    recovers = recovers_;
+  }
+  if (recovers) {
+    ASSIGN_OR_RETURN(spec.resume, graph_->Recover());
+  }
+  return spec;
+}
+
+absl::StatusOr<StreamingSpec> StreamingCore::MakeSpec() {
   ASSIGN_OR_RETURN(StreamingSpec spec, ReadStreamingSettings(context_->state()->conf));
   spec.batch_interval = batch_interval_;
   spec.graph = graph_;
@@ -185,10 +208,9 @@ void StreamingCore::AddListeners() {
   if (isatty(STDERR_FILENO) != 0 && ShowsConsoleProgress(context_->state()->conf)) {
     run_->AddListener(std::make_shared<ConsoleProgress>(), "ConsoleProgress", ListensTo::kAll);
   }
-  for (auto& [listener, name] : listeners_) {
-    run_->AddListener(std::move(listener), std::move(name), ListensTo::kAll);
+  for (const auto& [listener, name] : listeners_) {
+    run_->AddListener(listener, name, ListensTo::kAll);
   }
-  listeners_.clear();
 }
 
 void StreamingCore::OnSignal(int count) {
@@ -276,6 +298,22 @@ absl::StatusOr<bool> StreamingCore::Await(milliseconds timeout) {
   const auto finished = absl::Condition(this, &StreamingCore::IsFinished);
   if (!OnEngineThread()) mutex_.Await(finished);
   return true;
+}
+
+absl::Status StreamingCore::RestartDriver() {
+  if (state() != RunState::kActive) {
+    return absl::FailedPreconditionError("the StreamingContext is not active");
+  }
+  if (graph_->checkpoint_directory().empty()) {
+    return absl::FailedPreconditionError("there is no checkpoint directory to recover from");
+  }
+  graph_->WriteCheckpoint();
+  RETURN_IF_ERROR(context_->RestartRuntime());
+  graph_->Restart();
+  ASSIGN_OR_RETURN(StreamingSpec spec, MakeSpec());
+  ASSIGN_OR_RETURN(spec.resume, graph_->Recover());
+  const absl::MutexLock lock(&mutex_);
+  return StartRun(std::move(spec), /*catch_signals=*/false);
 }
 
 absl::Status StreamingCore::RunBatch(Time batch_time, milliseconds timeout) {

@@ -52,6 +52,15 @@ class StreamingCore : public std::enable_shared_from_this<StreamingCore> {
   // stopped, with all that belongs to it.
   absl::StatusOr<bool> Await(std::chrono::milliseconds timeout) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Start goes on from the newest checkpoint in the directory, if there is one. `directory` becomes
+  // the checkpoint directory unless one is set; another one is an error of the graph.
+  void RecoverFrom(const Operation& operation, const std::string& directory);
+
+  // Drops the driver and its workers as a crash would, after the last checkpoint was written; others
+  // go on from that, with the same graph. For tests, on a manual clock.
+  // FailedPrecondition: the run is not active, or has no checkpoint directory.
+  absl::Status RestartDriver() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Moves the manual clock by one batch interval and waits for the batch that falls due then.
   absl::Status RunBatch(Time batch_time, std::chrono::milliseconds timeout)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -59,6 +68,8 @@ class StreamingCore : public std::enable_shared_from_this<StreamingCore> {
  private:
   // Takes the graph's lock, so it must not hold ours: functions of the graph call us.
   absl::StatusOr<StreamingSpec> StartGraph() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of the graph, which has started.
+  absl::StatusOr<StreamingSpec> MakeSpec();
   absl::Status StartRun(absl::StatusOr<StreamingSpec> spec, bool catch_signals)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whoever asks for the state while it starts waits until it has, or has not.
@@ -84,7 +95,8 @@ class StreamingCore : public std::enable_shared_from_this<StreamingCore> {
   int stops_under_way_ ABSL_GUARDED_BY(mutex_) = 0;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Stopped, and all that belongs to it is done.
   absl::Status start_status_ ABSL_GUARDED_BY(mutex_);
-  // Added before the start, with the names of their classes.
+  bool recovers_ ABSL_GUARDED_BY(mutex_) = false;
+  // With the names of their classes.
   std::vector<std::pair<std::shared_ptr<StreamingListener>, std::string>> listeners_
       ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<StreamingHandle> run_ ABSL_GUARDED_BY(mutex_);

@@ -80,6 +80,7 @@ class MapWithStateStream : public DStream<Out> {
   // As DStream's, with this type.
   MapWithStateStream Name(const std::string& name, Location at = Location::Current()) const {
     DStream<Out>::Name(name, at);
+    internal::SetStateName(state_, name);
     return *this;
   }
   MapWithStateStream Persist(StorageLevel level = StorageLevel::kMemoryOnly,
@@ -150,7 +151,9 @@ MapWithStateStream<Out, K, S> MapWithStateStream<Out, K, S>::Make(
   }
   const internal::StreamRef state = internal::AddState(
       {"MapWithState", at}, in.ref(), internal::StateWithoutRecords::kHasEmptyBatch,
-      std::move(initial), std::move(update));
+      std::move(initial), std::move(update),
+      internal::StateFormatOf<std::pair<K, std::pair<S, int64_t>>>(
+          internal::OperatorLabel("MapWithState", at)));
   return MapWithStateStream(PickFrom<Out, internal::PickMapped<Out, std::pair<K, S>>>(
                                 "MapWithState", at, state, wants_snapshots),
                             state, wants_snapshots);

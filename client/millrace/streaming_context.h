@@ -65,14 +65,26 @@ class StreamingContext {
   StreamingContext& operator=(StreamingContext&&) noexcept;
   ~StreamingContext();
 
-  // The context that `checkpoint_dir` describes, else what `create`: () -> StreamingContext makes,
-  // which must call Checkpoint(checkpoint_dir) and declare all streams.
+  // The context that `create`: () -> StreamingContext makes, which declares all streams and calls
+  // Checkpoint(checkpoint_dir). Where there is a checkpoint in that directory, Start goes on from
+  // it: batches that had not ended run again, with the files and offsets they had, those that came
+  // due since run too, and state is what it was.
+  //
+  // A checkpoint holds data and no code, so `create` is always called and may make another program
+  // than the last time. State is found again by the names of streams (DStream::Name), or, without
+  // one, by where they stand in the graph; a state that no stream carries on or whose type has
+  // changed is an error of Start, unless millrace.streaming.checkpoint.allowStateLoss is set.
+  //
+  // DataLoss, Unimplemented: the newest checkpoint cannot be read; says what can be done.
   template <class Create>
   static absl::StatusOr<StreamingContext> GetOrCreate(const std::string& checkpoint_dir,
-                                                      Create create) {
+                                                      Create create,
+                                                      Location at = Location::Current()) {
     const absl::Status usable = CheckCheckpointDirectory(checkpoint_dir);
     if (!usable.ok()) return usable;
-    return create();
+    absl::StatusOr<StreamingContext> context = create();
+    if (context.ok()) context->RecoverFrom(checkpoint_dir, at);
+    return context;
   }
 
   // -- Life -------------------------------------------------------------------------------------
@@ -180,7 +192,8 @@ class StreamingContext {
         {"ConstantStream", at}, graph(), "Constant",
         [rdd = std::move(rdd)](Time, int64_t*) -> absl::StatusOr<internal::RddRef> {
           return rdd.node();
-        }));
+        },
+        internal::IsRepeatable::kYes));
   }
 
   // What a receiver of one's own (millrace/receiver.h) takes in. Workers make it as R(args...), of
@@ -251,7 +264,9 @@ class StreamingContext {
   explicit StreamingContext(std::shared_ptr<internal::StreamingCore> core);
 
  private:
+  // Also that its newest checkpoint can be read.
   static absl::Status CheckCheckpointDirectory(const std::string& directory);
+  void RecoverFrom(const std::string& directory, Location at);
   Time Now() const;
   internal::StreamRef NoStreams(const internal::Operation& operation) const;
 

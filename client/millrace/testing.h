@@ -115,7 +115,8 @@ class StreamHarness {
       return internal::MakeParallelize<T>(context, *records, partitions, at).node();
     };
     return DStream<T>(
-        internal::AddGenerated({"Input", at}, context_.graph(), "Test", std::move(generate)));
+        internal::AddGenerated({"Input", at}, context_.graph(), "Test", std::move(generate),
+                               internal::IsRepeatable::kYes));
   }
 
   // Collects what `stream` has in each batch.
@@ -139,6 +140,13 @@ class StreamHarness {
   // batches and returns when their outputs are in. The first error of these batches; later ones
   // still run.
   absl::Status RunBatches(int n, Location at = Location::Current());
+
+  // Drops the driver as a crash would, after the last batch and its checkpoint. A new one gets the
+  // same graph (streams, inputs and outputs of the test stay valid) and recovers from the
+  // checkpoint directory, which must be set: FailedPrecondition. The clock does not move; a batch
+  // that runs again appears again in times(). What received blocks and queues held is gone with the
+  // driver; inputs of Input, files and offsets are read again where they must be.
+  absl::Status RestartDriver();
 
  private:
   absl::Status StartOnce(Location at);

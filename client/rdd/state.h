@@ -7,13 +7,18 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "client/rdd/by_key.h"
+#include "client/rdd/object_file.h"
 #include "client/rdd/partitioner.h"
 #include "client/rdd/rdd_base.h"
+#include "client/rdd/state_format.h"
+#include "common/record/schema.h"
+#include "executor/operator/object_file_source.h"
 #include "executor/operator/state_ops.h"
 
 namespace millrace::internal {
@@ -34,8 +39,18 @@ constexpr void CheckState() {
                 "for std::string_view in the state's type");
 }
 
-// UpdateStateByKey. `in` is null in a batch without a data set, `initial` in all but the first
-// batch that has one.
+// Of records of type T; see SaveState (executor/state/snapshot_writer.h).
+template <class T>
+StateFormat StateFormatOf(const std::string& label) {
+  return {SchemaOf<Owned<T>>(), [op = MakeSpec<ObjectFileOperator<T>>("", label,
+                                                                      BindingKind::kSplit)](
+                                    const ContextRef& context, const std::string& path) {
+            return MakeWholeFiles(context, path, op, RecordOperators<T>());
+          }};
+}
+
+// UpdateStateByKey. `in` is null in a batch without a data set, `initial` in all but the batch that
+// begins with it: that of the program, or what was saved of an earlier run.
 template <class K, class V, class S, class Partitioner>
 struct UpdateStateTransform {
   OperatorRef op;
@@ -46,13 +61,14 @@ struct UpdateStateTransform {
   RddRef operator()(const ContextRef& context, const StateUpdateRef& update, const RddRef& in,
                     const RddRef& initial) const {
     std::vector<KeyedInput> inputs;
-    if (in != nullptr) {
+    if (in != nullptr || initial != nullptr) {
       inputs.push_back(records);
-      inputs.back().parent = in;
-      if (initial != nullptr) {
-        inputs.push_back(initial_state);
-        inputs.back().parent = initial;
-      }
+      inputs.back().parent =
+          in != nullptr ? in : MakeUnion(context, RecordOperators<std::pair<K, V>>(), {});
+    }
+    if (initial != nullptr) {
+      inputs.push_back(initial_state);
+      inputs.back().parent = initial;
     }
     return MakeStateful(context, op, RecordOperators<std::pair<K, S>>(), inputs,
                         StatePartitioner(context, partitioner.spec), /*keeps_keys=*/true, update);
@@ -93,6 +109,7 @@ struct MapWithStateTransform {
   OperatorRef with_snapshots;
   KeyedInput records;
   KeyedInput initial_state;
+  KeyedInput saved_state;
   ResolvedPartitioner<Partitioner> partitioner;
 
   RddRef operator()(const ContextRef& context, const StateUpdateRef& update, const RddRef& in,
@@ -101,7 +118,7 @@ struct MapWithStateTransform {
     inputs.back().parent =
         in != nullptr ? in : MakeUnion(context, RecordOperators<std::pair<K, V>>(), {});
     if (initial != nullptr) {
-      inputs.push_back(initial_state);
+      inputs.push_back(update->restores ? saved_state : initial_state);
       inputs.back().parent = initial;
     }
     const auto spec = partitioner.spec != nullptr
@@ -130,7 +147,9 @@ auto MakeMapWithState(F f, int64_t timeout_ms, const N& n, Location where) {
   return Transform{MakeSpec<typename Transform::Plain>(params, label, BindingKind::kState),
                    MakeSpec<typename Transform::WithSnapshots>(params, label, BindingKind::kState),
                    PlainInput<K, V>(nullptr, partitioner.function, label),
-                   PlainInput<K, S>(nullptr, partitioner.function, label), std::move(partitioner)};
+                   PlainInput<K, S>(nullptr, partitioner.function, label),
+                   PlainInput<K, std::pair<S, int64_t>>(nullptr, partitioner.function, label),
+                   std::move(partitioner)};
 }
 
 // The two streams that the variants of MapWithStateTransform are taken apart into.
@@ -148,13 +167,13 @@ struct PickSnapshot {
 };
 
 // ReduceByKeyAndWindow with an inverse. `leaving` and `coming` are combined by key already, by the
-// same partitioner.
+// same partitioner, but for a saved window, which comes alone.
 template <class K, class V, class F, class Inverse, class Filter>
 struct WindowStateTransform {
   using Op = WindowStateOperator<K, V, F, Inverse, Filter>;
   FunctionParams functions;
   std::string label;
-  OperatorRef add_hash;
+  KeyedInput saved_window;  // Or, without its shuffle, what is combined.
   // Windows lose nothing while they fill, and the same number of data sets a slide afterwards.
   OperatorRef filling;
   std::shared_ptr<std::pair<size_t, OperatorRef>> full =
@@ -165,7 +184,10 @@ struct WindowStateTransform {
                     const std::shared_ptr<const PartitionerSpec>& partitioner) const {
     std::vector<KeyedInput> inputs;
     for (const auto* parents : {&leaving, &coming}) {
-      for (const RddRef& parent : *parents) inputs.push_back({parent, nullptr, nullptr, add_hash});
+      for (const RddRef& parent : *parents) {
+        inputs.push_back(saved_window);
+        inputs.back().parent = parent;
+      }
     }
     return MakeStateful(context, OpFor(leaving.size()), RecordOperators<std::pair<K, V>>(), inputs,
                         partitioner, /*keeps_keys=*/true, update);
@@ -183,8 +205,9 @@ struct WindowStateTransform {
   }
 };
 
-template <class K, class V, class F, class Inverse, class Filter>
-auto MakeWindowState(F f, Inverse inverse, Filter filter, const char* name, Location where) {
+template <class K, class V, class F, class Inverse, class Filter, class Partitioner>
+auto MakeWindowState(F f, Inverse inverse, Filter filter, const Partitioner& partitioner,
+                     const char* name, Location where) {
   CheckShippable<F>();
   CheckShippable<Inverse>();
   CheckShippable<Filter>();
@@ -194,7 +217,8 @@ auto MakeWindowState(F f, Inverse inverse, Filter filter, const char* name, Loca
                 "a window's filter must take (const std::pair<K, V>&) and return bool");
   const std::string label = OperatorLabel(name, where);
   WindowStateTransform<K, V, F, Inverse, Filter> transform{
-      EncodeFunctions(f, inverse, filter), label, MakeSpec<AddHashOperator<K, V>>("", label), {}};
+      EncodeFunctions(f, inverse, filter), label, PlainInput<K, V>(nullptr, partitioner, label),
+      nullptr};
   transform.filling = transform.MakeOp(0);
   return transform;
 }

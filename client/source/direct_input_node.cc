@@ -8,6 +8,7 @@
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
 #include "glog/logging.h"
+#include "proto/checkpoint.pb.h"
 
 namespace millrace::internal {
 namespace {
@@ -56,6 +57,9 @@ void DirectInputNode::LookOutside() {
 void DirectInputNode::BeginBatch(Time batch_time, const std::vector<ReceivedBlock>& /*blocks*/) {
   if (!is_needed()) return;
   failure_ = absl::OkStatus();
+  if (const auto fixed = batches_.find(batch_time); fixed != batches_.end()) {
+    return Report(batch_time, fixed->second.ranges);  // By an earlier driver.
+  }
   absl::StatusOr<Batch> batch = FixRanges();
   if (batch.ok()) {
     Report(batch_time, batch->ranges);
@@ -78,11 +82,18 @@ absl::StatusOr<DirectInputNode::Batch> DirectInputNode::FixRanges() {
   for (const auto& [partition, latest] : latest_) {
     const size_t index = ranges->size();
     ranges->push_back({partition.first, partition.second, lags[index].from, until[index]});
-    batch.partitions.push_back(source_.offsets->Locate(ranges->back()));
     next_[partition] = until[index];
   }
   batch.ranges = std::move(ranges);
+  LocateAll(batch);
   return batch;
+}
+
+// Those that an earlier driver has fixed are not located before somebody wants them.
+void DirectInputNode::LocateAll(Batch& batch) {
+  for (size_t i = batch.partitions.size(); i < batch.ranges->size(); ++i) {
+    batch.partitions.push_back(source_.offsets->Locate((*batch.ranges)[i]));
+  }
 }
 
 absl::Status DirectInputNode::Learn() {
@@ -141,7 +152,10 @@ RddRef DirectInputNode::MakeDataSet(const Batch& batch) const {
 
 absl::StatusOr<RddRef> DirectInputNode::Compute(Time time) {
   const auto batch = batches_.find(time);
-  if (batch != batches_.end()) return MakeDataSet(batch->second);
+  if (batch != batches_.end()) {
+    LocateAll(batch->second);
+    return MakeDataSet(batch->second);
+  }
   if (time == failed_time_ && !failure_.ok()) return failure_;
   // Asked for before its batch, or when it is forgotten, or it has failed and took nothing.
   graph().MarkProvisional();
@@ -150,7 +164,54 @@ absl::StatusOr<RddRef> DirectInputNode::Compute(Time time) {
 
 void DirectInputNode::ForgetBefore(Time batch_time) {
   InputNode::ForgetBefore(batch_time);
-  batches_.erase(batches_.begin(), batches_.upper_bound(batch_time - remember()));
+  batches_.erase(
+      batches_.begin(),
+      batches_.upper_bound(std::min(batch_time - remember(), graph().ForgettableInputs(remember()))));
+}
+
+bool DirectInputNode::HasChosen(Time batch_time) const {
+  const auto batch = batches_.find(batch_time);
+  return batch != batches_.end() && CountOf(*batch->second.ranges) > 0;
+}
+
+void DirectInputNode::Save(proto::InputCheckpoint& to) const {
+  for (const auto& [time, batch] : batches_) {
+    proto::InputBatch& saved = *to.add_batches();
+    saved.set_time_ms(time.ms());
+    for (const OffsetRange& range : *batch.ranges) {
+      proto::InputRange& to_range = *saved.add_ranges();
+      to_range.set_topic(range.topic);
+      to_range.set_partition(range.partition);
+      to_range.set_from_offset(range.from_offset);
+      to_range.set_until_offset(range.until_offset);
+    }
+  }
+}
+
+absl::Status DirectInputNode::Restore(const proto::InputCheckpoint& from) {
+  for (const proto::InputBatch& saved : from.batches()) {
+    Batch batch;
+    auto ranges = std::make_shared<std::vector<OffsetRange>>();
+    for (const proto::InputRange& range : saved.ranges()) {
+      if (range.from_offset() < 0 || range.until_offset() < range.from_offset()) {
+        return absl::DataLossError(absl::StrCat(label(), ": batch ", saved.time_ms(),
+                                                " ms has offsets ", range.from_offset(), " to ",
+                                                range.until_offset()));
+      }
+      ranges->push_back(
+          {range.topic(), range.partition(), range.from_offset(), range.until_offset()});
+      next_[{range.topic(), range.partition()}] = range.until_offset();
+    }
+    batch.ranges = std::move(ranges);
+    batches_[Time(saved.time_ms())] = std::move(batch);
+  }
+  return absl::OkStatus();
+}
+
+void DirectInputNode::Restart() {
+  InputNode::Restart();
+  latest_.clear();
+  next_.clear();
 }
 
 void DirectInputNode::ForgetAll() {

@@ -45,6 +45,10 @@ class DirectInputNode final : public InputNode {
   void BeginBatch(Time batch_time, const std::vector<ReceivedBlock>& blocks) override;
   void ForgetBefore(Time batch_time) override;
   void ForgetAll() override;
+  void Restart() override;
+  bool HasChosen(Time batch_time) const override;
+  void Save(proto::InputCheckpoint& to) const override;
+  absl::Status Restore(const proto::InputCheckpoint& from) override;
 
  private:
   struct Batch {
@@ -55,6 +59,7 @@ class DirectInputNode final : public InputNode {
 
   absl::StatusOr<RddRef> Compute(Time time) override;
   absl::StatusOr<Batch> FixRanges();
+  void LocateAll(Batch& batch);
   // Takes in what LookOutside has found.
   absl::Status Learn();
   // Partitions do not go away or become shorter.

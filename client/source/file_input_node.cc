@@ -8,6 +8,7 @@
 #include "client/dstream/stream_graph.h"
 #include "client/rdd/glob.h"
 #include "common/fs/path.h"
+#include "proto/checkpoint.pb.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -30,7 +31,11 @@ FileInputNode::FileInputNode(StreamGraph& graph, const Operation& operation,
 
 absl::StatusOr<RddRef> FileInputNode::Compute(Time time) {
   const auto known = taken_by_batch_.find(time);
-  if (known != taken_by_batch_.end()) return read_(known->second);
+  if (known != taken_by_batch_.end()) {
+    Report(time, known->second);
+    return read_(known->second);
+  }
+  if (graph().IsOfEarlierDriver(time)) return read_({});
   std::vector<InputFile> files = TakeNewFiles(time);
   Report(time, files);
   RddRef data_set = read_(files);
@@ -46,6 +51,7 @@ std::vector<InputFile> FileInputNode::TakeNewFiles(Time time) {
     return taken;
   }
   for (const std::string& directory : *directories) TakeFrom(directory, time, taken);
+  last_batch_before_.reset();
   return taken;
 }
 
@@ -65,7 +71,8 @@ void FileInputNode::TakeFrom(const std::string& directory, Time time,
 }
 
 bool FileInputNode::IsNew(const FileInfo& file, const std::string& path, Time time) const {
-  const Time oldest = std::max(window_.ignore_before, time - window_.remember);
+  const Time window_end = last_batch_before_.value_or(time);
+  const Time oldest = std::max(window_.ignore_before, window_end - window_.remember);
   const Time modified(file.modified_ms);
   if (file.is_dir || modified <= oldest || modified > time || taken_.contains(path)) return false;
   return options_.filter ? options_.filter(file.name) : TakenByDefault(file.name);
@@ -81,9 +88,49 @@ void FileInputNode::Report(Time time, const std::vector<InputFile>& files) const
   graph().ReportInput(time, std::move(info));
 }
 
+bool FileInputNode::HasChosen(Time batch_time) const {
+  const auto taken = taken_by_batch_.find(batch_time);
+  return taken != taken_by_batch_.end() && !taken->second.empty();
+}
+
+void FileInputNode::Save(proto::InputCheckpoint& to) const {
+  to.set_ignore_before_ms(window_.ignore_before.ms());
+  for (const auto& [time, files] : taken_by_batch_) {
+    if (files.empty()) continue;
+    proto::InputBatch& batch = *to.add_batches();
+    batch.set_time_ms(time.ms());
+    for (const InputFile& file : files) {
+      proto::InputFile& saved = *batch.add_files();
+      saved.set_path(file.path);
+      saved.set_size_bytes(file.bytes);
+    }
+  }
+}
+
+absl::Status FileInputNode::Restore(const proto::InputCheckpoint& from) {
+  window_.ignore_before = Time(from.ignore_before_ms());
+  last_batch_before_ = graph().last_batch_time();
+  for (const proto::InputBatch& batch : from.batches()) {
+    std::vector<InputFile>& files = taken_by_batch_[Time(batch.time_ms())];
+    for (const proto::InputFile& file : batch.files()) {
+      files.push_back({file.path(), file.size_bytes()});
+      taken_.insert(file.path());
+    }
+  }
+  return absl::OkStatus();
+}
+
+void FileInputNode::Restart() {
+  InputNode::Restart();
+  taken_by_batch_.clear();
+  taken_.clear();
+  last_batch_before_.reset();
+}
+
 void FileInputNode::ForgetBefore(Time batch_time) {
   InputNode::ForgetBefore(batch_time);
-  const auto end = taken_by_batch_.upper_bound(batch_time - window_.remember);
+  const auto end = taken_by_batch_.upper_bound(
+      std::min(batch_time - window_.remember, graph().ForgettableInputs(remember())));
   for (auto it = taken_by_batch_.begin(); it != end; ++it) {
     for (const InputFile& file : it->second) taken_.erase(file.path);
   }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,7 +17,8 @@ namespace millrace::internal {
 
 // The batch at t takes a file of the directory when all of this holds:
 //   - the filter takes its name, and it is no directory,
-//   - it was modified after `ignore_before`, after t - W, and not after t,
+//   - it was modified after `ignore_before`, after t - W, and not after t; in the first batch of a
+//     driver that goes on after another, W reaches back from the last batch of that one,
 //   - no batch of the last W has taken it,
 // with W, how long files are remembered, a multiple of the batch interval. So a file must appear
 // complete, with a recent modification time: move it in.
@@ -33,6 +35,10 @@ class FileInputNode final : public InputNode {
                 const FileStreamOptions& options, Window window, ReadFiles read);
 
   void ForgetBefore(Time batch_time) override;
+  void Restart() override;
+  bool HasChosen(Time batch_time) const override;
+  void Save(proto::InputCheckpoint& to) const override;
+  absl::Status Restore(const proto::InputCheckpoint& from) override;
 
  private:
   absl::StatusOr<RddRef> Compute(Time time) override;
@@ -43,9 +49,12 @@ class FileInputNode final : public InputNode {
 
   const std::string directory_;
   const FileStreamOptions options_;
-  const Window window_;
+  Window window_;
+  // Of the batch before the next one, where another driver made it.
+  std::optional<Time> last_batch_before_;
   const ReadFiles read_;
-  // Taken by batches of the last W. `taken_` has what all of `taken_by_batch_` have.
+  // Taken by batches of the last W, and by those that may have to be made again. `taken_` has what
+  // all of `taken_by_batch_` have.
   std::map<Time, std::vector<InputFile>> taken_by_batch_;
   std::set<std::string> taken_;
 };

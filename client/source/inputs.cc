@@ -67,9 +67,9 @@ StreamRef AddReceiver(const Operation& operation, const std::shared_ptr<StreamGr
 }
 
 StreamRef AddGenerated(const Operation& operation, const std::shared_ptr<StreamGraph>& graph,
-                       std::string kind, GenerateDataSet generate) {
+                       std::string kind, GenerateDataSet generate, IsRepeatable repeatable) {
   return AddInput(graph, std::make_unique<GeneratedInputNode>(*graph, operation, std::move(kind),
-                                                              std::move(generate)));
+                                                              std::move(generate), repeatable));
 }
 
 StreamRef AddFiles(const Operation& operation, const std::shared_ptr<StreamGraph>& graph,

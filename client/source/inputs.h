@@ -34,7 +34,8 @@ StreamRef AddReceiver(const Operation& operation, const std::shared_ptr<StreamGr
                       OperatorRef read, const RecordTypeOperators& type);
 
 StreamRef AddGenerated(const Operation& operation, const std::shared_ptr<StreamGraph>& graph,
-                       std::string kind, GenerateDataSet generate);
+                       std::string kind, GenerateDataSet generate,
+                       IsRepeatable repeatable = IsRepeatable::kNo);
 
 struct InputFile {
   std::string path;

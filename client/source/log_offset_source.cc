@@ -112,10 +112,14 @@ absl::StatusOr<std::vector<PartitionOffsets>> LogOffsetSource::Latest(millisecon
 }
 
 SourcePartition LogOffsetSource::Locate(const OffsetRange& range) {
-  Partition& partition = partitions_.at(range.partition);
-  std::deque<LogPlace>& index = partition.index;
-  while (index.size() > 1 && index[1].offset <= range.from_offset) index.pop_front();
-  LogSplit split{partition.path, range.from_offset, range.until_offset, index.front()};
+  LogSplit split{JoinPath(directory_, LogFileName(range.partition)), range.from_offset,
+                 range.until_offset, LogPlace()};
+  if (const auto found = partitions_.find(range.partition); found != partitions_.end()) {
+    std::deque<LogPlace>& index = found->second.index;
+    while (index.size() > 1 && index[1].offset <= range.from_offset) index.pop_front();
+    // Else it was located before: from the front, then.
+    if (index.front().offset <= range.from_offset) split.seek = index.front();
+  }
   SourcePartition located;
   located.split = EncodeToString(split);
   return located;

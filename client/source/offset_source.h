@@ -41,7 +41,8 @@ class OffsetSource {
       std::chrono::milliseconds timeout) = 0;
 
   // What the task gets that reads the range: a split, and hosts it had best run on. The range lies
-  // within what Latest said, at or after those located before.
+  // within what Latest said, at or after those located before; or a batch of an earlier driver had
+  // it, and the partition may be gone since: then it is the task that fails.
   virtual SourcePartition Locate(const OffsetRange& range) = 0;
 };
 

@@ -41,4 +41,8 @@ absl::Status StreamHarness::RunBatches(int n, Location at) {
   return first_error;
 }
 
+absl::Status StreamHarness::RestartDriver() {
+  return context_.core().RestartDriver();
+}
+
 }  // namespace millrace::testing

@@ -1,5 +1,6 @@
 #include "driver/batch/batch_ticker.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace::internal {
@@ -9,8 +10,9 @@ constexpr int64_t kMicrosPerMilli = 1000;
 
 }  // namespace
 
-void BatchTicker::Start() {
-  next_time_ = Time(env_.NowMicros() / kMicrosPerMilli).Floor(interval_) + interval_;
+void BatchTicker::Start(Time last) {
+  const Time now(env_.NowMicros() / kMicrosPerMilli);
+  next_time_ = std::max(now, last).Floor(interval_) + interval_;
   Arm();
 }
 

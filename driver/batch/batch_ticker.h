@@ -25,8 +25,8 @@ class BatchTicker {
   BatchTicker(const BatchTicker&) = delete;
   BatchTicker& operator=(const BatchTicker&) = delete;
 
-  // The first tick is the next multiple of the interval after now.
-  void Start();
+  // The first tick is the next multiple of the interval after now and after `last`.
+  void Start(Time last = Time(0));
   void Stop();
 
   // Of the tick to come.

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -84,18 +85,29 @@ struct GeneratedBatch {
 class BatchGraph {
  public:
   virtual ~BatchGraph() = default;
-  // Once, before all others, on the event loop: the first batch ends one interval behind this time.
+  // Once, before all others, on the event loop: the first batch ends one interval behind this time,
+  // but where the run resumes.
   virtual void BeginAfter(Time zero_time) = 0;
   // Makes the batch's data sets. Batch times come in rising order; each is asked for once.
   virtual absl::StatusOr<GeneratedBatch> GenerateJobs(Time batch_time,
                                                       const BatchBlocks& blocks) = 0;
   // The batch ended (whatever its outcome): drop what no later batch needs. Returns the time up to
-  // which (inclusive) received blocks may be dropped.
-  virtual Time ClearCompleted(Time batch_time) = 0;
+  // which (inclusive) received blocks may be dropped. `cut_short`: the run was stopped before the
+  // batch's jobs were through, so they are still to be done.
+  virtual Time ClearCompleted(Time batch_time, bool cut_short) = 0;
+};
+
+// Where an earlier driver of the application was.
+struct ResumePoint {
+  Time completed_time;  // Every batch up to it has ended.
+  Time last_time;       // Of the latest batch that was made.
 };
 
 struct StreamingSpec {
   std::chrono::milliseconds batch_interval{1000};
+  // The batches behind it run first, each once: those that were made and had not ended, and those
+  // that came due since (of very many only the last).
+  std::optional<ResumePoint> resume;
   std::vector<ReceiverSpec> receivers;
   std::vector<DirectStreamSpec> direct_streams;
   std::shared_ptr<BatchGraph> graph;

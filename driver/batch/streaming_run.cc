@@ -20,6 +20,8 @@ constexpr int64_t kJobStopMicrosMax = 2'000'000;
 constexpr int64_t kDefaultStopIntervals = 10;
 // Batches that are made and wait for others to run. Those behind them are a few numbers each.
 constexpr size_t kGeneratedAheadMax = 1000;
+// Batches that came due while no driver was there and are made all the same.
+constexpr int kCatchUpMax = 1000;
 
 absl::Status StoppedError() { return absl::CancelledError("the streaming context was stopped"); }
 
@@ -64,9 +66,25 @@ absl::Status StreamingRun::Start() {
   const Time now(env_.NowMicros() / kMicrosPerMilli);
   bus_->Post([now](StreamingListener& listener) { listener.OnStreamingStarted(now); });
   receivers_.Start();
-  ticker_.Start();
+  ticker_.Start(spec_.resume ? spec_.resume->last_time : Time(0));
   spec_.graph->BeginAfter(ticker_.next_time() - spec_.batch_interval);
+  if (spec_.resume) CatchUp(*spec_.resume);
   return absl::OkStatus();
+}
+
+// Nobody has received for these batches. What there is to read from elsewhere is in the first of
+// them that is made, so of a long time away the oldest are left out.
+void StreamingRun::CatchUp(const ResumePoint& from) {
+  const std::chrono::milliseconds step = spec_.batch_interval;
+  const Time end = ticker_.next_time();
+  const Time first_missed = std::max(from.last_time + step, end - kCatchUpMax * step);
+  std::vector<Time> times = (from.completed_time + step).To(from.last_time, step);
+  for (const Time missed : first_missed.Until(end, step)) times.push_back(missed);
+  for (const Time time : times) {
+    const auto batch = std::make_shared<RunningBatch>(time);
+    unfinished_.emplace(time, batch);
+    OnCut(batch);
+  }
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -208,7 +226,7 @@ void StreamingRun::RunJobs(const BatchRef& batch, size_t first, size_t end) {
 
 // On a job thread.
 void StreamingRun::Clear(BatchGraph& graph, RunningBatch& batch) {
-  batch.droppable_blocks = graph.ClearCompleted(batch.time());
+  batch.droppable_blocks = graph.ClearCompleted(batch.time(), batch.is_cancelled.load());
   batch.is_cleared = true;
 }
 

@@ -77,6 +77,7 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
  private:
   using BatchRef = std::shared_ptr<RunningBatch>;
 
+  void CatchUp(const ResumePoint& from);
   // Blocks.
   void OnTick(Time batch_time);
   void CutNext();

@@ -135,6 +135,8 @@ void StageTree::Bind(const StageNode& node, int partition, uint32_t choice,
       state.set_previous_time_ms(node.rdd->state->previous_time_ms);
       state.set_rdd_id(node.rdd->rdd_id);
       state.set_storage_level(static_cast<uint32_t>(node.storage_level));
+      state.set_snapshot_path(node.rdd->state->snapshot_path);
+      state.set_restores(node.rdd->state->restores);
       return;
     }
     case BindingKind::kOutput: {

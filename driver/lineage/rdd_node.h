@@ -92,6 +92,10 @@ struct StateUpdate {
   // Without the result of that very update this one fails; otherwise it starts from the last one
   // that was committed.
   bool needs_previous = false;
+  // The directory that the partitions are saved into as they are after the update; empty: none.
+  std::string snapshot_path;
+  // Input 1 is what an earlier driver has saved, not the initial state of the program.
+  bool restores = false;
   // True once the driver has committed the update. Read by other threads.
   std::shared_ptr<std::atomic<bool>> is_committed = std::make_shared<std::atomic<bool>>(false);
 };

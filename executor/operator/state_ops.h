@@ -19,6 +19,7 @@
 #include "executor/operator/keyed.h"
 #include "executor/operator/operator_base.h"
 #include "executor/state/keyed_state.h"
+#include "executor/state/snapshot_writer.h"
 #include "executor/state/state.h"
 
 namespace millrace::internal {
@@ -76,6 +77,22 @@ struct InitialStateLoader : ChunkSink<HashedRecord<K, S>> {
   Table& table;
   const int64_t batch_time_ms;
   const bool touches;
+};
+
+// The same of a saved state, with the times of the keys' last records.
+template <class K, class S, class Table>
+struct SavedStateLoader : ChunkSink<HashedRecord<K, std::pair<S, int64_t>>> {
+  SavedStateLoader(TaskNode& node, Table& table)
+      : ChunkSink<HashedRecord<K, std::pair<S, int64_t>>>(node), table(table) {}
+  bool Consume(HashedRecord<K, std::pair<S, int64_t>>* records, size_t count) override {
+    for (size_t i = 0; i < count; ++i) {
+      const uint32_t index = table.FindOrAdd(records[i].hash, records[i].key);
+      table.Set(index, std::move(records[i].value.first));
+      table.RestoreTouch(index, records[i].value.second);
+    }
+    return true;
+  }
+  Table& table;
 };
 
 // Stands for "no output" where a function returns void.
@@ -136,7 +153,8 @@ decltype(auto) CallMapper(const F& f, Time time, const K& key, std::optional<V> 
 }
 
 // Calls f once for each record, in order within its key, and once for each key that times out.
-// Input 0: HashedRecord<K, V>; input 1, if any: the initial state, HashedRecord<K, S>.
+// Input 0: HashedRecord<K, V>; input 1, if any: the initial state, HashedRecord<K, S>, or a saved
+// one, HashedRecord<K, std::pair<S, int64_t>>.
 // Output: what f returns, or with `snapshots` that and, behind it, all keys with their states.
 // Params: f, int64 timeout_ms (-1: none).
 template <class K, class V, class S, class F, bool snapshots>
@@ -158,18 +176,27 @@ class MapWithStateOperator : public Operator {
     Table* const table = AcquireState<Table>(node);
     if (table == nullptr) return false;
     Mapper mapper(node, *table, std::move(f), timeout_ms);
-    if (node.input_count() > 1) {
-      InitialStateLoader<K, S, Table> loader(node, *table, mapper.now_ms, timeout_ms >= 0);
-      if (!node.RunInput(1, loader)) return false;
-    }
+    if (node.input_count() > 1 && !LoadState(node, *table, mapper.now_ms, timeout_ms)) return false;
     if (node.input_count() > 0 && !node.RunInput(0, mapper)) return false;
     mapper.TimeOutIdleKeys();
     if constexpr (snapshots) mapper.AddSnapshot();
+    SaveStateWithTimes(node, *table);
     return mapper.output.Finish();
   }
 
  private:
   using Record = HashedRecord<K, V>;
+
+  static bool LoadState(TaskNode& node, Table& table, int64_t now_ms, int64_t timeout_ms) {
+    if (!node.restores_state()) {
+      InitialStateLoader<K, S, Table> loader(node, table, now_ms, timeout_ms >= 0);
+      return node.RunInput(1, loader);
+    }
+    SavedStateLoader<K, S, Table> loader(node, table);
+    if (!node.RunInput(1, loader)) return false;
+    if (timeout_ms >= 0) table.OrderByTouch();
+    return true;
+  }
 
   struct Mapper : ChunkSink<Record> {
     Mapper(TaskNode& node, Table& table, F function, int64_t timeout_ms)
@@ -324,6 +351,7 @@ class UpdateStateOperator : public Operator {
         table->Remove(index);
       }
     }
+    SaveState(node, *table);
     return output.Finish();
   }
 
@@ -436,6 +464,7 @@ class WindowStateOperator : public Operator {
         table->Remove(index);
       }
     }
+    SaveState(node, *table);
     return output.Finish();
   }
 

@@ -108,6 +108,12 @@ class KeyedState : public StatePartition {
     Unlink(index);
     LinkYoungest(index);
   }
+  // The same for entries that come in any order, and OrderByTouch after the last of them.
+  void RestoreTouch(uint32_t index, int64_t batch_time_ms) {
+    uses_links_ = true;
+    entries_[index].touched_ms = batch_time_ms;
+  }
+  void OrderByTouch() { SortByTouch(); }
   // Of the living entries the one whose last record is the longest ago; kNone when none is linked.
   uint32_t oldest() const { return oldest_; }
   void Unlink(uint32_t index) {

@@ -157,4 +157,18 @@ int64_t RunNode::state_batch_time_ms() {
   return -1;
 }
 
+std::string_view RunNode::state_snapshot_path() {
+  const absl::Status bound = Expect(proto::Binding::kState, "state to save");
+  if (bound.ok()) return binding_->state().snapshot_path();
+  run_.Fail(bound);
+  return {};
+}
+
+bool RunNode::restores_state() {
+  const absl::Status bound = Expect(proto::Binding::kState, "state to update");
+  if (bound.ok()) return binding_->state().restores();
+  run_.Fail(bound);
+  return false;
+}
+
 }  // namespace millrace::internal

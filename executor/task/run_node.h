@@ -41,6 +41,8 @@ class RunNode final : public TaskNode {
   absl::StatusOr<StatePartition*> State(
       const std::function<std::unique_ptr<StatePartition>()>& make) override;
   int64_t state_batch_time_ms() override;
+  std::string_view state_snapshot_path() override;
+  bool restores_state() override;
 
  private:
   // Fails when the node's binding is of another kind.

@@ -163,6 +163,10 @@ class TaskNode {
   virtual absl::StatusOr<StatePartition*> State(
       const std::function<std::unique_ptr<StatePartition>()>& make) = 0;
   virtual int64_t state_batch_time_ms() = 0;
+  // The directory to save the partition into as it is after the update; empty: it is not saved.
+  virtual std::string_view state_snapshot_path() = 0;
+  // Input 1 is a saved state.
+  virtual bool restores_state() = 0;
 
   const OperatorCounters& counters() const { return counters_; }
 

@@ -52,6 +52,8 @@ class FakeNode : public TaskNode {
   int64_t cached_records = -1;  // -1: nothing was written.
   std::unique_ptr<StatePartition>* state = nullptr;
   int64_t batch_time = 0;
+  std::string snapshot_path;
+  bool restores = false;
   absl::Status service_status;  // What the worker's services answer.
 
   absl::StatusOr<std::vector<Buffer>> Blocks() override { return ReadBuffers(); }
@@ -85,6 +87,8 @@ class FakeNode : public TaskNode {
     return state->get();
   }
   int64_t state_batch_time_ms() override { return batch_time; }
+  std::string_view state_snapshot_path() override { return snapshot_path; }
+  bool restores_state() override { return restores; }
 
  private:
   absl::StatusOr<std::vector<Buffer>> ReadBuffers() {

@@ -66,6 +66,8 @@ class MemoryNode final : public internal::TaskNode {
     return Unbound();
   }
   int64_t state_batch_time_ms() override { return 0; }
+  std::string_view state_snapshot_path() override { return {}; }
+  bool restores_state() override { return false; }
 
  private:
   static absl::Status Unbound() { return absl::FailedPreconditionError("not bound"); }

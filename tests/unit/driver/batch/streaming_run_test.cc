@@ -51,7 +51,7 @@ class ScriptedGraph : public BatchGraph {
     }
     return batch;
   }
-  Time ClearCompleted(Time batch_time) override {
+  Time ClearCompleted(Time batch_time, bool /*cut_short*/) override {
     log.push_back("clear " + std::to_string(batch_time.ms()));
     return batch_time;
   }

@@ -175,7 +175,7 @@ class OneJobGraph : public BatchGraph {
     job.run = [this, time] { return run_(time); };
     return batch;
   }
-  Time ClearCompleted(Time batch_time) override { return batch_time; }
+  Time ClearCompleted(Time batch_time, bool /*cut_short*/) override { return batch_time; }
 
  private:
   const std::function<absl::Status(Time)> run_;

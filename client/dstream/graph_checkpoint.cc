@@ -1,0 +1,270 @@
+#include "client/dstream/graph_checkpoint.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/dstream/input_node.h"
+#include "client/dstream/state_node.h"
+#include "client/dstream/stream_graph.h"
+#include "common/base/annotate_status.h"
+#include "common/base/status_macros.h"
+#include "common/config/keys.h"
+#include "common/fs/path.h"
+#include "common/time/system_clock.h"
+#include "glog/logging.h"
+
+namespace millrace::internal {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int64_t kSoonNanos = 100'000'000;
+
+std::string StateDirectory(const std::string& id, Time time) {
+  return absl::StrCat(absl::Hex(XXH3_64bits(id.data(), id.size()), absl::kZeroPad16), "-",
+                      time.ms());
+}
+
+// Parts that tasks have finished.
+int CountParts(FileSystem& fs, const std::string& directory) {
+  const auto files = fs.List(directory);
+  if (!files.ok()) return 0;
+  return static_cast<int>(std::count_if(files->begin(), files->end(), [](const FileInfo& file) {
+    return file.name.starts_with("part-");
+  }));
+}
+
+}  // namespace
+
+GraphCheckpoint::GraphCheckpoint(StreamGraph& graph, FileSystem& fs, const std::string& directory)
+    : graph_(graph), fs_(fs), store_(fs, directory) {}
+
+GraphCheckpoint::~GraphCheckpoint() = default;
+
+absl::Status GraphCheckpoint::Open(const std::map<const DStreamNode*, std::string>& ids) {
+  ids_ = ids;
+  std::map<const DStreamNode*, std::set<std::string>> ancestors;
+  for (const auto& node : graph_.nodes()) {
+    std::set<std::string>& of_node = ancestors[node.get()];
+    for (const DStreamNode* parent : node->parents()) {
+      const std::set<std::string>& of_parent = ancestors[parent];
+      of_node.insert(of_parent.begin(), of_parent.end());
+    }
+    auto* const state = dynamic_cast<StateNode*>(node.get());
+    if (state == nullptr || !graph_.IsNeeded(*state)) continue;
+    const std::string& id = ids_.at(state);
+    states_[id] = {state, *state->checkpoint_interval(), of_node, Time(0), ""};
+    of_node.insert(id);
+  }
+  return store_.Open();
+}
+
+void GraphCheckpoint::BeginAfter(Time zero_time) {
+  for (auto& [id, state] : states_) state.time = zero_time;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Saving states.
+
+bool GraphCheckpoint::IsDue(const SavedState& state, Time time) const {
+  if (((time - graph_.zero_time()) % state.interval).count() == 0) return true;
+  return std::any_of(state.ancestors.begin(), state.ancestors.end(), [&](const std::string& id) {
+    return ((time - graph_.zero_time()) % states_.at(id).interval).count() == 0;
+  });
+}
+
+std::string GraphCheckpoint::SnapshotPath(const StateNode& state, Time time) {
+  const auto id = ids_.find(&state);
+  if (id == ids_.end()) return "";
+  const auto found = states_.find(id->second);
+  // What is made once more on the way back to where the last driver was is saved already.
+  if (found == states_.end() || !IsDue(found->second, time) || graph_.IsOfEarlierDriver(time)) {
+    return "";
+  }
+  StateSnapshot snapshot;
+  snapshot.id = id->second;
+  snapshot.time = time;
+  snapshot.output = std::make_unique<AtomicOutput>(
+      fs_, JoinPath(store_.state_directory(), StateDirectory(snapshot.id, time)), "new");
+  const absl::Status begun = snapshot.output->Begin(IfOutputExists::kReplace);
+  if (!begun.ok()) {
+    LOG(ERROR) << state.label() << ": its state cannot be saved: " << begun;
+    return "";
+  }
+  std::string path = snapshot.output->staging_path();
+  pending_[time].push_back(std::move(snapshot));
+  return path;
+}
+
+void GraphCheckpoint::UpdateMade(const StateNode& state, Time time, int num_partitions,
+                                 const StateUpdateRef& update) {
+  for (StateSnapshot& snapshot : pending_[time]) {
+    if (snapshot.id != ids_.at(&state)) continue;
+    snapshot.num_partitions = num_partitions;
+    snapshot.update = update;
+  }
+}
+
+GraphCheckpoint::Snapshots GraphCheckpoint::TakeSnapshots(Time batch_time) {
+  Snapshots taken;
+  const auto end = pending_.upper_bound(batch_time);
+  for (auto it = pending_.begin(); it != end; ++it) {
+    // An earlier one that nobody has taken: its batch was cut short.
+    if (it->first == batch_time) {
+      taken = std::move(it->second);
+    } else {
+      for (const StateSnapshot& snapshot : it->second) snapshot.output->Abandon().IgnoreError();
+    }
+  }
+  pending_.erase(pending_.begin(), end);
+  return taken;
+}
+
+bool GraphCheckpoint::Publish(Snapshots& snapshots) {
+  const bool are_whole = std::all_of(snapshots.begin(), snapshots.end(), [&](const StateSnapshot& one) {
+    return one.num_partitions > 0 && one.update->is_committed->load() &&
+           CountParts(fs_, one.output->staging_path()) == one.num_partitions;
+  });
+  absl::Status status;
+  for (const StateSnapshot& snapshot : snapshots) {
+    if (are_whole && status.ok()) status = snapshot.output->Publish(IfOutputExists::kReplace);
+    if (!are_whole || !status.ok()) snapshot.output->Abandon().IgnoreError();
+  }
+  if (!status.ok()) LOG(ERROR) << "a saved state cannot be given its name: " << status;
+  return are_whole && status.ok() && !snapshots.empty();
+}
+
+void GraphCheckpoint::Saved(const Snapshots& snapshots) {
+  for (const StateSnapshot& snapshot : snapshots) {
+    SavedState& state = states_.at(snapshot.id);
+    if (snapshot.time <= state.time) continue;
+    state.time = snapshot.time;
+    state.path = JoinPath(BaseName(store_.state_directory()), BaseName(snapshot.output->path()));
+    state.node->OnSaved();
+  }
+}
+
+Time GraphCheckpoint::oldest_saved() const {
+  Time oldest = graph_.last_batch_time();
+  for (const auto& [id, state] : states_) oldest = std::min(oldest, state.time);
+  return oldest;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Writing.
+
+GraphCheckpoint::Built GraphCheckpoint::Build() {
+  Built built{++built_, {}};
+  proto::Checkpoint& checkpoint = built.checkpoint;
+  checkpoint.set_app_name(graph_.context()->conf.GetString(keys::kAppName).value_or(""));
+  checkpoint.set_batch_interval_ms(graph_.batch_interval().count());
+  checkpoint.set_zero_time_ms(graph_.zero_time().ms());
+  checkpoint.set_last_time_ms(graph_.last_batch_time().ms());
+  checkpoint.set_completed_time_ms(graph_.completed_time().ms());
+  for (const InputNode* input : graph_.needed_inputs()) {
+    proto::InputCheckpoint& saved = *checkpoint.add_inputs();
+    saved.set_id(ids_.at(input));
+    saved.set_label(input->label());
+    input->Save(saved);
+  }
+  for (const auto& [id, state] : states_) {
+    proto::StateCheckpoint& saved = *checkpoint.add_states();
+    saved.set_id(id);
+    saved.set_label(state.node->label());
+    saved.set_schema(state.node->format().schema);
+    saved.set_time_ms(state.time.ms());
+    saved.set_path(state.path);
+  }
+  return built;
+}
+
+bool GraphCheckpoint::IsDueSoon() const {
+  return MonotonicNanos() - written_nanos_.load() >= kSoonNanos;
+}
+
+void GraphCheckpoint::Write(const Built& built) {
+  const std::lock_guard lock(write_mutex_);
+  if (built.number <= written_) return;
+  const absl::Status status = store_.Write(built.checkpoint);
+  LOG_IF(ERROR, !status.ok()) << "the checkpoint of batch " << built.checkpoint.last_time_ms()
+                              << " ms cannot be written: " << status;
+  if (!status.ok()) return;
+  written_ = built.number;
+  written_nanos_.store(MonotonicNanos());
+}
+
+// ---------------------------------------------------------------------------------------------
+// Recovery.
+
+absl::Status GraphCheckpoint::Recover(const proto::Checkpoint& checkpoint, bool may_lose_state) {
+  const absl::Status match = CheckMatch(checkpoint);
+  if (!match.ok()) {
+    if (!may_lose_state) return match;
+    LOG(WARNING) << match.message();
+  }
+  RestoreStates(checkpoint);
+  return RestoreInputs(checkpoint);
+}
+
+absl::Status GraphCheckpoint::CheckMatch(const proto::Checkpoint& checkpoint) const {
+  std::vector<std::string> problems;
+  for (const proto::StateCheckpoint& saved : checkpoint.states()) {
+    if (saved.path().empty()) continue;
+    const auto found = states_.find(saved.id());
+    if (found == states_.end()) {
+      problems.push_back(absl::StrCat(
+          saved.label(), ": no stream of this program carries its state on; if one should, give it ",
+          ".Name(\"", saved.id(), "\")"));
+    } else if (found->second.node->format().schema != saved.schema()) {
+      problems.push_back(absl::StrCat(found->second.node->label(), ": its state is of the type ",
+                                      found->second.node->format().schema, ", and was saved as ",
+                                      saved.schema()));
+    }
+  }
+  if (problems.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the checkpoint in '", store_.directory(), "' does not match this program:\n  ",
+      absl::StrJoin(problems, "\n  "), "\nNothing was overwritten. To begin anew with these ",
+      "states, set ", std::string(keys::kCheckpointAllowStateLoss.name), "=true"));
+}
+
+void GraphCheckpoint::RestoreStates(const proto::Checkpoint& checkpoint) {
+  for (auto& [id, state] : states_) {
+    state.time = Time(checkpoint.completed_time_ms());
+    state.node->BeginAfter(state.time);
+  }
+  for (const proto::StateCheckpoint& saved : checkpoint.states()) {
+    const auto found = states_.find(saved.id());
+    if (found == states_.end()) continue;
+    SavedState& state = found->second;
+    if (state.node->format().schema != saved.schema()) continue;
+    state.time = Time(saved.time_ms());
+    state.path = saved.path();
+    if (saved.path().empty()) {
+      state.node->BeginAfter(state.time);
+    } else {
+      state.node->Restore(state.time, JoinPath(store_.directory(), saved.path()));
+    }
+  }
+}
+
+absl::Status GraphCheckpoint::RestoreInputs(const proto::Checkpoint& checkpoint) {
+  std::map<std::string, InputNode*> inputs;
+  for (InputNode* input : graph_.needed_inputs()) inputs[ids_.at(input)] = input;
+  for (const proto::InputCheckpoint& saved : checkpoint.inputs()) {
+    const auto found = inputs.find(saved.id());
+    if (found != inputs.end()) {
+      RETURN_IF_ERROR(AnnotateStatus(found->second->Restore(saved), found->second->label()));
+    } else if (saved.batches_size() > 0) {
+      LOG(WARNING) << "the checkpoint in '" << store_.directory() << "' has batches of "
+                   << saved.label() << ", which is no stream of this program";
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace millrace::internal

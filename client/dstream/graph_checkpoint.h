@@ -1,0 +1,122 @@
+// What a stream graph leaves behind for the driver after this one, and when.
+#ifndef MILLRACE_CLIENT_DSTREAM_GRAPH_CHECKPOINT_H_
+#define MILLRACE_CLIENT_DSTREAM_GRAPH_CHECKPOINT_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/dstream/stream_ref.h"
+#include "common/fs/atomic_output.h"
+#include "driver/checkpoint/checkpoint_store.h"
+#include "proto/checkpoint.pb.h"
+
+namespace millrace::internal {
+
+class DStreamNode;
+class StateNode;
+class StreamGraph;
+
+// A state that a batch saves, on its way into a checkpoint.
+struct StateSnapshot {
+  std::string id;
+  Time time{0};
+  std::unique_ptr<AtomicOutput> output;
+  int num_partitions = 0;
+  StateUpdateRef update;
+};
+
+// Metadata is written when a batch is made that an input has made a choice for, before the batch is
+// acted on, and when batches have ended, for those at most every 100 ms: a batch that ended since
+// is made again by the next driver, with the same records. States are saved when their checkpoint
+// interval is over, by the tasks that update them; all that are due in a batch count or none does,
+// so that a state that is made of another one is never older than that.
+//
+// A checkpoint that cannot be written is logged, and the batches go on.
+//
+// Threads: methods under the graph's lock, but for those that say otherwise, which may wait for the
+// disk.
+class GraphCheckpoint {
+ public:
+  // `graph` owns this and outlives it.
+  GraphCheckpoint(StreamGraph& graph, FileSystem& fs, const std::string& directory);
+  ~GraphCheckpoint();
+
+  // Once, when the graph starts and before Recover: makes the directory ready to be written to. The
+  // ids are those of the graph's streams.
+  absl::Status Open(const std::map<const DStreamNode*, std::string>& ids);
+  // The newest checkpoint that is there; none where there is none.
+  absl::StatusOr<std::optional<proto::Checkpoint>> ReadLatest() { return store_.ReadLatest(); }
+  // Inputs and states are as the checkpoint says, those that it does not know begin behind it.
+  // FailedPrecondition: it has states that do not match those of the graph, and `may_lose_state`
+  // does not allow that; nothing has changed then.
+  absl::Status Recover(const proto::Checkpoint& checkpoint, bool may_lose_state);
+  // Nothing to recover: all states begin behind the zero time.
+  void BeginAfter(Time zero_time);
+
+  // The update of `state` at `time` is being made: the directory to save it into, empty for none.
+  std::string SnapshotPath(const StateNode& state, Time time);
+  // It is made, with that many partitions (0: it is not).
+  void UpdateMade(const StateNode& state, Time time, int num_partitions,
+                  const StateUpdateRef& update);
+
+  using Snapshots = std::vector<StateSnapshot>;
+  // Those of a batch that has ended.
+  Snapshots TakeSnapshots(Time batch_time);
+  // Without the lock: gives them their names. False: they do not count.
+  bool Publish(Snapshots& snapshots);
+  // They are the states to go on from.
+  void Saved(const Snapshots& snapshots);
+  // The oldest batch that a state was saved of: those behind it may have to be made again.
+  Time oldest_saved() const;
+
+  struct Built {
+    int64_t number = 0;  // Rising.
+    proto::Checkpoint checkpoint;
+  };
+  // As of now.
+  Built Build();
+  // Without the lock. One that was built before what is written already is left out.
+  void Write(const Built& built);
+  // Without the lock: the last one was written long enough ago for one that nothing depends on.
+  bool IsDueSoon() const;
+
+ private:
+  struct SavedState {
+    StateNode* node = nullptr;
+    std::chrono::milliseconds interval{0};
+    std::set<std::string> ancestors;  // Ids of states that it is made of.
+    Time time{0};                     // Of what was saved last; the zero time: nothing yet.
+    std::string path;
+  };
+
+  bool IsDue(const SavedState& state, Time time) const;
+  absl::Status CheckMatch(const proto::Checkpoint& checkpoint) const;
+  void RestoreStates(const proto::Checkpoint& checkpoint);
+  absl::Status RestoreInputs(const proto::Checkpoint& checkpoint);
+
+  StreamGraph& graph_;
+  FileSystem& fs_;
+  std::map<const DStreamNode*, std::string> ids_;
+  std::map<std::string, SavedState> states_;  // By id.
+  std::map<Time, Snapshots> pending_;
+  int64_t built_ = 0;  // Checkpoints so far.
+
+  std::mutex write_mutex_;  // Guards what is below.
+  CheckpointStore store_;
+  int64_t written_ = 0;  // Number of the newest that was.
+  std::atomic<int64_t> written_nanos_{0};
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_DSTREAM_GRAPH_CHECKPOINT_H_

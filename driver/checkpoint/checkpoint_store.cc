@@ -1,0 +1,127 @@
+#include "driver/checkpoint/checkpoint_store.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "common/base/status_macros.h"
+#include "common/fs/file_util.h"
+#include "common/fs/path.h"
+#include "driver/checkpoint/checkpoint_file.h"
+
+namespace millrace::internal {
+namespace {
+
+constexpr char kPrefix[] = "checkpoint-";
+constexpr size_t kKept = 3;
+constexpr uint64_t kFileBytesMax = uint64_t{1} << 30;
+
+std::set<std::string> StatePaths(const proto::Checkpoint& checkpoint) {
+  std::set<std::string> paths;
+  for (const proto::StateCheckpoint& state : checkpoint.states()) paths.insert(state.path());
+  return paths;
+}
+
+}  // namespace
+
+std::string CheckpointStore::state_directory() const { return JoinPath(directory_, "state"); }
+
+std::string CheckpointStore::PathOf(int64_t number) const {
+  return JoinPath(directory_, absl::StrCat(kPrefix, number));
+}
+
+absl::StatusOr<std::deque<int64_t>> CheckpointStore::Numbers() {
+  std::deque<int64_t> numbers;
+  const auto files = fs_.List(directory_);
+  if (absl::IsNotFound(files.status())) return numbers;
+  RETURN_IF_ERROR(files.status());
+  for (const FileInfo& file : *files) {
+    absl::string_view name = file.name;
+    int64_t number = 0;
+    if (absl::ConsumePrefix(&name, kPrefix) && absl::SimpleAtoi(name, &number) && number > 0) {
+      numbers.push_back(number);
+    }
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+absl::StatusOr<proto::Checkpoint> CheckpointStore::Read(int64_t number) {
+  ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(fs_, PathOf(number), kFileBytesMax));
+  return DecodeCheckpoint(bytes);
+}
+
+absl::StatusOr<std::optional<proto::Checkpoint>> CheckpointStore::ReadLatest() {
+  ASSIGN_OR_RETURN(const std::deque<int64_t> numbers, Numbers());
+  if (numbers.empty()) return std::nullopt;
+  absl::StatusOr<proto::Checkpoint> latest = Read(numbers.back());
+  if (latest.ok()) return *std::move(latest);
+  std::string advice =
+      "no older checkpoint can be read; to begin anew, use an empty directory or remove this one";
+  for (auto number = numbers.rbegin() + 1; number != numbers.rend(); ++number) {
+    if (!Read(*number).ok()) continue;
+    advice = absl::StrCat("to go on from the last good checkpoint, '", PathOf(*number),
+                          "', remove this file");
+    break;
+  }
+  return absl::Status(latest.status().code(),
+                      absl::StrCat("checkpoint '", PathOf(numbers.back()), "' cannot be read: ",
+                                   latest.status().message(), "; ", advice));
+}
+
+absl::Status CheckpointStore::Open() {
+  RETURN_IF_ERROR(fs_.CreateDirs(state_directory()));
+  kept_.clear();
+  ASSIGN_OR_RETURN(const std::deque<int64_t> numbers, Numbers());
+  for (const int64_t number : numbers) {
+    const absl::StatusOr<proto::Checkpoint> checkpoint = Read(number);
+    Kept kept{number, std::nullopt};
+    if (checkpoint.ok()) kept.state_paths = StatePaths(*checkpoint);
+    kept_.push_back(std::move(kept));
+  }
+  ASSIGN_OR_RETURN(const std::vector<FileInfo> states, fs_.List(state_directory()));
+  for (const FileInfo& state : states) {
+    if (state.name.empty() || state.name.front() != '.') continue;
+    RETURN_IF_ERROR(fs_.DeleteRecursively(JoinPath(state_directory(), state.name)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointStore::Write(const proto::Checkpoint& checkpoint) {
+  const int64_t number = kept_.empty() ? 1 : kept_.back().number + 1;
+  RETURN_IF_ERROR(WriteFileAtomically(fs_, PathOf(number), EncodeCheckpoint(checkpoint)));
+  std::set<std::string> paths = StatePaths(checkpoint);
+  const bool may_free = kept_.size() >= kKept && kept_.front().state_paths != paths;
+  kept_.push_back({number, std::move(paths)});
+  RETURN_IF_ERROR(DropOld());
+  return may_free ? DropStatesNobodyNeeds() : absl::OkStatus();
+}
+
+absl::Status CheckpointStore::DropOld() {
+  while (kept_.size() > kKept) {
+    RETURN_IF_ERROR(fs_.Delete(PathOf(kept_.front().number)));
+    kept_.pop_front();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointStore::DropStatesNobodyNeeds() {
+  std::set<std::string> needed;
+  for (const Kept& kept : kept_) {
+    if (!kept.state_paths.has_value()) return absl::OkStatus();
+    needed.insert(kept.state_paths->begin(), kept.state_paths->end());
+  }
+  ASSIGN_OR_RETURN(const std::vector<FileInfo> states, fs_.List(state_directory()));
+  const std::string parent(absl::StripPrefix(state_directory(), absl::StrCat(directory_, "/")));
+  for (const FileInfo& state : states) {
+    // Hidden: being written, for a checkpoint to come.
+    if (state.name.front() == '.' || needed.contains(JoinPath(parent, state.name))) continue;
+    RETURN_IF_ERROR(fs_.DeleteRecursively(JoinPath(state_directory(), state.name)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace millrace::internal

@@ -1,0 +1,128 @@
+#include "driver/checkpoint/checkpoint_store.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "common/fs/file_util.h"
+#include "common/fs/path.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/memory_file_system.h"
+
+namespace millrace::internal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+class CheckpointStoreTest : public ::testing::Test {
+ protected:
+  static proto::Checkpoint At(int64_t time_ms, const std::string& state_path = "") {
+    proto::Checkpoint checkpoint;
+    checkpoint.set_last_time_ms(time_ms);
+    if (!state_path.empty()) checkpoint.add_states()->set_path(state_path);
+    return checkpoint;
+  }
+
+  void Write(CheckpointStore& store, const proto::Checkpoint& checkpoint) {
+    const absl::Status status = store.Write(checkpoint);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+
+  void MakeState(const std::string& name) {
+    const std::string path = "/app/state/" + name;
+    ASSERT_TRUE(fs_.CreateDirs(path).ok());
+    ASSERT_TRUE(WriteFileAtomically(fs_, path + "/part-00000", "records").ok());
+  }
+
+  std::vector<std::string> NamesIn(const std::string& dir) {
+    std::vector<std::string> names;
+    const auto files = fs_.List(dir);
+    EXPECT_TRUE(files.ok()) << files.status();
+    for (const FileInfo& file : *files) names.push_back(file.name);
+    return names;
+  }
+
+  MemoryFileSystem fs_;
+  CheckpointStore store_{fs_, "/app"};
+};
+
+TEST_F(CheckpointStoreTest, NothingIsThereBeforeTheFirstWrite) {
+  const auto latest = store_.ReadLatest();
+  ASSERT_TRUE(latest.ok()) << latest.status();
+  EXPECT_FALSE(latest->has_value());
+}
+
+TEST_F(CheckpointStoreTest, TheNewestIsReadAndThreeAreKept) {
+  ASSERT_TRUE(store_.Open().ok());
+  // The clock may go back: the newest is the one that was written last.
+  for (const int64_t time_ms : {1000, 2000, 9000, 4000, 3000}) Write(store_, At(time_ms));
+  const auto latest = CheckpointStore(fs_, "/app").ReadLatest();
+  ASSERT_TRUE(latest.ok()) << latest.status();
+  ASSERT_TRUE(latest->has_value());
+  EXPECT_EQ((*latest)->last_time_ms(), 3000);
+  EXPECT_THAT(NamesIn("/app"),
+              UnorderedElementsAre("checkpoint-3", "checkpoint-4", "checkpoint-5", "state"));
+}
+
+TEST_F(CheckpointStoreTest, ANewStoreGoesOnBehindTheOld) {
+  ASSERT_TRUE(store_.Open().ok());
+  Write(store_, At(1000));
+  CheckpointStore next(fs_, "/app");
+  ASSERT_TRUE(next.Open().ok());
+  Write(next, At(2000));
+  EXPECT_THAT(NamesIn("/app"), UnorderedElementsAre("checkpoint-1", "checkpoint-2", "state"));
+  EXPECT_EQ((*next.ReadLatest())->last_time_ms(), 2000);
+}
+
+TEST_F(CheckpointStoreTest, StatesGoWithTheLastCheckpointThatNamesThem) {
+  ASSERT_TRUE(store_.Open().ok());
+  MakeState("a-1");
+  Write(store_, At(1000, "state/a-1"));
+  MakeState("a-2");
+  for (const int64_t time_ms : {2000, 3000}) Write(store_, At(time_ms, "state/a-2"));
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-1", "a-2"));
+  // A store that knows of the older checkpoints from their files alone.
+  CheckpointStore next(fs_, "/app");
+  ASSERT_TRUE(next.Open().ok());
+  Write(next, At(4000, "state/a-2"));
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-2"));
+}
+
+TEST_F(CheckpointStoreTest, NoStateGoesWhileAnOlderCheckpointCannotBeRead) {
+  ASSERT_TRUE(store_.Open().ok());
+  MakeState("a-1");
+  for (const int64_t time_ms : {1000, 2000}) Write(store_, At(time_ms, "state/a-1"));
+  ASSERT_TRUE(WriteFileAtomically(fs_, "/app/checkpoint-2", "garbage").ok());
+  CheckpointStore next(fs_, "/app");
+  ASSERT_TRUE(next.Open().ok());
+  for (const int64_t time_ms : {3000, 4000}) Write(next, At(time_ms));
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-1"));
+  for (const int64_t time_ms : {5000, 6000}) Write(next, At(time_ms));
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre());
+}
+
+TEST_F(CheckpointStoreTest, WhatWasCutOffIsRemovedByTheNextRun) {
+  MakeState(".a-3.new.tmp");
+  MakeState("a-2");
+  ASSERT_TRUE(store_.Open().ok());
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-2"));
+}
+
+TEST_F(CheckpointStoreTest, ACorruptCheckpointIsAnErrorThatNamesTheLastGoodOne) {
+  ASSERT_TRUE(store_.Open().ok());
+  for (const int64_t time_ms : {1000, 2000}) Write(store_, At(time_ms));
+  ASSERT_TRUE(WriteFileAtomically(fs_, "/app/checkpoint-2", std::string(100, 'x')).ok());
+  const auto latest = store_.ReadLatest();
+  EXPECT_EQ(latest.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(latest.status().message(), HasSubstr("'/app/checkpoint-2'"));
+  EXPECT_THAT(latest.status().message(), HasSubstr("at offset 0"));
+  EXPECT_THAT(latest.status().message(), HasSubstr("last good checkpoint, '/app/checkpoint-1'"));
+  ASSERT_TRUE(fs_.Delete("/app/checkpoint-2").ok());
+  EXPECT_EQ((*store_.ReadLatest())->last_time_ms(), 1000);
+}
+
+}  // namespace
+}  // namespace millrace::internal
