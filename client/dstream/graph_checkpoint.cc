@@ -125,10 +125,11 @@ GraphCheckpoint::Snapshots GraphCheckpoint::TakeSnapshots(Time batch_time) {
 }
 
 bool GraphCheckpoint::Publish(Snapshots& snapshots) {
-  const bool are_whole = std::all_of(snapshots.begin(), snapshots.end(), [&](const StateSnapshot& one) {
-    return one.num_partitions > 0 && one.update->is_committed->load() &&
-           CountParts(fs_, one.output->staging_path()) == one.num_partitions;
-  });
+  const bool are_whole =
+      std::all_of(snapshots.begin(), snapshots.end(), [&](const StateSnapshot& one) {
+        return one.num_partitions > 0 && one.update->is_committed->load() &&
+               CountParts(fs_, one.output->staging_path()) == one.num_partitions;
+      });
   absl::Status status;
   for (const StateSnapshot& snapshot : snapshots) {
     if (are_whole && status.ok()) status = snapshot.output->Publish(IfOutputExists::kReplace);
@@ -216,9 +217,10 @@ absl::Status GraphCheckpoint::CheckMatch(const proto::Checkpoint& checkpoint) co
     if (saved.path().empty()) continue;
     const auto found = states_.find(saved.id());
     if (found == states_.end()) {
-      problems.push_back(absl::StrCat(
-          saved.label(), ": no stream of this program carries its state on; if one should, give it ",
-          ".Name(\"", saved.id(), "\")"));
+      problems.push_back(
+          absl::StrCat(saved.label(),
+                       ": no stream of this program carries its state on; if one should, give it ",
+                       ".Name(\"", saved.id(), "\")"));
     } else if (found->second.node->format().schema != saved.schema()) {
       problems.push_back(absl::StrCat(found->second.node->label(), ": its state is of the type ",
                                       found->second.node->format().schema, ", and was saved as ",

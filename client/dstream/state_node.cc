@@ -119,8 +119,8 @@ void RecordStateNode::Restore(Time time, const std::string& path) {
 absl::StatusOr<RddRef> RecordStateNode::Update(Time time, const StateUpdateRef& update) {
   const absl::StatusOr<RddRef> records = parents().front()->GetOrCompute(time);
   if (!records.ok()) return records.status();
-  const bool may_begin = *records != nullptr || restores() ||
-                         without_records_ == StateWithoutRecords::kHasEmptyBatch;
+  const bool may_begin =
+      *records != nullptr || restores() || without_records_ == StateWithoutRecords::kHasEmptyBatch;
   if (!may_begin && !has_state()) return RddRef();
   const bool takes_initial = may_take_initial() && may_begin;
   absl::StatusOr<RddRef> updated = update_(update, *records, takes_initial ? initial_ : nullptr);

@@ -48,9 +48,9 @@ DStream<std::pair<K, S>> UpdateStateStream(const DStream<std::pair<K, V>>& in, F
     return transform(context, update, records, initial);
   };
   const std::string label = OperatorLabel("UpdateStateByKey", where);
-  return DStream<std::pair<K, S>>(AddState(
-      {"UpdateStateByKey", where}, in.ref(), StateWithoutRecords::kIsUpdated, std::move(initial),
-      std::move(update), StateFormatOf<std::pair<K, S>>(label)));
+  return DStream<std::pair<K, S>>(
+      AddState({"UpdateStateByKey", where}, in.ref(), StateWithoutRecords::kIsUpdated,
+               std::move(initial), std::move(update), StateFormatOf<std::pair<K, S>>(label)));
 }
 
 // Each batch is combined by key; the window's values are kept and changed by the batches that leave
@@ -62,11 +62,10 @@ DStream<std::pair<K, V>> InverseWindow(const char* name, Location where,
                                        std::chrono::milliseconds slide, const N& n) {
   auto batches = Lift(name, where, in, MakeReduceByKey<K, V>(f, n, where, name));
   auto update = [context = ContextOf(in.ref()), partitioner = Resolve(n).spec,
-                 transform = MakeWindowState<K, V>(std::move(f), std::move(inverse),
-                                                   std::move(filter), Resolve(n).function, name,
-                                                   where)](
-                    const StateUpdateRef& update, const std::vector<RddRef>& leaving,
-                    const std::vector<RddRef>& coming) -> absl::StatusOr<RddRef> {
+                 transform = MakeWindowState<K, V>(
+                     std::move(f), std::move(inverse), std::move(filter), Resolve(n).function, name,
+                     where)](const StateUpdateRef& update, const std::vector<RddRef>& leaving,
+                             const std::vector<RddRef>& coming) -> absl::StatusOr<RddRef> {
     return transform(context, update, leaving, coming, partitioner);
   };
   return DStream<std::pair<K, V>>(

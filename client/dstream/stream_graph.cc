@@ -319,8 +319,8 @@ Time StreamGraph::ForgettableInputs(milliseconds remember) const {
 // a batch may have failed in the first place.
 void StreamGraph::CatchUpState() {
   if (!std::exchange(must_catch_up_, false)) return;
-  for (const Time time : checkpoint_->oldest_saved().To(resumed_->completed_time,
-                                                        batch_interval_)) {
+  for (const Time time :
+       checkpoint_->oldest_saved().To(resumed_->completed_time, batch_interval_)) {
     for (DStreamNode* const node : must_run_) {
       if (static_cast<StateNode*>(node)->HasReached(time)) continue;
       const absl::StatusOr<RddRef> update = node->GetOrCompute(time);

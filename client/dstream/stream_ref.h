@@ -37,7 +37,8 @@ std::chrono::milliseconds SlideOf(const StreamRef& stream);
 // Makes an input's data set of one batch, null for none, and says how many records it has where
 // that is known (else leaves the count at 0).
 using GenerateDataSet = std::function<absl::StatusOr<RddRef>(Time, int64_t* record_count)>;
-// Whether it makes the same data set whenever it is asked for a time: then a batch can be made again.
+// Whether it makes the same data set whenever it is asked for a time: then a batch can be made
+// again.
 enum class IsRepeatable : uint8_t { kNo, kYes };
 
 // Gets each parent's data set of the batch and returns the operation's. May throw.

@@ -1,5 +1,6 @@
-// Counts words in batches of a second and appends the counts to a file. A restarted program goes on
-// with what its checkpoint directory says.
+// Counts words in batches of a second and appends the counts to a file. Started again after a
+// crash, it goes on from its checkpoint directory: with the batches that had not ended, which have
+// lost what they had received, and those that came due since.
 //
 //   nc -lk 9999
 //   scripts/run-example recoverable_network_word_count localhost 9999 /tmp/recoverable

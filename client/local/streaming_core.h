@@ -56,9 +56,9 @@ class StreamingCore : public std::enable_shared_from_this<StreamingCore> {
   // the checkpoint directory unless one is set; another one is an error of the graph.
   void RecoverFrom(const Operation& operation, const std::string& directory);
 
-  // Drops the driver and its workers as a crash would, after the last checkpoint was written; others
-  // go on from that, with the same graph. For tests, on a manual clock.
-  // FailedPrecondition: the run is not active, or has no checkpoint directory.
+  // Drops the driver and its workers as a crash would, after the last checkpoint was written;
+  // others go on from that, with the same graph. For tests, on a manual clock. FailedPrecondition:
+  // the run is not active, or has no checkpoint directory.
   absl::Status RestartDriver() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Moves the manual clock by one batch interval and waits for the batch that falls due then.

@@ -114,9 +114,8 @@ class StreamHarness {
       *record_count = static_cast<int64_t>(records->size());
       return internal::MakeParallelize<T>(context, *records, partitions, at).node();
     };
-    return DStream<T>(
-        internal::AddGenerated({"Input", at}, context_.graph(), "Test", std::move(generate),
-                               internal::IsRepeatable::kYes));
+    return DStream<T>(internal::AddGenerated({"Input", at}, context_.graph(), "Test",
+                                             std::move(generate), internal::IsRepeatable::kYes));
   }
 
   // Collects what `stream` has in each batch.

@@ -42,9 +42,9 @@ constexpr void CheckState() {
 // Of records of type T; see SaveState (executor/state/snapshot_writer.h).
 template <class T>
 StateFormat StateFormatOf(const std::string& label) {
-  return {SchemaOf<Owned<T>>(), [op = MakeSpec<ObjectFileOperator<T>>("", label,
-                                                                      BindingKind::kSplit)](
-                                    const ContextRef& context, const std::string& path) {
+  return {SchemaOf<Owned<T>>(),
+          [op = MakeSpec<ObjectFileOperator<T>>("", label, BindingKind::kSplit)](
+              const ContextRef& context, const std::string& path) {
             return MakeWholeFiles(context, path, op, RecordOperators<T>());
           }};
 }

@@ -164,9 +164,9 @@ absl::StatusOr<RddRef> DirectInputNode::Compute(Time time) {
 
 void DirectInputNode::ForgetBefore(Time batch_time) {
   InputNode::ForgetBefore(batch_time);
-  batches_.erase(
-      batches_.begin(),
-      batches_.upper_bound(std::min(batch_time - remember(), graph().ForgettableInputs(remember()))));
+  batches_.erase(batches_.begin(),
+                 batches_.upper_bound(
+                     std::min(batch_time - remember(), graph().ForgettableInputs(remember()))));
 }
 
 bool DirectInputNode::HasChosen(Time batch_time) const {

@@ -8,8 +8,8 @@
 #include "client/dstream/stream_graph.h"
 #include "client/rdd/glob.h"
 #include "common/fs/path.h"
-#include "proto/checkpoint.pb.h"
 #include "glog/logging.h"
+#include "proto/checkpoint.pb.h"
 
 namespace millrace::internal {
 namespace {

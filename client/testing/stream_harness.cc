@@ -41,8 +41,6 @@ absl::Status StreamHarness::RunBatches(int n, Location at) {
   return first_error;
 }
 
-absl::Status StreamHarness::RestartDriver() {
-  return context_.core().RestartDriver();
-}
+absl::Status StreamHarness::RestartDriver() { return context_.core().RestartDriver(); }
 
 }  // namespace millrace::testing

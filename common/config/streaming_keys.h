@@ -19,7 +19,8 @@ inline constexpr OptionalStringKey kCheckpointDirectory{
     "where to keep checkpoints; switches checkpointing on"};
 inline constexpr BoolKey kCheckpointAllowStateLoss{
     "millrace.streaming.checkpoint.allowStateLoss", false,
-    "go on from a checkpoint although it has states that the program does not match; they are lost"};
+    "go on from a checkpoint although it has states that the program does not match; they are "
+    "lost"};
 inline constexpr StringKey kClock{"millrace.streaming.clock", "system", "system|manual",
                                   "the clock that batches follow; manual is for tests"};
 inline constexpr DurationKey kManualClockJump{

@@ -68,8 +68,8 @@ absl::StatusOr<std::optional<proto::Checkpoint>> CheckpointStore::ReadLatest() {
     break;
   }
   return absl::Status(latest.status().code(),
-                      absl::StrCat("checkpoint '", PathOf(numbers.back()), "' cannot be read: ",
-                                   latest.status().message(), "; ", advice));
+                      absl::StrCat("checkpoint '", PathOf(numbers.back()),
+                                   "' cannot be read: ", latest.status().message(), "; ", advice));
 }
 
 absl::Status CheckpointStore::Open() {
@@ -82,10 +82,13 @@ absl::Status CheckpointStore::Open() {
     if (checkpoint.ok()) kept.state_paths = StatePaths(*checkpoint);
     kept_.push_back(std::move(kept));
   }
+  const std::optional<std::set<std::string>> needed = NeededStates();
   ASSIGN_OR_RETURN(const std::vector<FileInfo> states, fs_.List(state_directory()));
   for (const FileInfo& state : states) {
-    if (state.name.empty() || state.name.front() != '.') continue;
-    RETURN_IF_ERROR(fs_.DeleteRecursively(JoinPath(state_directory(), state.name)));
+    const bool was_cut_off = !state.name.empty() && state.name.front() == '.';
+    const std::string path = JoinPath(BaseName(state_directory()), state.name);
+    if (!was_cut_off && (!needed || needed->contains(path))) continue;
+    RETURN_IF_ERROR(fs_.DeleteRecursively(JoinPath(directory_, path)));
   }
   return absl::OkStatus();
 }
@@ -93,35 +96,33 @@ absl::Status CheckpointStore::Open() {
 absl::Status CheckpointStore::Write(const proto::Checkpoint& checkpoint) {
   const int64_t number = kept_.empty() ? 1 : kept_.back().number + 1;
   RETURN_IF_ERROR(WriteFileAtomically(fs_, PathOf(number), EncodeCheckpoint(checkpoint)));
-  std::set<std::string> paths = StatePaths(checkpoint);
-  const bool may_free = kept_.size() >= kKept && kept_.front().state_paths != paths;
-  kept_.push_back({number, std::move(paths)});
-  RETURN_IF_ERROR(DropOld());
-  return may_free ? DropStatesNobodyNeeds() : absl::OkStatus();
+  kept_.push_back({number, StatePaths(checkpoint)});
+  return DropOld();
 }
 
+// States that no checkpoint has named yet are none of its business: one may be about to.
 absl::Status CheckpointStore::DropOld() {
+  std::set<std::string> dropped;
   while (kept_.size() > kKept) {
     RETURN_IF_ERROR(fs_.Delete(PathOf(kept_.front().number)));
+    if (kept_.front().state_paths) dropped.merge(*kept_.front().state_paths);
     kept_.pop_front();
+  }
+  const std::optional<std::set<std::string>> needed = NeededStates();
+  for (const std::string& path : dropped) {
+    if (path.empty() || !needed || needed->contains(path)) continue;
+    RETURN_IF_ERROR(fs_.DeleteRecursively(JoinPath(directory_, path)));
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckpointStore::DropStatesNobodyNeeds() {
+std::optional<std::set<std::string>> CheckpointStore::NeededStates() const {
   std::set<std::string> needed;
   for (const Kept& kept : kept_) {
-    if (!kept.state_paths.has_value()) return absl::OkStatus();
+    if (!kept.state_paths) return std::nullopt;
     needed.insert(kept.state_paths->begin(), kept.state_paths->end());
   }
-  ASSIGN_OR_RETURN(const std::vector<FileInfo> states, fs_.List(state_directory()));
-  const std::string parent(absl::StripPrefix(state_directory(), absl::StrCat(directory_, "/")));
-  for (const FileInfo& state : states) {
-    // Hidden: being written, for a checkpoint to come.
-    if (state.name.front() == '.' || needed.contains(JoinPath(parent, state.name))) continue;
-    RETURN_IF_ERROR(fs_.DeleteRecursively(JoinPath(state_directory(), state.name)));
-  }
-  return absl::OkStatus();
+  return needed;
 }
 
 }  // namespace millrace::internal

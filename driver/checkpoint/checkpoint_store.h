@@ -30,7 +30,8 @@ class CheckpointStore {
   // Unimplemented: it cannot be read; the message says which file, why, and what can be done.
   absl::StatusOr<std::optional<proto::Checkpoint>> ReadLatest();
 
-  // To be called before the first Write: removes what a run that was cut off has left half-written.
+  // To be called before the first Write: removes what a run that was cut off has left, half-written
+  // or written for a checkpoint that never came.
   absl::Status Open();
   // On the disk when this returns; on an error the checkpoints that were there still are. Then
   // what only older checkpoints need is removed.
@@ -48,7 +49,8 @@ class CheckpointStore {
   absl::StatusOr<std::deque<int64_t>> Numbers();
   absl::StatusOr<proto::Checkpoint> Read(int64_t number);
   absl::Status DropOld();
-  absl::Status DropStatesNobodyNeeds();
+  // By the checkpoints that are kept. None: nobody knows, for one cannot be read.
+  std::optional<std::set<std::string>> NeededStates() const;
 
   FileSystem& fs_;
   const std::string directory_;

@@ -11,9 +11,8 @@ namespace millrace::internal {
 SnapshotWriter::SnapshotWriter(TaskNode& node) : node_(node) {
   const std::string directory(node.state_snapshot_path());
   if (directory.empty() || node.task().failed()) return;
-  absl::StatusOr<PartFile> file =
-      PartFile::Create(node.task().fs(), directory, node.task().partition(),
-                       std::to_string(node.task().task_id()));
+  absl::StatusOr<PartFile> file = PartFile::Create(
+      node.task().fs(), directory, node.task().partition(), std::to_string(node.task().task_id()));
   Check(file.status());
   if (!file.ok()) return;
   file_.emplace(*std::move(file));

@@ -1,5 +1,5 @@
-// A driver that goes on from a checkpoint makes of every later batch what the driver before it would
-// have made of it.
+// A driver that goes on from a checkpoint makes of every later batch what the driver before it
+// would have made of it.
 #include <millrace/log_stream.h>
 #include <millrace/log_writer.h>
 #include <millrace/testing.h>
@@ -97,9 +97,10 @@ class RestartDriverTest : public ::testing::TestWithParam<NamedProgram> {};
 TEST_P(RestartDriverTest, LaterBatchesAreWhatTheyWouldHaveBeen) {
   const Seen expected = RunWithRestarts(GetParam().program, {});
   EXPECT_EQ(expected.rbegin()->first, kBatches * 1000);
-  for (const std::vector<int>& restarts : std::vector<std::vector<int>>{
-           {4}, {10}, {13, 13}, {1, 11, 20, 21, 26}}) {
-    EXPECT_EQ(RunWithRestarts(GetParam().program, restarts), expected) << ::testing::PrintToString(restarts);
+  for (const std::vector<int>& restarts :
+       std::vector<std::vector<int>>{{4}, {10}, {13, 13}, {1, 11, 20, 21, 26}}) {
+    EXPECT_EQ(RunWithRestarts(GetParam().program, restarts), expected)
+        << ::testing::PrintToString(restarts);
   }
 }
 
@@ -137,8 +138,8 @@ std::vector<NamedProgram> Programs() {
        }},
       {"ReduceByKeyAndWindowWithInverse",
        [](StreamHarness& h) {
-         return TextOf(h, h.Input(Words()).ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 4s,
-                                                                1s));
+         return TextOf(
+             h, h.Input(Words()).ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 4s, 1s));
        }},
       {"ReduceByKeyAndWindowWithInverseAndFilterAndGaps",
        [](StreamHarness& h) {
@@ -156,8 +157,8 @@ std::vector<NamedProgram> Programs() {
       {"StateOfState",
        [](StreamHarness& h) {
          auto sums = h.Input(Words()).UpdateStateByKey<int64_t>(Fn<&Sum>).Checkpoint(6s);
-         auto largest = sums.MapWithState(StateSpec(
-             [](std::string key, std::optional<int64_t> value, State<int64_t>& state) {
+         auto largest = sums.MapWithState(
+             StateSpec([](std::string key, std::optional<int64_t> value, State<int64_t>& state) {
                state.Update(std::max(*value, state.GetOption().value_or(0)) + 1);
                return Pair(std::move(key), state.Get());
              }));
@@ -170,8 +171,10 @@ std::vector<NamedProgram> Programs() {
          auto known = context.Parallelize<Pair>({{"key1", 1}, {"key2", 2}, {"key5", 5}}).Cache();
          Batches<Pair> words = Words();
          words.list[6] = Batch<Pair>();  // Transform wants a data set.
-         auto tripled = h.Input(std::move(words)).MapValues(BindFront(
-             [](const auto& by, int64_t value) { return by.Value() * value; }, factor));
+         auto tripled =
+             h.Input(std::move(words))
+                 .MapValues(BindFront(
+                     [](const auto& by, int64_t value) { return by.Value() * value; }, factor));
          return TextOf(h, tripled.Transform([known](const RDD<Pair>& records) {
            return records.Join(known).MapValues(
                [](const std::pair<int64_t, int64_t>& both) { return both.first + both.second; });
@@ -197,12 +200,13 @@ TEST(RestartDriverErrorsTest, AccumulatorsGoOn) {
   const TempDir dir;
   StreamHarness h(1s, {.checkpoint_dir = dir.path()});
   auto sum = h.context().context().LongAccumulator("sum");
-  h.Output(h.Input<int64_t>({{1, 2}, {3}, {4}}).Map(BindFront(
-      [](const auto& total, int64_t x) {
-        total.Add(x);
-        return x;
-      },
-      sum)));
+  h.Output(h.Input<int64_t>({{1, 2}, {3}, {4}})
+               .Map(BindFront(
+                   [](const auto& total, int64_t x) {
+                     total.Add(x);
+                     return x;
+                   },
+                   sum)));
   ASSERT_TRUE(h.RunBatches(2).ok());
   ASSERT_TRUE(h.RestartDriver().ok());
   ASSERT_TRUE(h.RunBatches(1).ok());

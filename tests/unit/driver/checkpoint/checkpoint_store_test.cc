@@ -100,14 +100,29 @@ TEST_F(CheckpointStoreTest, NoStateGoesWhileAnOlderCheckpointCannotBeRead) {
   ASSERT_TRUE(next.Open().ok());
   for (const int64_t time_ms : {3000, 4000}) Write(next, At(time_ms));
   EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-1"));
-  for (const int64_t time_ms : {5000, 6000}) Write(next, At(time_ms));
+  // It is gone by now, and with the next run so is what nobody names.
+  Write(next, At(5000));
+  ASSERT_TRUE(CheckpointStore(fs_, "/app").Open().ok());
   EXPECT_THAT(NamesIn("/app/state"), ElementsAre());
 }
 
-TEST_F(CheckpointStoreTest, WhatWasCutOffIsRemovedByTheNextRun) {
-  MakeState(".a-3.new.tmp");
-  MakeState("a-2");
+TEST_F(CheckpointStoreTest, AStateThatIsNotNamedYetStays) {
   ASSERT_TRUE(store_.Open().ok());
+  MakeState("a-1");
+  for (const int64_t time_ms : {1000, 2000}) Write(store_, At(time_ms, "state/a-1"));
+  MakeState("a-2");  // Another thread is about to write the checkpoint that names it.
+  for (const int64_t time_ms : {3000, 4000, 5000}) Write(store_, At(time_ms));
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-2"));
+}
+
+TEST_F(CheckpointStoreTest, WhatWasCutOffIsRemovedByTheNextRun) {
+  ASSERT_TRUE(store_.Open().ok());
+  MakeState("a-2");
+  Write(store_, At(2000, "state/a-2"));
+  MakeState(".a-3.new.tmp");
+  MakeState("a-3");
+  CheckpointStore next(fs_, "/app");
+  ASSERT_TRUE(next.Open().ok());
   EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-2"));
 }
 
