@@ -46,8 +46,9 @@ class Env {
 
   // Runs `callback` on the event loop, after everything posted before it.
   virtual void Post(Closure callback) = 0;
-  // The same for a thread that will wait for what comes of it: it may run the event loop itself
-  // until this returns, so it must hold no lock that a callback takes.
+  // The same for a thread that will wait for what comes of it, or that wants no other to be woken:
+  // it may run the event loop itself until this returns, so it must hold no lock that a callback
+  // takes.
   virtual void PostAndRun(Closure callback) { Post(std::move(callback)); }
 
   // The same for a thread that waits until `is_done`: it may run tasks meanwhile. Whoever calls it
