@@ -9,6 +9,16 @@
 #include "common/concurrent/named_thread.h"
 
 namespace millrace {
+namespace {
+
+// The pool whose closure the thread runs, and where it is written down that it will be free soon.
+struct Current {
+  const ThreadPool* pool = nullptr;
+  bool* is_coming = nullptr;
+};
+thread_local Current current;
+
+}  // namespace
 
 ThreadPool::ThreadPool(Options options) : options_(std::move(options)) {
   CHECK_GT(options_.threads, 0) << "pool " << options_.name;
@@ -60,23 +70,38 @@ absl::Status ThreadPool::Accept(Closure&& closure, Worker*& woken) {
     return absl::FailedPreconditionError(
         absl::StrCat("thread pool ", options_.name, " is stopped"));
   }
-  if (!idle_.empty()) {
-    woken = idle_.back();
-    idle_.pop_back();
-    woken->next = std::move(closure);
-    return absl::OkStatus();
-  }
-  if (queue_.size() >= options_.queue_max) {
+  if (!HasRoomOrStopped()) {
     return absl::ResourceExhaustedError(
         absl::StrCat("thread pool ", options_.name, " is full: ", options_.threads,
                      " threads are busy and ", options_.queue_max, " closures wait"));
   }
   queue_.push_back(std::move(closure));
+  woken = TakeIdleIfNeeded();
   return absl::OkStatus();
 }
 
 bool ThreadPool::HasRoomOrStopped() const {
-  return stopped_ || !idle_.empty() || queue_.size() < options_.queue_max;
+  return stopped_ || !idle_.empty() || queue_.size() < options_.queue_max + coming_;
+}
+
+ThreadPool::Worker* ThreadPool::TakeIdleIfNeeded() {
+  if (queue_.size() <= coming_ || idle_.empty()) return nullptr;
+  Worker* const worker = idle_.back();
+  idle_.pop_back();
+  SetComing(worker->is_coming, true);
+  return worker;
+}
+
+void ThreadPool::SetComing(bool& is_coming, bool now) {
+  if (is_coming == now) return;
+  is_coming = now;
+  now ? ++coming_ : --coming_;
+}
+
+ThreadPool::Closure ThreadPool::PopFront() {
+  Closure next = std::move(queue_.front());
+  queue_.pop_front();
+  return next;
 }
 
 size_t ThreadPool::queue_size() const {
@@ -85,24 +110,63 @@ size_t ThreadPool::queue_size() const {
 }
 
 void ThreadPool::Run(Worker& worker) {
+  current = {this, &worker.is_coming};
   while (Closure closure = NextClosure(worker)) closure();
 }
 
 ThreadPool::Closure ThreadPool::NextClosure(Worker& worker) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (!queue_.empty()) {
-      Closure next = std::move(queue_.front());
-      queue_.pop_front();
-      return next;
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      SetComing(worker.is_coming, false);
+      if (!queue_.empty()) return PopFront();
+      if (stopped_) return nullptr;
+      idle_.push_back(&worker);
     }
-    if (stopped_) return nullptr;
-    idle_.push_back(&worker);
+    // Woken exactly once, by Accept, a guest or Stop, which took the worker off `idle_`.
+    worker.parker.Park();
   }
-  // Woken exactly once, by Accept or by Stop, which took the worker off `idle_`.
-  worker.parker.Park();
+}
+
+void ThreadPool::AboutToBeFree() {
+  if (current.pool != this) return;
   absl::MutexLock lock(&mutex_);
-  return std::exchange(worker.next, nullptr);
+  SetComing(*current.is_coming, true);
+}
+
+bool ThreadPool::IsOwnThread() const { return current.pool == this; }
+
+ThreadPool::Guest::Guest(ThreadPool& pool) : pool_(pool) {
+  absl::MutexLock lock(&pool_.mutex_);
+  ++pool_.coming_;
+}
+
+// Others must do what this guest was counted on for.
+ThreadPool::Guest::~Guest() {
+  Worker* woken = nullptr;
+  {
+    absl::MutexLock lock(&pool_.mutex_);
+    pool_.SetComing(is_coming_, false);
+    woken = pool_.TakeIdleIfNeeded();
+  }
+  if (woken != nullptr) woken->parker.Unpark();
+}
+
+bool ThreadPool::Guest::RunOne() {
+  Closure closure;
+  {
+    absl::MutexLock lock(&pool_.mutex_);
+    pool_.SetComing(is_coming_, false);
+    if (pool_.queue_.empty()) return false;
+    closure = pool_.PopFront();
+  }
+  const Current outer = std::exchange(current, {&pool_, &is_coming_});
+  closure();
+  closure = nullptr;
+  current = outer;
+  absl::MutexLock lock(&pool_.mutex_);
+  pool_.SetComing(is_coming_, true);
+  return true;
 }
 
 void ThreadPool::Stop() {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 
 namespace millrace {
 
@@ -24,8 +25,8 @@ using Closure = absl::AnyInvocable<void()>;
 using TimerId = uint64_t;
 inline constexpr TimerId kNoTimer = 0;
 
-// Threads: every method but `Post` and `PostAndRun` is called on the core's own event loop, and
-// every callback runs there, one at a time. Those two may be called from any thread.
+// Threads: every method but those that post is called on the core's own event loop, and every
+// callback runs there, one at a time. Those that post may be called from any thread.
 class Env {
  public:
   virtual ~Env() = default;
@@ -45,9 +46,16 @@ class Env {
 
   // Runs `callback` on the event loop, after everything posted before it.
   virtual void Post(Closure callback) = 0;
-  // The same for a thread that will wait for what comes of it: it may run the event loop itself
-  // until this returns, so it must hold no lock that a callback takes.
+  // The same for a thread that will wait for what comes of it, or that wants no other to be woken:
+  // it may run the event loop itself until this returns, so it must hold no lock that a callback
+  // takes.
   virtual void PostAndRun(Closure callback) { Post(std::move(callback)); }
+
+  // The same for a thread that waits until `is_done`: it may run tasks meanwhile. Whoever calls it
+  // looks again when it returns, for `is_done` need not be true then.
+  virtual void PostAndHelp(Closure callback, absl::FunctionRef<bool()> /*is_done*/) {
+    PostAndRun(std::move(callback));
+  }
 
   // Runs `work` (operators, user code of a task) on a task thread, then `done` on the event loop.
   virtual void RunTask(Closure work, Closure done) = 0;

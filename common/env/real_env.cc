@@ -140,6 +140,14 @@ void RealEnv::Post(Closure callback) { loop_.Post(std::move(callback)); }
 
 void RealEnv::PostAndRun(Closure callback) { loop_.PostAndRun(std::move(callback)); }
 
+void RealEnv::PostAndHelp(Closure callback, absl::FunctionRef<bool()> is_done) {
+  if (!job_pool_.IsOwnThread()) return PostAndRun(std::move(callback));
+  ThreadPool::Guest guest(task_pool_);
+  loop_.PostAndRun(std::move(callback));
+  while (!is_done() && guest.RunOne()) {
+  }
+}
+
 void RealEnv::RunTask(Closure work, Closure done) {
   RunOn(task_pool_, std::move(work), std::move(done));
 }
@@ -149,9 +157,11 @@ void RealEnv::RunJob(Closure work, Closure done) {
 }
 
 void RealEnv::RunOn(ThreadPool& pool, Closure work, Closure done) {
-  Closure both = [this, work = std::move(work), done = std::move(done)]() mutable {
+  Closure both = [this, &pool, work = std::move(work), done = std::move(done)]() mutable {
     work();
     work = nullptr;  // What it holds goes on the thread that used it.
+    // What `done` starts may go on here.
+    pool.AboutToBeFree();
     loop_.PostAndRun(std::move(done));
   };
   const absl::Status status = pool.TrySubmit(std::move(both));

@@ -44,6 +44,8 @@ class RealEnv : public Env {
   void Cancel(TimerId timer) override;
   void Post(Closure callback) override;
   void PostAndRun(Closure callback) override;
+  // Job threads help, and no other thread: tasks are user code.
+  void PostAndHelp(Closure callback, absl::FunctionRef<bool()> is_done) override;
   void RunTask(Closure work, Closure done) override;
   void RunJob(Closure work, Closure done) override;
   FileSystem& fs() override { return fs_; }

@@ -143,7 +143,7 @@ void StreamingRun::Generate(const BatchRef& batch) {
         if (jobs == 0) Clear(*self->spec_.graph, *batch);
         if (!runs_on) return;
         // The next batch may be generated while this one's jobs run.
-        self->env_.Post([self, batch] { self->OnGenerated(batch, /*runs_already=*/true); });
+        self->env_.PostAndRun([self, batch] { self->OnGenerated(batch, /*runs_already=*/true); });
         if (jobs > 0) self->RunJobs(batch, 0, jobs);
       },
       [self = shared_from_this(), batch, runs_on] {
@@ -216,7 +216,7 @@ void StreamingRun::RunJobs(const BatchRef& batch, size_t first, size_t end) {
     batch->outcomes[i] =
         batch->is_cancelled.load() ? StoppedError() : CallGuarded(job.description, run);
     run = nullptr;
-    env_.Post([self = shared_from_this(), batch, i, starts_next = i + 1 < end] {
+    env_.PostAndRun([self = shared_from_this(), batch, i, starts_next = i + 1 < end] {
       self->OnJobDone(batch, i, starts_next);
     });
   }

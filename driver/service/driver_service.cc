@@ -73,10 +73,17 @@ absl::StatusOr<JobResult> DriverService::RunJob(JobSpec job) {
       std::make_shared<Delivery>([outcome](JobOutcome result) { outcome->Set(std::move(result)); });
   // Not through the port: its lock must not be held while this thread runs the loop. Who waits here
   // keeps the core alive, and a core that has stopped says so.
-  env_.PostAndRun([this, job = std::move(job), delivery = std::move(delivery)]() mutable {
-    Submit(std::move(job), std::move(delivery));
-  });
-  return std::move(outcome->Wait());
+  // A job thread may run its job's tasks itself; where others wait too, a task could be theirs, and
+  // long.
+  ++waiting_;
+  env_.PostAndHelp(
+      [this, job = std::move(job), delivery = std::move(delivery)]() mutable {
+        Submit(std::move(job), std::move(delivery));
+      },
+      [&] { return waiting_.load() > 1 || outcome->ready(); });
+  JobOutcome result = std::move(outcome->Wait());
+  --waiting_;
+  return result;
 }
 
 void DriverService::SubmitJob(JobSpec job, std::function<void(JobOutcome)> done) {

@@ -69,6 +69,7 @@ class DriverService final : public DriverHandle {
   Env& env_;
   std::atomic<int64_t> next_id_;
   std::atomic<int> total_slots_{0};
+  std::atomic<int> waiting_{0};  // Callers of RunJob.
   DriverCore core_;
   const std::shared_ptr<LoopPort> port_;
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "absl/synchronization/barrier.h"
 #include "absl/synchronization/notification.h"
@@ -117,6 +118,100 @@ TEST(ThreadPoolTest, DropsAClosureAsSoonAsItRan) {
   ASSERT_TRUE(pool.Submit([&] { alive_after = !alive.expired(); }, 1min).ok());
   pool.Stop();
   EXPECT_FALSE(alive_after);
+}
+
+TEST(ThreadPoolTest, AGuestRunsWhatIsSubmittedWhileItIsExpected) {
+  ThreadPool pool({.name = "p", .threads = 1});
+  absl::Notification busy;
+  absl::Notification release;
+  ASSERT_TRUE(pool.TrySubmit([&] {
+                    busy.Notify();
+                    release.WaitForNotification();
+                  })
+                  .ok());
+  busy.WaitForNotification();
+  const std::thread::id here = std::this_thread::get_id();
+  std::thread::id ran_on;
+  {
+    ThreadPool::Guest guest(pool);
+    EXPECT_FALSE(pool.IsOwnThread());
+    ASSERT_TRUE(pool.TrySubmit([&] {
+                      ran_on = std::this_thread::get_id();
+                      EXPECT_TRUE(pool.IsOwnThread());
+                    })
+                    .ok());
+    EXPECT_TRUE(guest.RunOne());
+    EXPECT_FALSE(guest.RunOne());
+  }
+  EXPECT_EQ(ran_on, here);
+  release.Notify();
+}
+
+TEST(ThreadPoolTest, WhatAGuestLeavesIsRunByOthers) {
+  ThreadPool pool({.name = "p", .threads = 1});
+  absl::Notification ran;
+  {
+    const ThreadPool::Guest guest(pool);
+    ASSERT_TRUE(pool.TrySubmit([&ran] { ran.Notify(); }).ok());
+  }
+  ran.WaitForNotification();
+}
+
+TEST(ThreadPoolTest, AGuestThatFoundNothingIsNotWaitedFor) {
+  ThreadPool pool({.name = "p", .threads = 1});
+  ThreadPool::Guest guest(pool);
+  while (guest.RunOne()) {
+  }
+  absl::Notification ran;
+  ASSERT_TRUE(pool.TrySubmit([&ran] { ran.Notify(); }).ok());
+  ran.WaitForNotification();
+}
+
+TEST(ThreadPoolTest, AThreadThatIsAboutToBeFreeTakesWhatItHasSubmitted) {
+  ThreadPool pool({.name = "p", .threads = 4});
+  std::thread::id first;
+  std::thread::id second;
+  absl::Notification ran;
+  ASSERT_TRUE(pool.TrySubmit([&] {
+                    first = std::this_thread::get_id();
+                    pool.AboutToBeFree();
+                    const absl::Status status = pool.TrySubmit([&] {
+                      second = std::this_thread::get_id();
+                      ran.Notify();
+                    });
+                    EXPECT_TRUE(status.ok()) << status;
+                  })
+                  .ok());
+  ran.WaitForNotification();
+  EXPECT_EQ(first, second);
+}
+
+TEST(ThreadPoolTest, NothingIsLeftBehindWhoeverComesAndGoes) {
+  std::atomic<int> ran = 0;
+  ThreadPool pool({.name = "p", .threads = 2, .queue_max = 100'000});
+  std::vector<std::thread> guests;
+  for (int i = 0; i < 2; ++i) {
+    guests.emplace_back([&] {
+      for (int round = 0; round < 2000; ++round) {
+        ThreadPool::Guest guest(pool);
+        const absl::Status status = pool.TrySubmit([&] {
+          ++ran;
+          pool.AboutToBeFree();
+          const absl::Status more = pool.TrySubmit([&ran] { ++ran; });
+          EXPECT_TRUE(more.ok()) << more;
+        });
+        EXPECT_TRUE(status.ok()) << status;
+        for (int left = round % 3; left > 0 && guest.RunOne(); --left) {
+        }
+      }
+    });
+  }
+  for (std::thread& guest : guests) guest.join();
+  absl::Notification last;
+  ASSERT_TRUE(pool.TrySubmit([&last] { last.Notify(); }).ok());
+  last.WaitForNotification();  // Without a Stop, which would run what was forgotten.
+  while (ran < 8000) std::this_thread::yield();
+  EXPECT_EQ(ran, 8000);
 }
 
 }  // namespace
