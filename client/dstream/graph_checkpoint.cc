@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/dstream/input_node.h"
+#include "client/dstream/run_for_effect.h"
 #include "client/dstream/state_node.h"
 #include "client/dstream/stream_graph.h"
 #include "common/base/annotate_status.h"
@@ -85,19 +86,24 @@ std::string GraphCheckpoint::SnapshotPath(const StateNode& state, Time time) {
   if (found == states_.end() || !IsDue(found->second, time) || graph_.IsOfEarlierDriver(time)) {
     return "";
   }
+  std::optional<StateSnapshot> snapshot = Begin(id->second, found->second, time);
+  if (!snapshot) return "";
+  std::string path = snapshot->output->staging_path();
+  pending_[time].push_back(*std::move(snapshot));
+  return path;
+}
+
+std::optional<StateSnapshot> GraphCheckpoint::Begin(const std::string& id, const SavedState& state,
+                                                    Time time) {
   StateSnapshot snapshot;
-  snapshot.id = id->second;
+  snapshot.id = id;
   snapshot.time = time;
   snapshot.output = std::make_unique<AtomicOutput>(
-      fs_, JoinPath(store_.state_directory(), StateDirectory(snapshot.id, time)), "new");
+      fs_, JoinPath(store_.state_directory(), StateDirectory(id, time)), "new");
   const absl::Status begun = snapshot.output->Begin(IfOutputExists::kReplace);
-  if (!begun.ok()) {
-    LOG(ERROR) << state.label() << ": its state cannot be saved: " << begun;
-    return "";
-  }
-  std::string path = snapshot.output->staging_path();
-  pending_[time].push_back(std::move(snapshot));
-  return path;
+  if (begun.ok()) return snapshot;
+  LOG(ERROR) << state.node->label() << ": its state cannot be saved: " << begun;
+  return std::nullopt;
 }
 
 void GraphCheckpoint::UpdateMade(const StateNode& state, Time time, int num_partitions,
@@ -124,19 +130,45 @@ GraphCheckpoint::Snapshots GraphCheckpoint::TakeSnapshots(Time batch_time) {
   return taken;
 }
 
-bool GraphCheckpoint::Publish(Snapshots& snapshots) {
-  const bool are_whole =
-      std::all_of(snapshots.begin(), snapshots.end(), [&](const StateSnapshot& one) {
-        return one.num_partitions > 0 && one.update->is_committed->load() &&
-               CountParts(fs_, one.output->staging_path()) == one.num_partitions;
+// Each as of the last update that there is.
+GraphCheckpoint::Snapshots GraphCheckpoint::SaveAll() {
+  Snapshots snapshots;
+  for (const auto& [id, state] : states_) {
+    StateNode& node = *state.node;
+    if (!node.has_state() || node.last_time() <= state.time) continue;
+    std::optional<StateSnapshot> snapshot = Begin(id, state, node.last_time());
+    if (!snapshot) return {};
+    snapshots.push_back(*std::move(snapshot));
+    StateSnapshot& saved = snapshots.back();
+    const RddRef save = node.SaveInto(saved.output->staging_path());
+    if (save == nullptr) continue;
+    saved.num_partitions = node.num_partitions();
+    saved.update = save->state;
+    const absl::Status ran = RunForEffect(graph_.context(), save, node.label());
+    LOG_IF(ERROR, !ran.ok()) << node.label() << ": its state cannot be saved: " << ran;
+  }
+  return snapshots;
+}
+
+bool GraphCheckpoint::IsWhole(const StateSnapshot& snapshot) {
+  return snapshot.num_partitions > 0 && snapshot.update->is_committed->load() &&
+         CountParts(fs_, snapshot.output->staging_path()) == snapshot.num_partitions;
+}
+
+bool GraphCheckpoint::Publish(const Snapshots& snapshots) {
+  const bool do_count =
+      !snapshots.empty() &&
+      std::all_of(snapshots.begin(), snapshots.end(), [this](const StateSnapshot& snapshot) {
+        return snapshot.is_nothing() || IsWhole(snapshot);
       });
   absl::Status status;
   for (const StateSnapshot& snapshot : snapshots) {
-    if (are_whole && status.ok()) status = snapshot.output->Publish(IfOutputExists::kReplace);
-    if (!are_whole || !status.ok()) snapshot.output->Abandon().IgnoreError();
+    const bool has_name = do_count && status.ok() && !snapshot.is_nothing();
+    if (has_name) status = snapshot.output->Publish(IfOutputExists::kReplace);
+    if (!has_name || !status.ok()) snapshot.output->Abandon().IgnoreError();
   }
-  if (!status.ok()) LOG(ERROR) << "a saved state cannot be given its name: " << status;
-  return are_whole && status.ok() && !snapshots.empty();
+  LOG_IF(ERROR, !status.ok()) << "a saved state cannot be given its name: " << status;
+  return do_count && status.ok();
 }
 
 void GraphCheckpoint::Saved(const Snapshots& snapshots) {
@@ -144,6 +176,7 @@ void GraphCheckpoint::Saved(const Snapshots& snapshots) {
     SavedState& state = states_.at(snapshot.id);
     if (snapshot.time <= state.time) continue;
     state.time = snapshot.time;
+    if (snapshot.is_nothing()) continue;
     state.path = JoinPath(BaseName(store_.state_directory()), BaseName(snapshot.output->path()));
     state.node->OnSaved();
   }

@@ -33,6 +33,8 @@ struct StateSnapshot {
   std::unique_ptr<AtomicOutput> output;
   int num_partitions = 0;
   StateUpdateRef update;
+  // There is no state yet, and so nothing in a directory.
+  bool is_nothing() const { return num_partitions == 0 && update == nullptr; }
 };
 
 // Metadata is written when a batch is made that an input has made a choice for, before the batch is
@@ -65,15 +67,18 @@ class GraphCheckpoint {
 
   // The update of `state` at `time` is being made: the directory to save it into, empty for none.
   std::string SnapshotPath(const StateNode& state, Time time);
-  // It is made, with that many partitions (0: it is not).
+  // It is made, with that many partitions; 0 and null: there was nothing to make.
   void UpdateMade(const StateNode& state, Time time, int num_partitions,
                   const StateUpdateRef& update);
 
   using Snapshots = std::vector<StateSnapshot>;
   // Those of a batch that has ended.
   Snapshots TakeSnapshots(Time batch_time);
+  // Of all states that have changed since they were saved, when no batch is under way: runs what
+  // saves them.
+  Snapshots SaveAll();
   // Without the lock: gives them their names. False: they do not count.
-  bool Publish(Snapshots& snapshots);
+  bool Publish(const Snapshots& snapshots);
   // They are the states to go on from.
   void Saved(const Snapshots& snapshots);
   // The oldest batch that a state was saved of: those behind it may have to be made again.
@@ -100,6 +105,8 @@ class GraphCheckpoint {
   };
 
   bool IsDue(const SavedState& state, Time time) const;
+  bool IsWhole(const StateSnapshot& snapshot);
+  std::optional<StateSnapshot> Begin(const std::string& id, const SavedState& state, Time time);
   absl::Status CheckMatch(const proto::Checkpoint& checkpoint) const;
   void RestoreStates(const proto::Checkpoint& checkpoint);
   absl::Status RestoreInputs(const proto::Checkpoint& checkpoint);

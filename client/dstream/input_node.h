@@ -47,6 +47,8 @@ class InputNode : public DStreamNode {
   // The batch is about to be made and was given these blocks.
   virtual void BeginBatch(Time /*batch_time*/, const std::vector<ReceivedBlock>& /*blocks*/) {}
 
+  // The batches of an earlier driver can be made again.
+  virtual bool is_replayable() const { return false; }
   // What the batch of that time has is this input's own choice, which must be saved before the
   // batch is acted on.
   virtual bool HasChosen(Time /*batch_time*/) const { return false; }
@@ -94,6 +96,8 @@ class GeneratedInputNode final : public InputNode {
 
   GeneratedInputNode(StreamGraph& graph, const Operation& operation, std::string kind,
                      Generate generate, IsRepeatable repeatable);
+
+  bool is_replayable() const override { return repeatable_ == IsRepeatable::kYes; }
 
  private:
   absl::StatusOr<RddRef> Compute(Time time) override;

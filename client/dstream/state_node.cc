@@ -7,6 +7,8 @@
 #include "client/dstream/graph_checkpoint.h"
 #include "client/dstream/stream_graph.h"
 #include "client/dstream/windowed_node.h"
+#include "client/rdd/lineage.h"
+#include "client/rdd/state.h"
 #include "driver/service/driver_handle.h"
 
 namespace millrace::internal {
@@ -39,11 +41,27 @@ absl::StatusOr<RddRef> StateNode::Compute(Time time) {
   reached_ = time;
   const auto update = NextUpdate(time);
   absl::StatusOr<RddRef> updated = Update(time, update);
+  const bool is_made = updated.ok() && *updated != nullptr;
+  if (is_made) num_partitions_ = (*updated)->num_partitions;
   if (!update->snapshot_path.empty()) {
-    graph().checkpoint()->UpdateMade(
-        *this, time, updated.ok() && *updated != nullptr ? (*updated)->num_partitions : 0, update);
+    const bool is_nothing = updated.ok() && !is_made;
+    graph().checkpoint()->UpdateMade(*this, time, is_made ? num_partitions_ : 0,
+                                     is_nothing ? nullptr : update);
   }
   return updated;
+}
+
+RddRef StateNode::SaveInto(const std::string& path) {
+  if (!last_update_->is_committed->load()) return nullptr;
+  auto update = std::make_shared<StateUpdate>();
+  update->state_id = state_id_;
+  update->previous_time_ms = last_update_->batch_time_ms;
+  update->batch_time_ms = update->previous_time_ms + 1;
+  update->needs_previous = true;
+  update->snapshot_path = path;
+  return MakeStateful(graph().context(), format_.save, *format_.type, {},
+                      HashPartitionerSpec(num_partitions_), /*keeps_keys=*/false,
+                      std::move(update));
 }
 
 void StateNode::SkipUntil(Time time) {
@@ -163,8 +181,10 @@ void WindowStateNode::Restart() {
   saved_ = nullptr;
 }
 
-// The window of that time is made once more, of what was saved alone.
+// The window of that time is made once more, of what was saved alone. What was received cannot
+// leave it again, for nobody has it any more: then the window is filled anew.
 void WindowStateNode::Restore(Time time, const std::string& path) {
+  if (!graph().IsReplayable(*this)) return BeginAfter(time);
   BeginAfter(time - slide());
   saved_ = Read(path);
   saved_time_ = time;

@@ -38,6 +38,13 @@ class StateNode : public DStreamNode {
   bool HasReached(Time time) const { return reached_ && time <= *reached_; }
   // Batches before `time` for which nobody has asked are never made.
   void SkipUntil(Time time);
+  bool has_state() const { return last_update_ != nullptr; }
+  // Of the last update that was made; there is one.
+  Time last_time() const { return Time(last_update_->batch_time_ms); }
+  // That update, which is committed, and then saves into `path`: to be run behind all batches.
+  // Null: it is not committed.
+  RddRef SaveInto(const std::string& path);
+  int num_partitions() const { return num_partitions_; }
   // A driver to come can go on from what was saved: what the program gave to begin with is not
   // needed again.
   virtual void OnSaved() {}
@@ -46,8 +53,6 @@ class StateNode : public DStreamNode {
  protected:
   // The update that leads to `time`, and its result. `update` builds on last_time().
   virtual absl::StatusOr<RddRef> Update(Time time, const StateUpdateRef& update) = 0;
-  bool has_state() const { return last_update_ != nullptr; }
-  Time last_time() const { return Time(last_update_->batch_time_ms); }
   // The state is as of `update` from here on.
   void MarkUpdated(const StateUpdateRef& update) { last_update_ = update; }
   // The next update starts from nothing.
@@ -71,6 +76,7 @@ class StateNode : public DStreamNode {
   Lease lease_;
   StateUpdateRef last_update_;   // That was made; null before the first one.
   std::optional<Time> reached_;  // Up to where updates were asked for.
+  int num_partitions_ = 0;       // Of the last update.
 };
 
 // State that is updated by the records of each batch.

@@ -48,9 +48,9 @@ DStream<std::pair<K, S>> UpdateStateStream(const DStream<std::pair<K, V>>& in, F
     return transform(context, update, records, initial);
   };
   const std::string label = OperatorLabel("UpdateStateByKey", where);
-  return DStream<std::pair<K, S>>(
-      AddState({"UpdateStateByKey", where}, in.ref(), StateWithoutRecords::kIsUpdated,
-               std::move(initial), std::move(update), StateFormatOf<std::pair<K, S>>(label)));
+  return DStream<std::pair<K, S>>(AddState({"UpdateStateByKey", where}, in.ref(),
+                                           StateWithoutRecords::kIsUpdated, std::move(initial),
+                                           std::move(update), StateFormatOf<K, S>(label)));
 }
 
 // Each batch is combined by key; the window's values are kept and changed by the batches that leave
@@ -68,9 +68,9 @@ DStream<std::pair<K, V>> InverseWindow(const char* name, Location where,
                              const std::vector<RddRef>& coming) -> absl::StatusOr<RddRef> {
     return transform(context, update, leaving, coming, partitioner);
   };
-  return DStream<std::pair<K, V>>(
-      AddWindowState({name, where}, batches.ref(), length, slide, std::move(update),
-                     StateFormatOf<std::pair<K, V>>(OperatorLabel(name, where))));
+  return DStream<std::pair<K, V>>(AddWindowState({name, where}, batches.ref(), length, slide,
+                                                 std::move(update),
+                                                 StateFormatOf<K, V>(OperatorLabel(name, where))));
 }
 
 // The filter of a window where a partitioner may stand too.

@@ -235,6 +235,7 @@ void StreamGraph::Restart() {
   zero_time_.reset();
   last_batch_time_.reset();
   unfinished_.clear();
+  resumed_.reset();
   checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
   const absl::Status opened = checkpoint_->Open(StreamIds());
   LOG_IF(ERROR, !opened.ok()) << "the checkpoint directory: " << opened;
@@ -313,6 +314,14 @@ Time StreamGraph::ForgettableInputs(milliseconds remember) const {
   return (checkpoint_ == nullptr ? completed_time()
                                  : std::min(completed_time(), checkpoint_->oldest_saved())) -
          remember;
+}
+
+bool StreamGraph::IsReplayable(const DStreamNode& node) const {
+  for (const InputNode* input : inputs_) {
+    if (input == &node) return input->is_replayable();
+  }
+  return std::all_of(node.parents().begin(), node.parents().end(),
+                     [this](const DStreamNode* parent) { return IsReplayable(*parent); });
 }
 
 // In the order of times, so that a state that is made of another one finds it; each on its own, for
@@ -498,10 +507,21 @@ void StreamGraph::Save(std::vector<StateSnapshot> snapshots) {
   GraphCheckpoint::Built built;
   {
     const std::lock_guard lock(lock_);
+    if (phase_ != Phase::kStarted) return;
     if (saved) checkpoint_->Saved(snapshots);
     built = checkpoint_->Build();
   }
   checkpoint_->Write(built);
+}
+
+void StreamGraph::SaveStates() {
+  std::vector<StateSnapshot> snapshots;
+  {
+    const std::lock_guard lock(lock_);
+    if (checkpoint_ == nullptr || phase_ != Phase::kStarted || !unfinished_.empty()) return;
+    snapshots = checkpoint_->SaveAll();
+  }
+  Save(std::move(snapshots));
 }
 
 void StreamGraph::WriteCheckpoint() {

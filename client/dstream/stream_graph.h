@@ -79,6 +79,9 @@ class StreamGraph final : public BatchGraph {
   void Restart();
   // Of what has been done so far, now.
   void WriteCheckpoint();
+  // The run has come to its end, every batch has: states are saved as they are, so that a run to
+  // come need not make updates again whose records are gone.
+  void SaveStates();
   // Streams declare nothing more; data sets and the user's functions are let go of.
   void Stop();
   // The first declaration that came too late, FailedPrecondition.
@@ -106,6 +109,8 @@ class StreamGraph final : public BatchGraph {
   Time ForgettableInputs(std::chrono::milliseconds remember) const;
   const std::vector<std::unique_ptr<DStreamNode>>& nodes() const { return nodes_; }
   const std::vector<InputNode*>& needed_inputs() const { return needed_inputs_; }
+  // All inputs that the stream is made of are.
+  bool IsReplayable(const DStreamNode& node) const;
   // An output draws on it.
   bool IsNeeded(const DStreamNode& node) const { return node.remember().count() > 0; }
   // Null: there is no checkpoint directory.

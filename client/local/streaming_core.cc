@@ -264,6 +264,7 @@ void StreamingCore::StopRun(StreamingHandle& run, bool graceful, bool stop_conte
   }
   run.Stop(graceful);
   run.AwaitStopped(kForever);
+  if (graceful) graph_->SaveStates();
   {
     const absl::MutexLock lock(&mutex_);
     state_ = RunState::kStopped;

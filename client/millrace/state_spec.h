@@ -152,8 +152,7 @@ MapWithStateStream<Out, K, S> MapWithStateStream<Out, K, S>::Make(
   const internal::StreamRef state = internal::AddState(
       {"MapWithState", at}, in.ref(), internal::StateWithoutRecords::kHasEmptyBatch,
       std::move(initial), std::move(update),
-      internal::StateFormatOf<std::pair<K, std::pair<S, int64_t>>>(
-          internal::OperatorLabel("MapWithState", at)));
+      internal::TimedStateFormatOf<K, S>(internal::OperatorLabel("MapWithState", at)));
   return MapWithStateStream(PickFrom<Out, internal::PickMapped<Out, std::pair<K, S>>>(
                                 "MapWithState", at, state, wants_snapshots),
                             state, wants_snapshots);

@@ -39,14 +39,32 @@ constexpr void CheckState() {
                 "for std::string_view in the state's type");
 }
 
-// Of records of type T; see SaveState (executor/state/snapshot_writer.h).
+// Records of type T are saved; see SaveState (executor/state/snapshot_writer.h).
 template <class T>
-StateFormat StateFormatOf(const std::string& label) {
+StateFormat MakeStateFormat(OperatorRef save, const std::string& label) {
   return {SchemaOf<Owned<T>>(),
           [op = MakeSpec<ObjectFileOperator<T>>("", label, BindingKind::kSplit)](
               const ContextRef& context, const std::string& path) {
             return MakeWholeFiles(context, path, op, RecordOperators<T>());
-          }};
+          },
+          std::move(save), &RecordOperators<T>()};
+}
+
+// Of UpdateStateByKey and windows: their states, without times.
+template <class K, class V>
+StateFormat StateFormatOf(const std::string& label) {
+  using Saved = std::pair<K, V>;
+  return MakeStateFormat<Saved>(
+      MakeSpec<SaveStateOperator<K, Owned<V>, false, Saved>>("", label, BindingKind::kState),
+      label);
+}
+
+// Of MapWithState.
+template <class K, class S>
+StateFormat TimedStateFormatOf(const std::string& label) {
+  using Saved = std::pair<K, std::pair<S, int64_t>>;
+  return MakeStateFormat<Saved>(
+      MakeSpec<SaveStateOperator<K, S, true, Saved>>("", label, BindingKind::kState), label);
 }
 
 // UpdateStateByKey. `in` is null in a batch without a data set, `initial` in all but the batch that

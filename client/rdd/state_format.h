@@ -14,6 +14,9 @@ struct StateFormat {
   std::string schema;  // Of its records (common/record/schema.h).
   // The data set of a saved state's directory.
   std::function<RddRef(const ContextRef&, const std::string& path)> read;
+  // An update that changes nothing, and what it puts out none of.
+  OperatorRef save;
+  const RecordTypeOperators* type = nullptr;
 };
 
 }  // namespace millrace::internal

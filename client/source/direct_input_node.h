@@ -46,6 +46,7 @@ class DirectInputNode final : public InputNode {
   void ForgetBefore(Time batch_time) override;
   void ForgetAll() override;
   void Restart() override;
+  bool is_replayable() const override { return true; }
   bool HasChosen(Time batch_time) const override;
   void Save(proto::InputCheckpoint& to) const override;
   absl::Status Restore(const proto::InputCheckpoint& from) override;

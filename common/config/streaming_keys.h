@@ -172,6 +172,7 @@ inline constexpr const ConfKeyInfo* kStreamingKeys[] = {
     &kConcurrentJobs,
     &kUnpersist,
     &kCheckpointDirectory,
+    &kCheckpointAllowStateLoss,
     &kClock,
     &kManualClockJump,
     &kRetainedBatches,

@@ -95,6 +95,22 @@ struct SavedStateLoader : ChunkSink<HashedRecord<K, std::pair<S, int64_t>>> {
   Table& table;
 };
 
+// Leaves the state as it is, for it to be saved. Output: nothing, as if of records of type Out.
+template <class K, class S, bool with_times, class Out>
+class SaveStateOperator : public Operator {
+ public:
+  bool Compute(TaskNode& node, AnySink* /*out*/) const override {
+    auto* const table = AcquireState<KeyedState<K, S>>(node);
+    if (table == nullptr) return false;
+    if constexpr (with_times) {
+      SaveStateWithTimes(node, *table);
+    } else {
+      SaveState(node, *table);
+    }
+    return StateOutput<Out>(node).Finish();
+  }
+};
+
 // Stands for "no output" where a function returns void.
 struct NoOutput {
   template <class Archive>

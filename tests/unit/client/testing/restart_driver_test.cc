@@ -5,6 +5,7 @@
 #include <millrace/testing.h>
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -251,7 +252,7 @@ class UpgradeTest : public ::testing::Test {
       status = core.RunBatch(now_, 1min);
     }
     if (!status.ok()) return status;
-    h.context().Stop();
+    h.context().Stop({.graceful = graceful_});
     return Sorted(output);
   }
 
@@ -263,6 +264,7 @@ class UpgradeTest : public ::testing::Test {
 
   const TempDir dir_;
   Time now_{0};
+  bool graceful_ = false;
 };
 
 TEST_F(UpgradeTest, TheSameProgramGoesOn) {
@@ -295,6 +297,33 @@ TEST_F(UpgradeTest, OfALongTimeAwayTheOldestBatchesAreLeftOut) {
   EXPECT_EQ(rest->size(), 1001);
   EXPECT_EQ(rest->rbegin()->first, now_.ms());
   EXPECT_EQ(rest->rbegin()->second, rest->begin()->second);
+}
+
+// A queue cannot be read again, so all that is left of it is what was saved.
+TEST_F(UpgradeTest, AGracefulStopSavesStateAsItIs) {
+  std::deque<RDD<Pair>> queue;
+  bool is_first = true;
+  const auto sums = [&](StreamHarness& h) {
+    for (int64_t i = 1; i <= 2 && is_first; ++i) {
+      queue.push_back(h.context().context().Parallelize<Pair>({{"a", i}, {"b", 10 * i}}));
+    }
+    is_first = false;
+    auto in = h.context().QueueStream(queue);
+    auto updated = in.UpdateStateByKey<int64_t>(Fn<&Sum>);
+    auto mapped = in.MapWithState(
+        StateSpec([](const std::string&, std::optional<int64_t> value, State<int64_t>& state) {
+          state.Update(state.GetOption().value_or(1000) + *value);
+        }));
+    auto window = in.ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 3s, 1s);
+    return TextOf(h, updated.Union(mapped.StateSnapshots()).Union(window));
+  };
+  graceful_ = true;
+  ASSERT_TRUE(RunProgram(sums, 2).ok());
+  const absl::StatusOr<Seen> rest = RunProgram(sums, 2);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  // A window must not hold what can never leave it.
+  const std::vector<std::string> saved{"a=1003", "a=3", "b=1030", "b=30"};
+  EXPECT_EQ(*rest, (Seen{{3000, saved}, {4000, saved}}));
 }
 
 TEST_F(UpgradeTest, ANamedStateIsFoundWhereverItStands) {
