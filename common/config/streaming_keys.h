@@ -91,10 +91,10 @@ inline constexpr DurationKey kDriverLogBatchingTimeout{
 // Backpressure.
 inline constexpr BoolKey kBackpressureEnabled{
     "millrace.streaming.backpressure.enabled", false,
-    "limit each stream's rate to what its batches can process"};
+    "limit each stream's rate to what its batches can process, and the bytes that wait for that"};
 inline constexpr OptionalIntKey kBackpressureInitialRate{
     "millrace.streaming.backpressure.initialRate", AtLeast(1),
-    "records a second before the first estimate"};
+    "records a second before the first estimate (a slow start when not set)"};
 inline constexpr StringKey kBackpressureRateEstimator{
     "millrace.streaming.backpressure.rateEstimator", "pid", "pid", "how the rate is estimated"};
 inline constexpr DoubleKey kPidProportional{"millrace.streaming.backpressure.pid.proportional",
@@ -103,8 +103,9 @@ inline constexpr DoubleKey kPidIntegral{"millrace.streaming.backpressure.pid.int
                                         AtLeast(0), "weight of the accumulated delay"};
 inline constexpr DoubleKey kPidDerived{"millrace.streaming.backpressure.pid.derived", "0.0",
                                        AtLeast(0), "weight of the error's change"};
-inline constexpr DoubleKey kPidMinRate{"millrace.streaming.backpressure.pid.minRate", "100",
-                                       Above(0), "records a second that are never undercut"};
+inline constexpr DoubleKey kPidMinRate{
+    "millrace.streaming.backpressure.pid.minRate", "100", Above(0),
+    "records a second that are undercut only when batches take longer than their interval at less"};
 
 // Sources.
 inline constexpr DurationKey kFileMinRememberDuration{

@@ -94,7 +94,7 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
   void Complete(const BatchRef& batch);
   void DropBlocks(Time droppable);
   void UpdateRates(const RunningBatch& batch);
-  void SetRate(int64_t stream_id, double rate);
+  void SetLimits(int64_t stream_id, const StreamLimits& limits);
   // Stopping.
   void StopReceivers();
   void StopAtOnce();
