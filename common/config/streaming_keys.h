@@ -11,6 +11,10 @@ namespace millrace::keys {
 inline constexpr IntKey kConcurrentJobs{
     "millrace.streaming.concurrentJobs", "1", AtLeast(1),
     "jobs of batches that run at once; with more than 1, batches may finish out of order"};
+inline constexpr DurationKey kBatchJitter{
+    "millrace.streaming.batchJitter", "0ms", "ms", AtLeast(0),
+    "how late batches may begin, each application by a share of its own that its name decides, so "
+    "that applications of one interval do not all ask their sources at once; batch times stay"};
 inline constexpr BoolKey kUnpersist{
     "millrace.streaming.unpersist", true,
     "drop a batch's cached data and received blocks once no later batch needs them"};
@@ -167,6 +171,7 @@ inline constexpr OptionalIntKey kStreamingMaxExecutors{
 
 inline constexpr const ConfKeyInfo* kStreamingKeys[] = {
     &kConcurrentJobs,
+    &kBatchJitter,
     &kUnpersist,
     &kCheckpointDirectory,
     &kClock,

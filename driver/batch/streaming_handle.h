@@ -96,6 +96,10 @@ class BatchGraph {
 
 struct StreamingSpec {
   std::chrono::milliseconds batch_interval{1000};
+  // Batches begin later than their times by this share, from 0 to below 1, of the jitter (of the
+  // interval at most).
+  std::chrono::milliseconds batch_jitter{0};
+  double batch_jitter_share = 0;
   std::vector<ReceiverSpec> receivers;
   std::vector<DirectStreamSpec> direct_streams;
   std::shared_ptr<BatchGraph> graph;

@@ -21,6 +21,12 @@ constexpr int64_t kDefaultStopIntervals = 10;
 // Batches that are made and wait for others to run. Those behind them are a few numbers each.
 constexpr size_t kGeneratedAheadMax = 1000;
 
+int64_t BatchDelayMicros(const StreamingSpec& spec) {
+  const auto jitter = std::min(spec.batch_jitter, spec.batch_interval);
+  return static_cast<int64_t>(spec.batch_jitter_share *
+                              static_cast<double>(jitter.count() * kMicrosPerMilli));
+}
+
 absl::Status StoppedError() { return absl::CancelledError("the streaming context was stopped"); }
 
 absl::Status OfBatch(Time batch_time, const absl::Status& status) {
@@ -43,7 +49,8 @@ StreamingRun::StreamingRun(Parts parts, StreamingSpec spec, Observer observer)
       receivers_(
           env_, parts.workers, data_.blocks, *bus_, spec_,
           {.limits = RateController::InitialLimits(spec_), .first_sequence = parts.first_sequence}),
-      ticker_(env_, spec_.batch_interval, [this](Time batch_time) { OnTick(batch_time); }),
+      ticker_(env_, spec_.batch_interval, BatchDelayMicros(spec_),
+              [this](Time batch_time) { OnTick(batch_time); }),
       free_lanes_(std::max(1, spec_.concurrent_jobs)) {}
 
 absl::Status StreamingRun::Start() {

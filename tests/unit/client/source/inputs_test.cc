@@ -165,19 +165,20 @@ class Flood : public Receiver<std::string> {
 TEST(ReceiverStreamTest, BackpressureStartsSlowlyAndGoesOn) {
   Conf conf;
   conf.Set("millrace.streaming.backpressure.enabled", true);
+  conf.Set("millrace.streaming.batchJitter",
            "2ms");  // Changes nothing here but when things happen.
-           StreamHarness h(1s, {.conf = conf});
-           auto out = h.Output(h.context().ReceiverStream<Flood>());
-           std::vector<size_t> sizes;
-           size_t received = 0;
-           while (received < Flood::kRecords) {
-             ASSERT_TRUE(h.RunBatches(1).ok());
-             const size_t size = out.batches().back().size();
-             if (size > 0) sizes.push_back(size);
-             received += size;
-           }
-           EXPECT_LE(sizes.front() * Flood::kRecordBytes, (size_t{1} << 20) + Flood::kRecordBytes);
-           EXPECT_EQ(received, Flood::kRecords);
+  StreamHarness h(1s, {.conf = conf});
+  auto out = h.Output(h.context().ReceiverStream<Flood>());
+  std::vector<size_t> sizes;
+  size_t received = 0;
+  while (received < Flood::kRecords) {
+    ASSERT_TRUE(h.RunBatches(1).ok());
+    const size_t size = out.batches().back().size();
+    if (size > 0) sizes.push_back(size);
+    received += size;
+  }
+  EXPECT_LE(sizes.front() * Flood::kRecordBytes, (size_t{1} << 20) + Flood::kRecordBytes);
+  EXPECT_EQ(received, Flood::kRecords);
 }
 
 }  // namespace

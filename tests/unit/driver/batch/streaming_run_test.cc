@@ -200,6 +200,39 @@ TEST_F(StreamingRunTest, ATimeThatIsAMultipleIsNotItself) {
   EXPECT_THAT(CompletedTimes(), ElementsAre(3000));
 }
 
+TEST_F(StreamingRunTest, JitterDelaysBatchesAndLeavesTheirTimes) {
+  spec_.batch_jitter = milliseconds(400);
+  spec_.batch_jitter_share = 0.5;
+  AdvanceMillis(2300);
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(899);
+  EXPECT_THAT(completed_, IsEmpty());
+  AdvanceMillis(1);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(3000));
+  AdvanceMillis(2999);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(3000, 4000, 5000));
+  EXPECT_EQ(graph_->zero_times.front(), Time(2000));
+}
+
+TEST_F(StreamingRunTest, AJitterAboveTheIntervalIsTheInterval) {
+  spec_.batch_jitter = milliseconds(5000);
+  spec_.batch_jitter_share = 0.75;
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(1749);
+  EXPECT_THAT(completed_, IsEmpty());
+  AdvanceMillis(1);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000));
+}
+
+TEST_F(StreamingRunTest, TicksThatTheClockHasPassedWaitForNoJitter) {
+  spec_.batch_jitter = milliseconds(100);
+  spec_.batch_jitter_share = 0.5;
+  ASSERT_TRUE(Start().ok());
+  env_.JumpWall(5'000'000);
+  AdvanceMillis(1050);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000, 2000, 3000, 4000, 5000, 6000));
+}
+
 TEST_F(StreamingRunTest, NoTickIsSkippedWhenGenerationFallsBehind) {
   ASSERT_TRUE(Start().ok());
   env_.HoldJobs(true);
