@@ -221,7 +221,7 @@ void StreamingRun::Clear(BatchGraph& graph, RunningBatch& batch) {
 
 void StreamingRun::OnJobDone(const BatchRef& batch, size_t job, bool starts_next) {
   if (is_stopped_) return;
-  reporter_.JobDone(*batch, job);
+  reporter_.JobDone(*batch, job, WasCutShort(batch->outcomes[job]));
   if (starts_next) reporter_.JobStarted(*batch, job + 1);
   if (++batch->jobs_done < batch->generated.jobs.size()) return;
   reporter_.Completed(*batch);
@@ -253,8 +253,7 @@ void StreamingRun::Complete(const BatchRef& batch) {
   receivers_.BlocksProcessed(batch->blocks);
   batch_ended_();
   const absl::Status status = OfBatch(batch->time(), batch->status());
-  const bool was_cut_short = is_stopping_at_once_ && absl::IsCancelled(status);
-  if (!status.ok() && !was_cut_short) observer_.error(status);
+  if (!status.ok() && !WasCutShort(status)) observer_.error(status);
   observer_.batch_completed(batch->time(), status);
   ContinueStop();
 }

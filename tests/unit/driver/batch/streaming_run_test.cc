@@ -933,6 +933,27 @@ TEST_F(StreamingRunTest, AnImmediateStopCancelsTheJobsOfBatchesOnly) {
   EXPECT_TRUE(of_program->status().ok());
 }
 
+TEST_F(StreamingRunTest, WhatAnImmediateStopCutsShortIsNoTrouble) {
+  const auto all = std::make_shared<LoggingListener>();
+  const auto trouble = std::make_shared<LoggingListener>();
+  listeners_.push_back(all);
+  graph_->run = [](Time, int id) {
+    return id == 0 ? absl::InternalError("boom") : absl::CancelledError("the stop");
+  };
+  graph_->jobs_per_batch = 2;
+  ASSERT_TRUE(Start().ok());
+  run_->bus().Add(trouble, "", ListensTo::kTrouble);
+  env_.HoldJobs(true);
+  AdvanceMillis(1000);
+  EXPECT_TRUE(env_.RunNextJob());
+  run_->Stop(/*graceful=*/false);
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  EXPECT_TRUE(stopped_);
+  EXPECT_THAT(all->log, Contains("done 1 1000"));
+  EXPECT_THAT(trouble->log, ElementsAre("done 0 1000"));
+}
+
 TEST_F(StreamingRunTest, AnImmediateStopGivesUpJobsThatDoNotReturn) {
   ASSERT_TRUE(Start().ok());
   env_.HoldJobs(true);
