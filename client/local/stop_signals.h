@@ -16,7 +16,8 @@ namespace millrace::internal {
 // which the destructor waits for, and may disarm.
 class StopSignals {
  public:
-  // `on_signal(count)` is told of the first signal, the second, ...
+  // `on_signal(count)` is told of the first signal, the second, ... Equal ones that the leader of
+  // the process group (timeout) sends within 100 ms are one.
   explicit StopSignals(std::function<void(int count)> on_signal);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;

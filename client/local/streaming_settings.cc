@@ -1,10 +1,15 @@
 #include "client/local/streaming_settings.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cmath>
+#include <string>
+#include <string_view>
 
 #include "common/base/status_macros.h"
 #include "common/config/keys.h"
+#include "common/record/stable_hash.h"
 
 namespace millrace::internal {
 namespace {
@@ -13,6 +18,18 @@ using std::chrono::milliseconds;
 
 milliseconds ToMs(std::chrono::microseconds duration) {
   return std::chrono::ceil<milliseconds>(duration);
+}
+
+// Stays from run to run.
+std::string NameOf(const Conf& conf) {
+  const auto name = conf.GetString(keys::kAppName);
+  return name.value_or(program_invocation_short_name);
+}
+
+// From 0 to below 1.
+double ShareOf(std::string_view name) {
+  constexpr int kBits = 53;
+  return std::ldexp(static_cast<double>(StableHashBytes(name) >> (64 - kBits)), -kBits);
 }
 
 absl::Status ReadBackpressure(const Conf& conf, StreamingSpec& spec) {
@@ -34,6 +51,9 @@ absl::StatusOr<StreamingSpec> ReadStreamingSettings(const Conf& conf) {
   StreamingSpec spec;
   ASSIGN_OR_RETURN(const int64_t concurrent_jobs, conf.GetInt(keys::kConcurrentJobs));
   spec.concurrent_jobs = static_cast<int>(concurrent_jobs);
+  ASSIGN_OR_RETURN(const auto jitter, conf.GetDuration(keys::kBatchJitter));
+  spec.batch_jitter = ToMs(jitter);
+  spec.batch_jitter_share = ShareOf(NameOf(conf));
   ASSIGN_OR_RETURN(const auto block_interval, conf.GetDuration(keys::kBlockInterval));
   spec.block_interval = ToMs(block_interval);
   ASSIGN_OR_RETURN(const auto restart_delay, conf.GetDuration(keys::kReceiverRestartDelay));

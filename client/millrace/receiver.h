@@ -60,7 +60,7 @@ class Receiver : public internal::ReceiverBase {
     return StoreEncoded(encoder.view());
   }
 
-  // Makes one block of many records. Waits for the rate limit, and returns when it is safe (stored,
+  // Makes one block of many records. Waits for the limits, and returns when it is safe (stored,
   // with a second copy where the storage level asks for one): after OK the source may be told to
   // forget them.
   template <std::ranges::input_range Records>
@@ -78,7 +78,7 @@ class Receiver : public internal::ReceiverBase {
   }
 
   // The same for records that are encoded already, one after the other (common/record/codec.h). How
-  // many there are is not known, so no rate limit holds them.
+  // many there are is not known, so backpressure limits their bytes (and maxRate means nothing).
   absl::Status Store(std::span<const std::byte> encoded_records, std::string_view metadata = {}) {
     return StoreBytes(
         {reinterpret_cast<const char*>(encoded_records.data()), encoded_records.size()}, metadata);

@@ -51,6 +51,7 @@ void Console::ShowProgress(std::string_view line) {
   const absl::MutexLock lock(&mutex_);
   WriteToStderr(kWipeLine);
   WriteToStderr(line.substr(0, TerminalWidth()));
+  WriteToStderr("\r");
   progress_shown_ = true;
 }
 

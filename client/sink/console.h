@@ -24,7 +24,7 @@ class Console {
   absl::Status Print(std::string_view text) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Shows `line` in place of the line before, cut to the terminal's width: what wraps cannot be
-  // wiped.
+  // wiped. The cursor stays at its beginning, so that what others write does not continue it.
   void ShowProgress(std::string_view line) ABSL_LOCKS_EXCLUDED(mutex_);
   void ClearProgress() ABSL_LOCKS_EXCLUDED(mutex_);
   // Runs `write`, which writes lines to standard error, where no line of progress is in the way.

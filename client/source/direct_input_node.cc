@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/dstream/stream_graph.h"
 #include "client/rdd/lineage.h"
+#include "client/sink/console.h"
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
 #include "glog/logging.h"
@@ -98,7 +99,10 @@ void DirectInputNode::LocateAll(Batch& batch) {
 
 absl::Status DirectInputNode::Learn() {
   if (IsTransient(found_.status())) {
-    LOG(WARNING) << label() << ": the batch has no more than was known before: " << found_.status();
+    Console::Get().WriteLines([&] {
+      LOG(WARNING) << label()
+                   << ": the batch has no more than was known before: " << found_.status();
+    });
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(found_.status());

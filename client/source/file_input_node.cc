@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/dstream/stream_graph.h"
 #include "client/rdd/glob.h"
+#include "client/sink/console.h"
 #include "common/fs/path.h"
 #include "glog/logging.h"
 #include "proto/checkpoint.pb.h"
@@ -47,7 +48,7 @@ std::vector<InputFile> FileInputNode::TakeNewFiles(Time time) {
   std::vector<InputFile> taken;
   const auto directories = ExpandGlob(*graph().context()->fs, directory_);
   if (!directories.ok()) {
-    LOG(WARNING) << label() << ": " << directories.status();
+    Console::Get().WriteLines([&] { LOG(WARNING) << label() << ": " << directories.status(); });
     return taken;
   }
   for (const std::string& directory : *directories) TakeFrom(directory, time, taken);
@@ -59,7 +60,7 @@ void FileInputNode::TakeFrom(const std::string& directory, Time time,
                              std::vector<InputFile>& taken) {
   const auto children = graph().context()->fs->List(directory);
   if (!children.ok()) {
-    LOG(WARNING) << label() << ": " << children.status();
+    Console::Get().WriteLines([&] { LOG(WARNING) << label() << ": " << children.status(); });
     return;
   }
   for (const FileInfo& child : *children) {

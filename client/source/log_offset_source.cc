@@ -8,7 +8,6 @@
 #include "common/fs/path.h"
 #include "common/partition_log/log_reader.h"
 #include "common/record/codec.h"
-#include "common/time/system_clock.h"
 #include "executor/operator/log_records.h"
 
 namespace millrace::internal {
@@ -21,8 +20,9 @@ constexpr uint64_t kIndexBytes = uint64_t{64} << 10;
 
 }  // namespace
 
-LogOffsetSource::LogOffsetSource(FileSystem* fs, std::string directory, LogStreamOptions options)
-    : fs_(fs), directory_(std::move(directory)), options_(std::move(options)) {}
+LogOffsetSource::LogOffsetSource(FileSystem* fs, std::string directory, LogStreamOptions options,
+                                 int64_t (*nanos)())
+    : fs_(fs), directory_(std::move(directory)), options_(std::move(options)), nanos_(nanos) {}
 
 absl::Status LogOffsetSource::Start(milliseconds timeout) {
   ASSIGN_OR_RETURN(const auto files, List());
@@ -59,10 +59,10 @@ absl::StatusOr<std::map<int, FileInfo>> LogOffsetSource::List() {
 
 // Each partition that is left gets its share of the time that is left.
 absl::Status LogOffsetSource::CountAll(const std::map<int, FileInfo>& files, milliseconds timeout) {
-  const int64_t deadline = MonotonicNanos() + std::chrono::nanoseconds(timeout).count();
+  const int64_t deadline = nanos_() + std::chrono::nanoseconds(timeout).count();
   auto left = static_cast<int64_t>(files.size());
   for (const auto& [number, file] : files) {
-    const int64_t now = MonotonicNanos();
+    const int64_t now = nanos_();
     RETURN_IF_ERROR(Count(partitions_.at(number), file, now + (deadline - now) / left--));
   }
   return absl::OkStatus();
@@ -91,7 +91,7 @@ absl::Status LogOffsetSource::CountOn(Partition& partition, const RandomAccessFi
     if (!*passed) break;
     if (partition.end.position - partition.index.back().position < kIndexBytes) continue;
     partition.index.push_back(partition.end);
-    if (MonotonicNanos() >= deadline_nanos) return absl::OkStatus();
+    if (nanos_() >= deadline_nanos) return absl::OkStatus();
   }
   partition.is_counted = true;
   return absl::OkStatus();

@@ -22,8 +22,9 @@ namespace millrace::internal {
 // first record.
 class LogOffsetSource final : public OffsetSource {
  public:
-  // `fs` outlives the source.
-  LogOffsetSource(FileSystem* fs, std::string directory, LogStreamOptions options);
+  // `fs` outlives the source. Timeouts are of the clock `nanos`, which never goes back.
+  LogOffsetSource(FileSystem* fs, std::string directory, LogStreamOptions options,
+                  int64_t (*nanos)());
 
   absl::Status Start(std::chrono::milliseconds timeout) override;
   absl::StatusOr<std::vector<PartitionOffsets>> Latest(std::chrono::milliseconds timeout) override;
@@ -50,6 +51,7 @@ class LogOffsetSource final : public OffsetSource {
   FileSystem* const fs_;
   const std::string directory_;
   const LogStreamOptions options_;
+  int64_t (*const nanos_)();
   std::map<int, Partition> partitions_;
 };
 

@@ -9,6 +9,7 @@
 #include "client/source/direct_input_node.h"
 #include "client/source/log_offset_source.h"
 #include "common/config/keys.h"
+#include "common/time/system_clock.h"
 #include "executor/operator/log_records.h"
 
 namespace millrace {
@@ -47,7 +48,7 @@ DStream<std::string_view> LogStream(StreamingContext& ssc, const std::string& di
   // A context that could not be made never starts its streams.
   source.offsets = std::make_unique<internal::LogOffsetSource>(
       context == nullptr ? nullptr : context->fs, std::filesystem::absolute(directory).string(),
-      std::move(options));
+      std::move(options), MonotonicNanos);
   source.read = internal::MakeSpec<internal::LogRecordsOperator>("", internal::ToString(operation),
                                                                  internal::BindingKind::kSplit);
   source.type = &internal::RecordOperators<std::string_view>();

@@ -1,5 +1,6 @@
 #include "client/source/stream_file_operators.h"
 
+#include "client/sink/console.h"
 #include "common/base/status_macros.h"
 #include "common/fs/file_system.h"
 #include "common/record/codec.h"
@@ -26,7 +27,8 @@ absl::StatusOr<Buffer> ReadAll(FileSystem& fs, const std::string& path) {
 bool CanBeRead(TaskNode& node, const std::string& path) {
   const auto file = node.task().fs().OpenForRead(path);
   if (file.ok()) return true;
-  LOG(WARNING) << node.label() << ": passed over: " << file.status();
+  Console::Get().WriteLines(
+      [&] { LOG(WARNING) << node.label() << ": passed over: " << file.status(); });
   return false;
 }
 
@@ -46,7 +48,8 @@ std::optional<std::string_view> ReadStreamFile(TaskNode& node) {
   }
   absl::StatusOr<Buffer> contents = ReadAll(node.task().fs(), split->path);
   if (!contents.ok()) {
-    LOG(WARNING) << node.label() << ": passed over: " << contents.status();
+    Console::Get().WriteLines(
+        [&] { LOG(WARNING) << node.label() << ": passed over: " << contents.status(); });
     return std::nullopt;
   }
   const std::string_view view = contents->view();

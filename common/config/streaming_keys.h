@@ -11,6 +11,10 @@ namespace millrace::keys {
 inline constexpr IntKey kConcurrentJobs{
     "millrace.streaming.concurrentJobs", "1", AtLeast(1),
     "jobs of batches that run at once; with more than 1, batches may finish out of order"};
+inline constexpr DurationKey kBatchJitter{
+    "millrace.streaming.batchJitter", "0ms", "ms", AtLeast(0),
+    "how late batches may begin, each application by a share of its own that its name decides, so "
+    "that applications of one interval do not all ask their sources at once; batch times stay"};
 inline constexpr BoolKey kUnpersist{
     "millrace.streaming.unpersist", true,
     "drop a batch's cached data and received blocks once no later batch needs them"};
@@ -95,10 +99,10 @@ inline constexpr DurationKey kDriverLogBatchingTimeout{
 // Backpressure.
 inline constexpr BoolKey kBackpressureEnabled{
     "millrace.streaming.backpressure.enabled", false,
-    "limit each stream's rate to what its batches can process"};
+    "limit each stream's rate to what its batches can process, and the bytes that wait for that"};
 inline constexpr OptionalIntKey kBackpressureInitialRate{
     "millrace.streaming.backpressure.initialRate", AtLeast(1),
-    "records a second before the first estimate"};
+    "records a second before the first estimate (a slow start when not set)"};
 inline constexpr StringKey kBackpressureRateEstimator{
     "millrace.streaming.backpressure.rateEstimator", "pid", "pid", "how the rate is estimated"};
 inline constexpr DoubleKey kPidProportional{"millrace.streaming.backpressure.pid.proportional",
@@ -107,8 +111,9 @@ inline constexpr DoubleKey kPidIntegral{"millrace.streaming.backpressure.pid.int
                                         AtLeast(0), "weight of the accumulated delay"};
 inline constexpr DoubleKey kPidDerived{"millrace.streaming.backpressure.pid.derived", "0.0",
                                        AtLeast(0), "weight of the error's change"};
-inline constexpr DoubleKey kPidMinRate{"millrace.streaming.backpressure.pid.minRate", "100",
-                                       Above(0), "records a second that are never undercut"};
+inline constexpr DoubleKey kPidMinRate{
+    "millrace.streaming.backpressure.pid.minRate", "100", Above(0),
+    "records a second that are undercut only when batches take longer than their interval at less"};
 
 // Sources.
 inline constexpr DurationKey kFileMinRememberDuration{
@@ -170,6 +175,7 @@ inline constexpr OptionalIntKey kStreamingMaxExecutors{
 
 inline constexpr const ConfKeyInfo* kStreamingKeys[] = {
     &kConcurrentJobs,
+    &kBatchJitter,
     &kUnpersist,
     &kCheckpointDirectory,
     &kCheckpointAllowStateLoss,

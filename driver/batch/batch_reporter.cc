@@ -68,16 +68,17 @@ void BatchReporter::JobStarted(RunningBatch& batch, size_t job) {
   bus_.Post([output](StreamingListener& listener) { listener.OnOutputOperationStarted(output); });
 }
 
-void BatchReporter::JobDone(RunningBatch& batch, size_t job) {
+void BatchReporter::JobDone(RunningBatch& batch, size_t job, bool was_cut_short) {
   OutputOperationInfo& output = OutputOf(batch, job);
   output.end_time = Now();
   const bool failed = !batch.outcomes[job].ok();
   if (failed) output.failure_reason = batch.outcomes[job].ToString();
-  if (!failed && !bus_.has_listeners()) return;
+  const bool is_trouble = failed && !was_cut_short;
+  if (!is_trouble && !bus_.has_listeners()) return;
   auto event = [output](StreamingListener& listener) {
     listener.OnOutputOperationCompleted(output);
   };
-  failed ? bus_.PostTrouble(std::move(event)) : bus_.Post(std::move(event));
+  is_trouble ? bus_.PostTrouble(std::move(event)) : bus_.Post(std::move(event));
 }
 
 void BatchReporter::Completed(RunningBatch& batch) {

@@ -22,7 +22,8 @@ class BatchReporter {
   void Submitted(RunningBatch& batch);
   void Begun(RunningBatch& batch);
   void JobStarted(RunningBatch& batch, size_t job);
-  void JobDone(RunningBatch& batch, size_t job);
+  // What a stop has cut short is told to those who follow the batch, but is no trouble.
+  void JobDone(RunningBatch& batch, size_t job, bool was_cut_short);
   void Completed(RunningBatch& batch);
 
  private:

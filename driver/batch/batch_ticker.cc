@@ -19,12 +19,21 @@ void BatchTicker::Start(Time last) {
 void BatchTicker::Stop() { env_.Cancel(std::exchange(timer_, kNoTimer)); }
 
 void BatchTicker::Arm() {
-  timer_ = env_.AtWall(next_time_.ms() * kMicrosPerMilli, [this] {
-    const Time batch_time = next_time_;
-    next_time_ = next_time_ + interval_;
-    Arm();
-    on_tick_(batch_time);
-  });
+  timer_ = env_.AtWall(next_time_.ms() * kMicrosPerMilli, [this] { OnTime(); });
+}
+
+// The delay is real time, also under a clock that a test moves. Times long past have had theirs.
+void BatchTicker::OnTime() {
+  const int64_t delay = next_time_.ms() * kMicrosPerMilli + delay_micros_ - env_.NowMicros();
+  if (delay <= 0 || delay_micros_ == 0) return Announce();
+  timer_ = env_.After(delay, [this] { Announce(); });
+}
+
+void BatchTicker::Announce() {
+  const Time batch_time = next_time_;
+  next_time_ = next_time_ + interval_;
+  Arm();
+  on_tick_(batch_time);
 }
 
 }  // namespace millrace::internal

@@ -108,6 +108,10 @@ struct StreamingSpec {
   // The batches behind it run first, each once: those that were made and had not ended, and those
   // that came due since (of very many only the last).
   std::optional<ResumePoint> resume;
+  // Batches begin later than their times by this share, from 0 to below 1, of the jitter (of the
+  // interval at most).
+  std::chrono::milliseconds batch_jitter{0};
+  double batch_jitter_share = 0;
   std::vector<ReceiverSpec> receivers;
   std::vector<DirectStreamSpec> direct_streams;
   std::shared_ptr<BatchGraph> graph;

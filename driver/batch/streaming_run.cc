@@ -23,6 +23,12 @@ constexpr size_t kGeneratedAheadMax = 1000;
 // Batches that came due while no driver was there and are made all the same.
 constexpr int kCatchUpMax = 1000;
 
+int64_t BatchDelayMicros(const StreamingSpec& spec) {
+  const auto jitter = std::min(spec.batch_jitter, spec.batch_interval);
+  return static_cast<int64_t>(spec.batch_jitter_share *
+                              static_cast<double>(jitter.count() * kMicrosPerMilli));
+}
+
 absl::Status StoppedError() { return absl::CancelledError("the streaming context was stopped"); }
 
 absl::Status OfBatch(Time batch_time, const absl::Status& status) {
@@ -42,10 +48,11 @@ StreamingRun::StreamingRun(Parts parts, StreamingSpec spec, Observer observer)
       observer_(std::move(observer)),
       bus_(std::make_shared<ListenerBus>(env_)),
       reporter_(env_, *bus_),
-      receivers_(env_, parts.workers, data_.blocks, *bus_, spec_,
-                 {.initial_rate = RateController::InitialRate(spec_),
-                  .first_sequence = parts.first_sequence}),
-      ticker_(env_, spec_.batch_interval, [this](Time batch_time) { OnTick(batch_time); }),
+      receivers_(
+          env_, parts.workers, data_.blocks, *bus_, spec_,
+          {.limits = RateController::InitialLimits(spec_), .first_sequence = parts.first_sequence}),
+      ticker_(env_, spec_.batch_interval, BatchDelayMicros(spec_),
+              [this](Time batch_time) { OnTick(batch_time); }),
       free_lanes_(std::max(1, spec_.concurrent_jobs)) {}
 
 absl::Status StreamingRun::Start() {
@@ -58,8 +65,8 @@ absl::Status StreamingRun::Start() {
     for (const DirectStreamSpec& direct : spec_.direct_streams) {
       absl::StatusOr<RateController> controller = RateController::CreateForDirectStream(spec_);
       if (!controller.ok()) return controller.status();
+      direct.rate_limit->Set(controller->limits().rate);
       rate_controllers_.emplace(direct.stream_id, *std::move(controller));
-      direct.rate_limit->Set(RateController::InitialDirectRate(spec_));
     }
   }
   is_started_ = true;
@@ -232,7 +239,7 @@ void StreamingRun::Clear(BatchGraph& graph, RunningBatch& batch) {
 
 void StreamingRun::OnJobDone(const BatchRef& batch, size_t job, bool starts_next) {
   if (is_stopped_) return;
-  reporter_.JobDone(*batch, job);
+  reporter_.JobDone(*batch, job, WasCutShort(batch->outcomes[job]));
   if (starts_next) reporter_.JobStarted(*batch, job + 1);
   if (++batch->jobs_done < batch->generated.jobs.size()) return;
   reporter_.Completed(*batch);
@@ -261,10 +268,10 @@ void StreamingRun::Complete(const BatchRef& batch) {
   if (is_stopped_) return;
   unfinished_.erase(batch->time());
   DropBlocks(batch->droppable_blocks);
+  receivers_.BlocksProcessed(batch->blocks);
   batch_ended_();
   const absl::Status status = OfBatch(batch->time(), batch->status());
-  const bool was_cut_short = is_stopping_at_once_ && absl::IsCancelled(status);
-  if (!status.ok() && !was_cut_short) observer_.error(status);
+  if (!status.ok() && !WasCutShort(status)) observer_.error(status);
   observer_.batch_completed(batch->time(), status);
   ContinueStop();
 }
@@ -283,19 +290,27 @@ void StreamingRun::UpdateRates(const RunningBatch& batch) {
   for (auto& [stream_id, controller] : rate_controllers_) {
     const auto input = batch.info.stream_id_to_input_info.find(static_cast<int>(stream_id));
     if (input == batch.info.stream_id_to_input_info.end()) continue;
-    const std::optional<double> rate = controller.BatchCompleted(
-        batch.info.processing_end_time->ms(), input->second.num_records,
-        static_cast<double>(batch.info.precise_processing_delay.count()) / kMicrosPerMilli,
-        static_cast<double>(batch.info.precise_scheduling_delay.count()) / kMicrosPerMilli);
-    if (rate.has_value()) SetRate(stream_id, *rate);
+    BatchSample sample;
+    sample.time_ms = batch.info.processing_end_time->ms();
+    sample.records = input->second.num_records;
+    const auto blocks = batch.blocks.find(stream_id);
+    if (blocks != batch.blocks.end()) {
+      for (const ReceivedBlock& block : blocks->second) sample.bytes += block.size_bytes;
+    }
+    sample.processing_ms =
+        static_cast<double>(batch.info.precise_processing_delay.count()) / kMicrosPerMilli;
+    sample.scheduling_delay_ms =
+        static_cast<double>(batch.info.precise_scheduling_delay.count()) / kMicrosPerMilli;
+    controller.BatchCompleted(sample);
+    SetLimits(stream_id, controller.limits());
   }
 }
 
-void StreamingRun::SetRate(int64_t stream_id, double rate) {
+void StreamingRun::SetLimits(int64_t stream_id, const StreamLimits& limits) {
   for (const DirectStreamSpec& direct : spec_.direct_streams) {
-    if (direct.stream_id == stream_id) return direct.rate_limit->Set(rate);
+    if (direct.stream_id == stream_id) return direct.rate_limit->Set(limits.rate);
   }
-  receivers_.SetRate(stream_id, rate);
+  receivers_.SetLimits(stream_id, limits);
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -95,8 +95,11 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
   void Complete(const BatchRef& batch);
   void DropBlocks(Time droppable);
   void UpdateRates(const RunningBatch& batch);
-  void SetRate(int64_t stream_id, double rate);
+  void SetLimits(int64_t stream_id, const StreamLimits& limits);
   // Stopping.
+  bool WasCutShort(const absl::Status& status) const {
+    return is_stopping_at_once_ && absl::IsCancelled(status);
+  }
   void StopReceivers();
   void StopAtOnce();
   void ContinueStop();

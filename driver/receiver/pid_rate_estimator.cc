@@ -7,6 +7,11 @@
 namespace millrace::internal {
 namespace {
 
+// Of the measured rate: what is taken off at most because batches wait.
+constexpr double kHistoricalShareMax = 0.5;
+// Of the measured rate, where that is below the least rate.
+constexpr double kFloorShare = 0.5;
+
 absl::Status CheckNotNegative(const char* key, double value) {
   if (value >= 0) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("millrace.streaming.backpressure.pid.", key, " = ",
@@ -42,14 +47,22 @@ std::optional<double> PidRateEstimator::Compute(int64_t time_ms, int64_t records
     latest_error_ = 0;
     return std::nullopt;
   }
+  const auto interval_ms = static_cast<double>(options_.batch_interval_ms);
   const double seconds = static_cast<double>(time_ms - latest_time_ms_) / 1000;
   const double error = latest_rate_ - rate;
-  const double historical =
-      scheduling_delay_ms * rate / static_cast<double>(options_.batch_interval_ms);
+  const double historical = scheduling_delay_ms * rate / interval_ms;
   const double derivative = (error - latest_error_) / seconds;
-  const double next = std::max(latest_rate_ - options_.proportional * error -
-                                   options_.integral * historical - options_.derived * derivative,
-                               options_.min_rate);
+  const double estimate = latest_rate_ - options_.proportional * error -
+                          std::min(options_.integral * historical, kHistoricalShareMax * rate) -
+                          options_.derived * derivative;
+  if (estimate >= options_.min_rate) {
+    is_floor_too_high_ = false;
+  } else if (rate < options_.min_rate && processing_ms > interval_ms) {
+    is_floor_too_high_ = true;
+  }
+  const double floor =
+      is_floor_too_high_ ? std::min(options_.min_rate, kFloorShare * rate) : options_.min_rate;
+  const double next = std::max(estimate, floor);
   latest_time_ms_ = time_ms;
   latest_rate_ = next;
   latest_error_ = error;

@@ -14,7 +14,7 @@ struct PidOptions {
   double proportional = 1.0;  // Weight of the error: how far the rate is off now.
   double integral = 0.2;      // Of the accumulated error: the records that queue up.
   double derived = 0.0;       // Of the error's change.
-  double min_rate = 100;      // Records a second; no estimate is lower.
+  double min_rate = 100;      // Records a second; no estimate is lower, but see below.
 };
 
 // A proportional-integral-derivative controller over the processing rate, one a receiver stream:
@@ -27,6 +27,14 @@ struct PidOptions {
 //
 // The first batch with records primes it: the latest rate is what was measured, the error 0.
 // Source: the PID estimator of Spark Streaming (org.apache.spark.streaming.scheduler.rate).
+//
+// Better than its source in two cases:
+// - Ki * historical counts for at most half of `rate`. Each batch that queued up behind a slow one
+//   tells of the same delay, so one slow batch would hold the input at the least rate until the
+//   last of them is done. What waits is worked off with the other half.
+// - A batch that took longer than its interval at less than `min_rate` shows that records are too
+//   slow for this floor, with which delays would grow for ever. From then on, until an estimate is
+//   above it again, the floor is half of what was measured.
 class PidRateEstimator {
  public:
   // InvalidArgument: a negative weight, or an interval or least rate that is not positive.
@@ -42,6 +50,7 @@ class PidRateEstimator {
 
   PidOptions options_;
   bool is_primed_ = false;
+  bool is_floor_too_high_ = false;
   int64_t latest_time_ms_ = -1;
   double latest_rate_ = -1;
   double latest_error_ = -1;

@@ -20,7 +20,7 @@ std::vector<int64_t> StreamIds(const std::vector<ReceiverSpec>& receivers) {
 }
 
 proto::ToWorker StartMessage(const ReceiverSpec& receiver, const StreamingSpec& streaming,
-                             double rate, int64_t first_sequence) {
+                             const StreamLimits& limits, int64_t first_sequence) {
   proto::ToWorker message;
   proto::StartReceiver& start = *message.mutable_start_receiver();
   start.set_stream_id(receiver.stream_id);
@@ -31,7 +31,9 @@ proto::ToWorker StartMessage(const ReceiverSpec& receiver, const StreamingSpec& 
   start.set_batch_interval_ms(streaming.batch_interval.count());
   start.set_restart_delay_ms(streaming.receiver_restart_delay.count());
   start.set_max_line_bytes(streaming.max_line_bytes);
-  start.set_rate_limit(rate);
+  start.set_rate_limit(limits.rate);
+  start.set_byte_rate_limit(limits.byte_rate);
+  start.set_unprocessed_bytes_max(limits.unprocessed_bytes_max);
   start.set_first_sequence(first_sequence);
   start.set_label(receiver.label);
   return message;
@@ -53,7 +55,7 @@ ReceiverTracker::ReceiverTracker(Env& env, WorkerRegistry& workers, BlockLocatio
     receiver.spec = receiver_spec;
     receiver.info.stream_id = static_cast<int>(receiver_spec.stream_id);
     receiver.info.name = receiver_spec.name;
-    receiver.rate = beginning.initial_rate;
+    receiver.limits = beginning.limits;
     receiver.next_sequence = beginning.first_sequence;
   }
 }
@@ -82,7 +84,9 @@ void ReceiverTracker::Place(Receiver& receiver) {
   receiver.worker_id = PlaceReceiver(facts);
   if (!receiver.worker_id.has_value()) return;  // WorkerAdded tries again.
   workers_.Send(*receiver.worker_id,
-                StartMessage(receiver.spec, spec_, receiver.rate, receiver.next_sequence));
+                StartMessage(receiver.spec, spec_, receiver.limits, receiver.next_sequence));
+  receiver.placement_sequence = receiver.next_sequence;
+  receiver.processed_bytes = 0;
   receiver.next_sequence += kSequencesPerPlacement;
 }
 
@@ -146,15 +150,36 @@ void ReceiverTracker::FinishCut() {
   std::exchange(when_cut_, nullptr)();
 }
 
-void ReceiverTracker::SetRate(int64_t stream_id, double rate) {
+void ReceiverTracker::SetLimits(int64_t stream_id, const StreamLimits& limits) {
   Receiver* const receiver = Find(stream_id);
-  if (receiver == nullptr || receiver->rate == rate) return;
-  receiver->rate = rate;
-  if (!receiver->worker_id.has_value()) return;
+  if (receiver == nullptr || receiver->limits == limits) return;
+  receiver->limits = limits;
+  SendLimits(*receiver);
+}
+
+void ReceiverTracker::BlocksProcessed(const BatchBlocks& blocks) {
+  for (auto& [stream_id, receiver] : receivers_) {
+    const auto processed = blocks.find(stream_id);
+    if (receiver.limits.unprocessed_bytes_max <= 0 || processed == blocks.end()) continue;
+    const int64_t bytes_before = receiver.processed_bytes;
+    for (const ReceivedBlock& block : processed->second) {
+      const bool is_its_own = block.id.sequence >= receiver.placement_sequence;
+      if (is_its_own) receiver.processed_bytes += block.size_bytes;
+    }
+    if (receiver.processed_bytes != bytes_before) SendLimits(receiver);
+  }
+}
+
+void ReceiverTracker::SendLimits(const Receiver& receiver) {
+  if (!receiver.worker_id.has_value()) return;
   proto::ToWorker message;
-  message.mutable_update_rate()->set_stream_id(stream_id);
-  message.mutable_update_rate()->set_rate_limit(rate);
-  workers_.Send(*receiver->worker_id, std::move(message));
+  proto::UpdateRate& update = *message.mutable_update_rate();
+  update.set_stream_id(receiver.spec.stream_id);
+  update.set_rate_limit(receiver.limits.rate);
+  update.set_byte_rate_limit(receiver.limits.byte_rate);
+  update.set_unprocessed_bytes_max(receiver.limits.unprocessed_bytes_max);
+  update.set_processed_bytes(receiver.processed_bytes);
+  workers_.Send(*receiver.worker_id, std::move(message));
 }
 
 void ReceiverTracker::HandleBlockReport(int64_t worker_id, const proto::BlockReport& report) {

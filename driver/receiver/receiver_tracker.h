@@ -12,6 +12,7 @@
 #include "driver/block/block_locations.h"
 #include "driver/cluster/worker_registry.h"
 #include "driver/event/listener_bus.h"
+#include "driver/receiver/rate_controller.h"
 #include "driver/receiver/received_block_tracker.h"
 #include "proto/worker.pb.h"
 
@@ -26,7 +27,7 @@ namespace millrace::internal {
 class ReceiverTracker {
  public:
   struct Beginning {
-    double initial_rate = 0;     // 0: no limit.
+    StreamLimits limits;
     int64_t first_sequence = 0;  // Every stream numbers its blocks from here on.
   };
   // The references outlive the tracker.
@@ -44,8 +45,11 @@ class ReceiverTracker {
   // the deadline, after which it goes to the next batch.
   void CutForBatch(Time batch_time, int64_t deadline_micros, Closure done);
 
-  // Records a second for the receiver of one stream.
-  void SetRate(int64_t stream_id, double rate);
+  // For the receiver of one stream.
+  void SetLimits(int64_t stream_id, const StreamLimits& limits);
+  // The batch with these blocks has ended: receivers whose unprocessed bytes are limited may take
+  // in as much again.
+  void BlocksProcessed(const BatchBlocks& blocks);
 
   void HandleBlockReport(int64_t worker_id, const proto::BlockReport& report);
   void HandleReceiverEvent(int64_t worker_id, const proto::ReceiverEvent& event);
@@ -64,7 +68,10 @@ class ReceiverTracker {
     std::optional<int64_t> worker_id;  // Where it runs or was told to.
     std::optional<int64_t> failed_worker;
     int64_t next_sequence = 0;
-    double rate = 0;
+    StreamLimits limits;
+    // Of the blocks of its present placement, which are numbered from there on.
+    int64_t placement_sequence = 0;
+    int64_t processed_bytes = 0;
     TimerId restart_timer = kNoTimer;
   };
   // The worker numbers blocks from here when a receiver is placed again: what a lost one may still
@@ -73,6 +80,7 @@ class ReceiverTracker {
 
   void Place(Receiver& receiver);
   void PlaceLater(Receiver& receiver);
+  void SendLimits(const Receiver& receiver);
   void FinishCut();
   void FinishStopWhenDone();
   Receiver* Find(int64_t stream_id);

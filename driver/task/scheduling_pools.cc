@@ -40,10 +40,12 @@ void SchedulingPools::Add(TaskSet& set) {
   set.queued_ = true;
   ++queued_count_;
   PoolOf(set).sets.emplace(std::pair(set.job_id_, set.order_), &set);
+  PutInByLoad(set);
 }
 
 void SchedulingPools::Remove(TaskSet& set) {
   if (!set.queued_) return;
+  TakeOutByLoad(set);
   set.queued_ = false;
   --queued_count_;
   PoolOf(set).sets.erase({set.job_id_, set.order_});
@@ -68,20 +70,37 @@ bool SchedulingPools::Offer(const SchedulingPool& pool, absl::FunctionRef<bool(T
 
 bool SchedulingPools::OfferFairly(const SchedulingPool& pool,
                                   absl::FunctionRef<bool(TaskSet&)> take) {
-  std::vector<TaskSet*> sets;
-  sets.reserve(pool.sets.size());
-  for (const auto& [key, set] : pool.sets) sets.push_back(set);
-  std::stable_sort(sets.begin(), sets.end(), [](const TaskSet* a, const TaskSet* b) {
-    return std::pair(a->running_count_, a->last_served_) <
-           std::pair(b->running_count_, b->last_served_);
-  });
-  return std::any_of(sets.begin(), sets.end(), [take](TaskSet* set) { return take(*set); });
+  // A set that takes the slot may move, which ends the walk; one that does not stays.
+  return std::any_of(pool.by_load.begin(), pool.by_load.end(),
+                     [take](const auto& entry) { return take(*std::get<TaskSet*>(entry)); });
+}
+
+void SchedulingPools::TakeOutByLoad(TaskSet& set) {
+  SchedulingPool& pool = PoolOf(set);
+  if (!pool.spec.is_fair || !set.queued_) return;
+  pool.by_load.erase({set.running_count_, set.last_served_, set.job_id_, set.order_, &set});
+}
+
+void SchedulingPools::PutInByLoad(TaskSet& set) {
+  SchedulingPool& pool = PoolOf(set);
+  if (!pool.spec.is_fair || !set.queued_) return;
+  pool.by_load.emplace(set.running_count_, set.last_served_, set.job_id_, set.order_, &set);
 }
 
 void SchedulingPools::TaskLaunched(TaskSet& set) {
+  TakeOutByLoad(set);
   SchedulingPool& pool = PoolOf(set);
   ++pool.running;
+  ++set.running_count_;
   pool.last_served = set.last_served_ = ++launches_;
+  PutInByLoad(set);
+}
+
+void SchedulingPools::TaskEnded(TaskSet& set) {
+  TakeOutByLoad(set);
+  --PoolOf(set).running;
+  --set.running_count_;
+  PutInByLoad(set);
 }
 
 }  // namespace millrace::internal

@@ -6,10 +6,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/functional/function_ref.h"
 #include "driver/task/task_set.h"
 
@@ -40,6 +42,8 @@ struct SchedulingPool {
   int64_t last_served = 0;  // The number of the launch.
   // By job, then by stage: parents before children.
   absl::btree_map<std::pair<int64_t, int64_t>, TaskSet*> sets;
+  // Of a fair pool, the same: by running tasks, then by the latest launch, then as above.
+  absl::btree_set<std::tuple<int, int64_t, int64_t, int64_t, TaskSet*>> by_load;
 };
 
 // Threads: the driver core's event loop.
@@ -56,12 +60,15 @@ class SchedulingPools {
   // set that it is called with.
   bool OfferSlot(absl::FunctionRef<bool(TaskSet&)> take);
 
-  // For the shares.
+  // Count a set's running tasks, for the shares.
   void TaskLaunched(TaskSet& set);
-  void TaskEnded(TaskSet& set) { --PoolOf(set).running; }
+  void TaskEnded(TaskSet& set);
 
  private:
   SchedulingPool& PoolOf(TaskSet& set);
+  // Around whatever changes a set's place in `by_load`.
+  void TakeOutByLoad(TaskSet& set);
+  void PutInByLoad(TaskSet& set);
   static bool Offer(const SchedulingPool& pool, absl::FunctionRef<bool(TaskSet&)> take);
   static bool OfferFairly(const SchedulingPool& pool, absl::FunctionRef<bool(TaskSet&)> take);
 

@@ -242,7 +242,6 @@ void TaskScheduler::Launch(TaskSet& set, int index, Worker& worker) {
   task.state = TaskState::kRunning;
   task.running_id = task_id;
   --set.pending_count_;
-  ++set.running_count_;
   pools_.TaskLaunched(set);
   const bool is_ahead = !set.inputs_ready_;
   if (is_ahead) {
@@ -282,7 +281,6 @@ void TaskScheduler::HandleStatus(proto::TaskStatus status) {
 }
 
 void TaskScheduler::ReleaseSlot(const Running& running) {
-  --running.set->running_count_;
   pools_.TaskEnded(*running.set);
   Worker* const worker = workers_.Find(running.worker_id);
   if (worker == nullptr) return;

@@ -94,6 +94,8 @@ class BlockStore {
   std::vector<std::pair<StoreKey, StorageLevel>> TakeDropped();
 
   size_t entry_count() const;
+  // What the budget may hold, for all its users together.
+  size_t memory_bytes_max() const { return budget_.limit_bytes(); }
 
  private:
   struct Entry {

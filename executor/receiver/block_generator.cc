@@ -49,7 +49,7 @@ int64_t BlockGenerator::records_at_once() const {
 }
 
 void BlockGenerator::PublishRecords(size_t bytes, int64_t records) {
-  if (limited_.load(std::memory_order_relaxed)) Admit(records);
+  if (limited_.load(std::memory_order_relaxed)) Admit(records, bytes);
   if (open_.Publish(bytes, records) > kBlockBytesMax) {
     {
       absl::MutexLock lock(&mutex_);
@@ -62,13 +62,27 @@ void BlockGenerator::PublishRecords(size_t bytes, int64_t records) {
   }
 }
 
-void BlockGenerator::Admit(int64_t records) {
+void BlockGenerator::Admit(int64_t records, size_t bytes) {
   absl::MutexLock lock(&mutex_);
   while (!released_) {
-    const int64_t wait_nanos = limiter_.TakeOrWaitNanos(records, MonotonicNanos());
-    if (wait_nanos == 0) return;
-    changed_.WaitWithTimeout(&mutex_, absl::Nanoseconds(wait_nanos));
+    absl::Duration wait = kRecheck;
+    if (HasRoom()) {
+      const int64_t now_nanos = MonotonicNanos();
+      const int64_t wait_nanos =
+          records >= 0 ? limiter_.TakeOrWaitNanos(records, now_nanos)
+                       : byte_limiter_.TakeOrWaitNanos(static_cast<int64_t>(bytes), now_nanos);
+      if (wait_nanos == 0) return;
+      wait = absl::Nanoseconds(wait_nanos);
+    }
+    changed_.WaitWithTimeout(&mutex_, wait);
   }
+}
+
+bool BlockGenerator::HasRoom() const {
+  if (unprocessed_bytes_max_ <= 0) return true;
+  return cut_bytes_ + static_cast<int64_t>(open_.size_bytes()) - processed_bytes_ -
+             given_up_bytes_ <
+         unprocessed_bytes_max_;
 }
 
 void BlockGenerator::WaitWhileTooMuchIsPending() {
@@ -82,7 +96,8 @@ void BlockGenerator::WaitWhileTooMuchIsPending() {
 
 absl::Status BlockGenerator::StoreBlock(Buffer encoded, int64_t record_count,
                                         std::string_view metadata) {
-  if (record_count > 0 && limited_.load(std::memory_order_relaxed)) Admit(record_count);
+  if (limited_.load(std::memory_order_relaxed)) Admit(record_count, encoded.size());
+  const auto size_bytes = static_cast<int64_t>(encoded.size());
   StoreCall call;
   const int64_t deadline_nanos = MonotonicNanos() + kStoreCallNanosMax;
   {
@@ -104,6 +119,7 @@ absl::Status BlockGenerator::StoreBlock(Buffer encoded, int64_t record_count,
     const bool being_stored = storing_ && pending_.front().call == &call;
     if (!being_stored && (released_ || MonotonicNanos() >= deadline_nanos)) {
       pending_.remove_if([&call](const Pending& pending) { return pending.call == &call; });
+      given_up_bytes_ += size_bytes;
       pending_count_.store(pending_.size(), std::memory_order_relaxed);
       return released_ ? ReleasedError()
                        : absl::DeadlineExceededError("blocks before it could not be stored yet");
@@ -121,10 +137,19 @@ void BlockGenerator::ReleaseWriters(bool released) {
 // ---------------------------------------------------------------------------------------------
 // Event loop.
 
-void BlockGenerator::SetRate(double records_per_second) {
+void BlockGenerator::SetLimits(const Limits& limits) {
   absl::MutexLock lock(&mutex_);
-  limiter_.SetRate(records_per_second, MonotonicNanos());
-  limited_.store(limiter_.limited(), std::memory_order_relaxed);
+  limiter_.SetRate(limits.records_per_second, MonotonicNanos());
+  byte_limiter_.SetRate(limits.bytes_per_second, MonotonicNanos());
+  unprocessed_bytes_max_ = limits.unprocessed_bytes_max;
+  limited_.store(limiter_.limited() || byte_limiter_.limited() || unprocessed_bytes_max_ > 0,
+                 std::memory_order_relaxed);
+  changed_.SignalAll();
+}
+
+void BlockGenerator::SetProcessed(int64_t bytes) {
+  absl::MutexLock lock(&mutex_);
+  processed_bytes_ = std::max(processed_bytes_, bytes);
   changed_.SignalAll();
 }
 
@@ -154,6 +179,7 @@ void BlockGenerator::CutLocked(int64_t now_ms) {
 }
 
 void BlockGenerator::Append(Pending pending) {
+  cut_bytes_ += static_cast<int64_t>(pending.size_bytes);
   pending.data.level = options_.storage_level;
   pending.data.record_count = pending.record_count;
   pending_.push_back(std::move(pending));
@@ -267,9 +293,12 @@ void BlockGenerator::FinishNext(const absl::Status& stored) {
     block.set_size_bytes(static_cast<int64_t>(next.size_bytes));
     block.set_cut_time_ms(next.cut_time_ms);
     block.set_metadata(std::move(next.metadata));
-  } else if (next.call == nullptr) {
-    ++lost_blocks_;
-    lost_records_ += std::max<int64_t>(0, next.record_count);
+  } else {
+    given_up_bytes_ += static_cast<int64_t>(next.size_bytes);
+    if (next.call == nullptr) {
+      ++lost_blocks_;
+      lost_records_ += std::max<int64_t>(0, next.record_count);
+    }
   }
   if (next.call != nullptr) {
     next.call->done = true;

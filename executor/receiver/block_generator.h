@@ -72,11 +72,11 @@ class BlockGenerator {
   // -------------------------------------------------------------------------------------------
   // Writers.
 
-  // Appends one encoded record; waits for the rate limit and for a full store. Any number of
-  // threads.
+  // Appends one encoded record; waits for the limits and for a full store. Any number of threads.
   void AddRecord(std::string_view encoded);
   // Makes a block of its own and returns once it is stored; waits for the rate limit like so many
-  // records (-1: nobody knows how many, and no limit holds it). Any number of threads.
+  // records (-1: nobody knows how many, and its bytes have a rate limit), and for the limit of
+  // unprocessed bytes. Any number of threads.
   //   DeadlineExceeded, or the disk's error: it was not stored. Cancelled: ReleaseWriters.
   absl::Status StoreBlock(Buffer encoded, int64_t record_count, std::string_view metadata);
 
@@ -92,7 +92,17 @@ class BlockGenerator {
   // -------------------------------------------------------------------------------------------
   // Event loop.
 
-  void SetRate(double records_per_second);
+  // All hold writers; 0: no limit.
+  struct Limits {
+    double records_per_second = 0;
+    double bytes_per_second = 0;  // Of blocks with unknown record counts.
+    // What was taken in and is not processed: more is taken while that is less, so each thread may
+    // pass it by a record or a block.
+    int64_t unprocessed_bytes_max = 0;
+  };
+  void SetLimits(const Limits& limits);
+  // Of all that was stored so far. Never less than before.
+  void SetProcessed(int64_t bytes);
   // Ends the open block. Never waits.
   void Cut(int64_t now_ms);
   // The same at the end of a batch: a report with its time will follow.
@@ -124,7 +134,8 @@ class BlockGenerator {
     StoreCall* call = nullptr;
   };
 
-  void Admit(int64_t records);
+  void Admit(int64_t records, size_t bytes);
+  bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WaitWhileTooMuchIsPending();
   void CutLocked(int64_t now_ms) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Append(Pending pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -157,6 +168,12 @@ class BlockGenerator {
   mutable absl::Mutex mutex_;
   absl::CondVar changed_;
   RateLimiter limiter_ ABSL_GUARDED_BY(mutex_);
+  RateLimiter byte_limiter_ ABSL_GUARDED_BY(mutex_);
+  int64_t unprocessed_bytes_max_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: no limit.
+  // Of all blocks that were ever cut; which the driver said are processed; that were not stored.
+  int64_t cut_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t processed_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t given_up_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool released_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t finish_deadline_nanos_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: not finishing.
   int64_t next_sequence_ ABSL_GUARDED_BY(mutex_);

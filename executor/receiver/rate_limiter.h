@@ -1,4 +1,4 @@
-// How fast a receiver may take records.
+// How fast a receiver may take records, or bytes.
 #ifndef MILLRACE_EXECUTOR_RECEIVER_RATE_LIMITER_H_
 #define MILLRACE_EXECUTOR_RECEIVER_RATE_LIMITER_H_
 
@@ -6,8 +6,8 @@
 
 namespace millrace::internal {
 
-// A bucket that fills with `rate` tokens a second, one for each record, up to what 50 ms bring: an
-// idle receiver saves up no burst. Reads no clock and never waits; its owner does both.
+// A bucket that fills with `rate` tokens a second, one for each record (or byte), up to what 50 ms
+// bring: an idle receiver saves up no burst. Reads no clock and never waits; its owner does both.
 // One thread at a time.
 class RateLimiter {
  public:

@@ -66,7 +66,7 @@ class ReceiverBase {
 
   // Makes one block of encoded records, written one after the other. Returns once it is stored:
   // after OK a source may be told to forget them. `record_count` -1: not known. `metadata` comes
-  // back with the batch that holds the block. Not subject to the rate limit.
+  // back with the batch that holds the block. Waits for the limits as StoreEncoded does.
   absl::Status StoreEncodedBlock(std::string bytes, int64_t record_count,
                                  std::string_view metadata = {}) {
     return host_->StoreEncodedBlock(Buffer(std::move(bytes)), record_count, metadata);

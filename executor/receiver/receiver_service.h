@@ -30,7 +30,7 @@ class ReceiverService {
   virtual void Start(const proto::StartReceiver& request) = 0;
   // What was received before is stored and reported, then comes STOPPED.
   virtual void Stop(int64_t stream_id, const std::string& reason) = 0;
-  virtual void UpdateRate(int64_t stream_id, double records_per_second) = 0;
+  virtual void UpdateRate(const proto::UpdateRate& request) = 0;
   // Each stream that has not stopped answers with one report that carries the batch time.
   virtual void CutBlocks(int64_t batch_time_ms) = 0;
 };

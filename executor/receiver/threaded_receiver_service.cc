@@ -13,6 +13,17 @@ namespace {
 
 constexpr int64_t kMicrosPerMs = 1000;
 constexpr uint32_t kStorageLevelBits = 7;
+// Of the worker's memory: what all receivers together may hold unprocessed.
+constexpr double kMemoryFactor = 0.5;
+constexpr double kSpillingMemoryFactor = 2;
+
+// Of StartReceiver or UpdateRate.
+template <class Message>
+BlockGenerator::Limits LimitsOf(const Message& message) {
+  return {.records_per_second = message.rate_limit(),
+          .bytes_per_second = message.byte_rate_limit(),
+          .unprocessed_bytes_max = message.unprocessed_bytes_max()};
+}
 
 ReceiverSupervisor::Options OptionsOf(const proto::StartReceiver& request) {
   ReceiverSupervisor::Options options;
@@ -45,8 +56,10 @@ void ThreadedReceiverService::Start(const proto::StartReceiver& request) {
   stream->block_interval_micros = request.block_interval_ms() * kMicrosPerMs;
   stream->supervisor = std::make_unique<ReceiverSupervisor>(
       OptionsOf(request), *std::move(receiver), store_, CallbacksOf(stream));
+  stream->may_spill = UsesDisk(static_cast<StorageLevel>(request.storage_level()));
+  stream->limits = LimitsOf(request);
   streams_[request.stream_id()] = stream;
-  stream->supervisor->generator().SetRate(request.rate_limit());
+  ApplyAllLimits();
   stream->supervisor->Launch();
   ArmCutTimer(stream);
 }
@@ -104,6 +117,7 @@ void ThreadedReceiverService::OnEvent(Stream& stream, ReceiverSupervisor::Event 
       env_.Cancel(stream.cut_timer);
       // The supervisor's thread has nothing left to do but to end.
       streams_.erase(stream.stream_id);
+      ApplyAllLimits();
       break;
   }
   listener_->OnReceiverEvent(std::move(out));
@@ -148,11 +162,30 @@ void ThreadedReceiverService::Stop(int64_t stream_id, const std::string& reason)
   if (stream != streams_.end()) stream->second->supervisor->RequestStop(reason);
 }
 
-void ThreadedReceiverService::UpdateRate(int64_t stream_id, double records_per_second) {
-  const auto stream = streams_.find(stream_id);
-  if (stream != streams_.end()) {
-    stream->second->supervisor->generator().SetRate(records_per_second);
+void ThreadedReceiverService::UpdateRate(const proto::UpdateRate& request) {
+  const auto found = streams_.find(request.stream_id());
+  if (found == streams_.end()) return;
+  Stream& stream = *found->second;
+  stream.limits = LimitsOf(request);
+  ApplyLimits(stream);
+  stream.supervisor->generator().SetProcessed(request.processed_bytes());
+}
+
+// The shares depend on how many receivers there are.
+void ThreadedReceiverService::ApplyAllLimits() const {
+  for (const auto& [id, stream] : streams_) ApplyLimits(*stream);
+}
+
+void ThreadedReceiverService::ApplyLimits(Stream& stream) const {
+  BlockGenerator::Limits limits = stream.limits;
+  int64_t& bytes_max = limits.unprocessed_bytes_max;
+  if (bytes_max > 0) {
+    const double factor = stream.may_spill ? kSpillingMemoryFactor : kMemoryFactor;
+    const double share = factor * static_cast<double>(store_.memory_bytes_max()) /
+                         static_cast<double>(streams_.size());
+    bytes_max = std::max<int64_t>(1, std::min(bytes_max, static_cast<int64_t>(share)));
   }
+  stream.supervisor->generator().SetLimits(limits);
 }
 
 }  // namespace millrace::internal

@@ -18,6 +18,9 @@ namespace millrace::internal {
 // The worker's receivers by stream, each under a supervisor with a thread of its own. Cuts their
 // blocks on the event loop, every block interval and at the end of each batch.
 //
+// Where the driver limits what may be unprocessed, the worker's memory limits it too: the receivers
+// share half of it among them, twice all of it where blocks may go to disk.
+//
 // Threads: the event loop; the destructor runs after the loop has ended, and waits for receivers.
 class ThreadedReceiverService : public ReceiverService {
  public:
@@ -27,7 +30,7 @@ class ThreadedReceiverService : public ReceiverService {
   void SetListener(Listener* listener) override { listener_ = listener; }
   void Start(const proto::StartReceiver& request) override;
   void Stop(int64_t stream_id, const std::string& reason) override;
-  void UpdateRate(int64_t stream_id, double records_per_second) override;
+  void UpdateRate(const proto::UpdateRate& request) override;
   void CutBlocks(int64_t batch_time_ms) override;
 
  private:
@@ -35,6 +38,8 @@ class ThreadedReceiverService : public ReceiverService {
     int64_t stream_id = 0;
     std::string name;
     int64_t block_interval_micros = 0;
+    bool may_spill = false;
+    BlockGenerator::Limits limits;  // As the driver said.
     TimerId cut_timer = kNoTimer;
     std::unique_ptr<ReceiverSupervisor> supervisor;
   };
@@ -47,6 +52,8 @@ class ThreadedReceiverService : public ReceiverService {
                const std::string& error);
   void ArmCutTimer(const std::shared_ptr<Stream>& stream);
   void Deliver(Stream& stream);
+  void ApplyLimits(Stream& stream) const;
+  void ApplyAllLimits() const;
   void RefuseStart(const proto::StartReceiver& request, const std::string& error);
   int64_t NowMs() const { return env_.NowMicros() / 1000; }
 

@@ -61,8 +61,7 @@ void WorkerCore::Handle(proto::ToWorker message) {
     case proto::ToWorker::kStopReceiver:
       return receivers_.Stop(message.stop_receiver().stream_id(), message.stop_receiver().reason());
     case proto::ToWorker::kUpdateRate:
-      return receivers_.UpdateRate(message.update_rate().stream_id(),
-                                   message.update_rate().rate_limit());
+      return receivers_.UpdateRate(message.update_rate());
     case proto::ToWorker::kCutBlocks:
       return receivers_.CutBlocks(message.cut_blocks().batch_time_ms());
     case proto::ToWorker::kPutBroadcast:

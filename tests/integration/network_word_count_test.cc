@@ -17,6 +17,8 @@ namespace millrace {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::Pair;
 using Counts = std::map<std::string, int64_t>;
 
@@ -136,7 +138,24 @@ TEST(NetworkWordCountTest, ASecondSignalStopsAtOnce) {
     StartToStop(program, "worker");
     program->Signal(second);
     EXPECT_EQ(program->AwaitExit(), 0) << program->Describe();
+    EXPECT_THAT(program->text(Process::kErr), Not(HasSubstr("failed in batch")));
   }
+}
+
+// It signals the program, and then the group that the program is in.
+TEST(NetworkWordCountTest, TimeoutStopsItGracefully) {
+  TcpServer server;
+  Command command = WordCount(server);
+  command.insert(command.begin(), {"/usr/bin/env", "timeout", "10m"});
+  Process program(command);
+  TcpPeer peer = server.Accept();
+  peer.Send("told\n");
+  ASSERT_TRUE(program.Await(Process::kOut, "(told,1)")) << program.Describe();
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
+  EXPECT_THAT(program.text(Process::kErr), HasSubstr("Once more to stop at once"));
+  EXPECT_THAT(program.text(Process::kErr), Not(HasSubstr("Stopping at once")))
+      << program.Describe();
 }
 
 TEST(NetworkWordCountTest, AThirdSignalEndsEvenAFunctionThatHangs) {

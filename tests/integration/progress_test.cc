@@ -94,6 +94,21 @@ TEST_F(ProgressTest, WarningsHaveLinesOfTheirOwn) {
   EXPECT_FALSE(std::regex_search(shown, std::regex("[^\n]W[0-9]{8} "))) << shown;
 }
 
+TEST_F(ProgressTest, WarningsOfFileStreamsHaveLinesOfTheirOwn) {
+  Process program(Example("file_word_count", {"/nowhere/at/all", on_}),
+                  {.terminal = Terminal::kBoth});
+  ASSERT_TRUE(program.AwaitText(Process::kOut, [](const std::string& text) {
+    const size_t progress = text.find("Batch ");
+    return progress != text.npos && text.find("/nowhere/at/all", progress) != text.npos;
+  })) << program.Describe();
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
+  for (const std::string& line : Screen(program.text(Process::kOut), 200)) {
+    EXPECT_FALSE(std::regex_search(line, std::regex("Batch.*/nowhere|/nowhere.*Batch"))) << line;
+    EXPECT_FALSE(std::regex_search(line, std::regex(".W[0-9]{8} "))) << line;
+  }
+}
+
 TEST_F(ProgressTest, IsNotShownWithoutATerminalOrWhenItIsOff) {
   struct Case {
     Command settings;

@@ -35,7 +35,7 @@ TEST(ConsoleTest, PrintWipesTheLineOfProgressFirst) {
   EXPECT_TRUE(console.Print("more\n").ok());
   console.ClearProgress();
   EXPECT_EQ(::testing::internal::GetCapturedStdout(), "text\nmore\n");
-  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "\r\033[Kone\r\033[Ktwo\r\033[K");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "\r\033[Kone\r\r\033[Ktwo\r\r\033[K");
 }
 
 }  // namespace

@@ -144,5 +144,42 @@ TEST(ReceiverStreamTest, TakesInWhatItsReceiverStores) {
   EXPECT_THAT(all, ::testing::UnorderedElementsAre("one", "a", "b", "encoded"));
 }
 
+// More than is taken at first, as fast as it may.
+class Flood : public Receiver<std::string> {
+ public:
+  static constexpr size_t kRecords = 48;
+  static constexpr size_t kRecordBytes = size_t{64} << 10;
+
+  void OnStart() override {
+    thread_ = std::thread([this] {
+      const std::vector<std::string> record{std::string(kRecordBytes, 'x')};
+      for (size_t i = 0; i < kRecords; ++i) EXPECT_TRUE(Store(record).ok());
+    });
+  }
+  void OnStop() override { thread_.join(); }
+
+ private:
+  std::thread thread_;
+};
+
+TEST(ReceiverStreamTest, BackpressureStartsSlowlyAndGoesOn) {
+  Conf conf;
+  conf.Set("millrace.streaming.backpressure.enabled", true);
+  conf.Set("millrace.streaming.batchJitter",
+           "2ms");  // Changes nothing here but when things happen.
+  StreamHarness h(1s, {.conf = conf});
+  auto out = h.Output(h.context().ReceiverStream<Flood>());
+  std::vector<size_t> sizes;
+  size_t received = 0;
+  while (received < Flood::kRecords) {
+    ASSERT_TRUE(h.RunBatches(1).ok());
+    const size_t size = out.batches().back().size();
+    if (size > 0) sizes.push_back(size);
+    received += size;
+  }
+  EXPECT_LE(sizes.front() * Flood::kRecordBytes, (size_t{1} << 20) + Flood::kRecordBytes);
+  EXPECT_EQ(received, Flood::kRecords);
+}
+
 }  // namespace
 }  // namespace millrace

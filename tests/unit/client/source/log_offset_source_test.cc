@@ -36,13 +36,32 @@ class LogOffsetSourceTest : public ::testing::Test {
     return split;
   }
 
+  // Each look takes `nanos_a_look`.
+  static int64_t Clock() { return now_nanos += nanos_a_look; }
+  void TearDown() override { nanos_a_look = 0; }
+
+  static inline int64_t now_nanos = 0;
+  static inline int64_t nanos_a_look = 0;
   MemoryFileSystem fs_;
 };
+
+// Two looks for a partition, one more for each 64 KiB, or about 2,500 records.
+TEST_F(LogOffsetSourceTest, EachPartitionGetsItsShareOfTheTime) {
+  Append(0, 100'000);
+  Append(1, 10'000);
+  LogOffsetSource source(&fs_, "/log", {}, Clock);
+  ASSERT_TRUE(source.Start(1s).ok());
+  nanos_a_look = 1'000'000;
+  const std::vector<int64_t> latest = Latest(source, 20ms);
+  EXPECT_GT(latest[0], 20'000);
+  EXPECT_LT(latest[0], 30'000) << "half of it";
+  EXPECT_EQ(latest[1], 10'000);
+}
 
 TEST_F(LogOffsetSourceTest, WithoutTimeEachCallCountsSomeRecordsOfEachPartition) {
   Append(0, 10'000);
   Append(1, 10'000);
-  LogOffsetSource source(&fs_, "/log", {});
+  LogOffsetSource source(&fs_, "/log", {}, Clock);
   ASSERT_TRUE(source.Start(1s).ok());
   std::vector<int64_t> before{0, 0};
   int calls = 0;
@@ -60,7 +79,7 @@ TEST_F(LogOffsetSourceTest, AStartThatWasNotReachedYetIsNoEnd) {
   Append(0, 10'000);
   LogStreamOptions options;
   options.start_offsets = {{0, 9'000}};
-  LogOffsetSource source(&fs_, "/log", options);
+  LogOffsetSource source(&fs_, "/log", options, Clock);
   ASSERT_TRUE(source.Start(1s).ok());
   EXPECT_EQ(Latest(source, 0ms), (std::vector<int64_t>{9'000}));
   EXPECT_EQ(Latest(source, 1min), (std::vector<int64_t>{10'000}));
@@ -70,14 +89,14 @@ TEST_F(LogOffsetSourceTest, TheEndMustBeKnownToStartThere) {
   Append(0, 10'000);
   LogStreamOptions options;
   options.start = LogStart::kLatest;
-  LogOffsetSource source(&fs_, "/log", options);
+  LogOffsetSource source(&fs_, "/log", options, Clock);
   const absl::Status status = source.Start(0ms);
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
 }
 
 TEST_F(LogOffsetSourceTest, TasksBeginNearTheirRange) {
   Append(0, 10'000);
-  LogOffsetSource source(&fs_, "/log", {});
+  LogOffsetSource source(&fs_, "/log", {}, Clock);
   ASSERT_TRUE(source.Start(1s).ok());
   Latest(source, 1min);
   EXPECT_EQ(SplitOf(source.Locate({"/log", 0, 0, 5'000})).seek, LogPlace());
@@ -90,7 +109,7 @@ TEST_F(LogOffsetSourceTest, TasksBeginNearTheirRange) {
 
 TEST_F(LogOffsetSourceTest, FilesThatHaveNotGrownAreNotOpened) {
   Append(0, 10);
-  LogOffsetSource source(&fs_, "/log", {});
+  LogOffsetSource source(&fs_, "/log", {}, Clock);
   ASSERT_TRUE(source.Start(1s).ok());
   Latest(source, 1s);
   fs_.SetFault([](FileOp op, const std::string&) {

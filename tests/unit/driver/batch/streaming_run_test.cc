@@ -138,7 +138,7 @@ class StreamingRunTest : public DriverFixture {
     env_.RunUntilIdle();
   }
   void Report(int64_t worker_id, int64_t stream_id, const std::vector<int64_t>& sequences,
-              int64_t batch_time_ms = 0, int64_t record_count = 500) {
+              int64_t batch_time_ms = 0, int64_t record_count = 500, int64_t size_bytes = 0) {
     proto::ToDriver message;
     message.set_worker_id(worker_id);
     proto::BlockReport& report = *message.mutable_block_report();
@@ -149,6 +149,7 @@ class StreamingRunTest : public DriverFixture {
       block.mutable_id()->set_stream_id(stream_id);
       block.mutable_id()->set_sequence(sequence);
       block.set_record_count(record_count);
+      block.set_size_bytes(size_bytes);
     }
     Tell(std::move(message));
     env_.RunUntilIdle();
@@ -197,6 +198,39 @@ TEST_F(StreamingRunTest, ATimeThatIsAMultipleIsNotItself) {
   EXPECT_THAT(completed_, IsEmpty());
   AdvanceMillis(1000);
   EXPECT_THAT(CompletedTimes(), ElementsAre(3000));
+}
+
+TEST_F(StreamingRunTest, JitterDelaysBatchesAndLeavesTheirTimes) {
+  spec_.batch_jitter = milliseconds(400);
+  spec_.batch_jitter_share = 0.5;
+  AdvanceMillis(2300);
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(899);
+  EXPECT_THAT(completed_, IsEmpty());
+  AdvanceMillis(1);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(3000));
+  AdvanceMillis(2999);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(3000, 4000, 5000));
+  EXPECT_EQ(graph_->zero_times.front(), Time(2000));
+}
+
+TEST_F(StreamingRunTest, AJitterAboveTheIntervalIsTheInterval) {
+  spec_.batch_jitter = milliseconds(5000);
+  spec_.batch_jitter_share = 0.75;
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(1749);
+  EXPECT_THAT(completed_, IsEmpty());
+  AdvanceMillis(1);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000));
+}
+
+TEST_F(StreamingRunTest, TicksThatTheClockHasPassedWaitForNoJitter) {
+  spec_.batch_jitter = milliseconds(100);
+  spec_.batch_jitter_share = 0.5;
+  ASSERT_TRUE(Start().ok());
+  env_.JumpWall(5'000'000);
+  AdvanceMillis(1050);
+  EXPECT_THAT(CompletedTimes(), ElementsAre(1000, 2000, 3000, 4000, 5000, 6000));
 }
 
 TEST_F(StreamingRunTest, NoTickIsSkippedWhenGenerationFallsBehind) {
@@ -596,8 +630,34 @@ TEST_F(StreamingRunTest, SenselessRateSettingsAreRefused) {
   EXPECT_EQ(Start().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(StreamingRunTest, AReceiverHearsWhatOfItsOwnBlocksIsProcessed) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  spec_.backpressure_enabled = true;
+  spec_.initial_rate = 5000;
+  ASSERT_TRUE(Start().ok());
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  const auto processed = [this] { return workers_.sent().back().message.update_rate(); };
+  Report(1, 0, {1, 2}, 0, -1, 100);
+  AdvanceMillis(1000);
+  Report(1, 0, {3}, 1000, -1, 11);
+  EXPECT_EQ(processed().processed_bytes(), 211);
+  Report(1, 0, {4}, 0, -1, 1000);
+  // It starts again: what is still to come of its blocks from before is not the new one's.
+  ReceiverSays(1, 0, proto::ReceiverEvent::STOPPED);
+  AdvanceMillis(2000);
+  const int64_t first = workers_.sent().back().message.start_receiver().first_sequence();
+  ASSERT_GT(first, 4);
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  Report(1, 0, {5}, 0, -1, 1000);
+  Report(1, 0, {first}, 0, -1, 7);
+  AdvanceMillis(1000);
+  Report(1, 0, {}, 4000);
+  EXPECT_EQ(processed().processed_bytes(), 7);
+}
+
 // A source that brings twice what can be processed: 2,000 records a second, 1 ms a record. Time
-// goes on in small steps, also within jobs; the source takes what its limit allows.
+// goes on in small steps, also within jobs; the source takes what its limits allow.
 class FastSourceTest : public StreamingRunTest {
  protected:
   static constexpr int64_t kStepMillis = 10;
@@ -607,7 +667,7 @@ class FastSourceTest : public StreamingRunTest {
     AddWorker(1, 1);
     AddReceiver(0);
     graph_->run = [this](Time time, int) {
-      if (env_.NowMicros() < end_micros_) Pass(records_of_batch_[time]);
+      if (env_.NowMicros() < end_micros_) Pass(records_of_batch_[time] * millis_per_record_);
       return absl::OkStatus();
     };
     listeners_.push_back(listener_);
@@ -625,18 +685,35 @@ class FastSourceTest : public StreamingRunTest {
     while (millis > 0) {
       const int64_t step = std::min(kStepMillis, millis);
       millis -= step;
-      open_records_ += static_cast<double>(step) *
-                       (limit_ > 0 ? std::min(kRecordsPerMilli, limit_ / 1000) : kRecordsPerMilli);
+      if (HasRoom()) {
+        open_records_ +=
+            static_cast<double>(step) *
+            (limit_ > 0 ? std::min(kRecordsPerMilli, limit_ / 1000) : kRecordsPerMilli);
+      }
       AdvanceMillis(step);
       AnswerDriver();
     }
+  }
+  bool HasRoom() const {
+    const auto taken = static_cast<int64_t>(open_records_) + taken_records_;
+    return unprocessed_bytes_max_ == 0 ||
+           taken * bytes_per_record_ - processed_bytes_ < unprocessed_bytes_max_;
   }
   // What the worker does of what it was told.
   void AnswerDriver() {
     while (next_message_ < workers_.sent().size()) {
       const proto::ToWorker message = workers_.sent()[next_message_++].message;
-      if (message.has_start_receiver()) limit_ = message.start_receiver().rate_limit();
-      if (message.has_update_rate()) limit_ = message.update_rate().rate_limit();
+      if (message.has_start_receiver()) {
+        limit_ = message.start_receiver().rate_limit();
+        unprocessed_bytes_max_ = message.start_receiver().unprocessed_bytes_max();
+      }
+      if (message.has_update_rate()) {
+        const double byte_rate = message.update_rate().byte_rate_limit();
+        limit_ = counts_records_ ? message.update_rate().rate_limit()
+                                 : byte_rate / static_cast<double>(bytes_per_record_);
+        unprocessed_bytes_max_ = message.update_rate().unprocessed_bytes_max();
+        processed_bytes_ = message.update_rate().processed_bytes();
+      }
       for (const proto::BlockId& id : message.drop_blocks().blocks()) {
         stored_records_ -= records_of_block_[id.sequence()];
       }
@@ -650,7 +727,9 @@ class FastSourceTest : public StreamingRunTest {
     records_of_block_[sequence] = records_of_batch_[batch_time] = records;
     stored_records_ += records;
     stored_records_max_ = std::max(stored_records_max_, stored_records_);
-    Report(1, 0, {sequence}, batch_time.ms(), records);
+    taken_records_ += records;
+    Report(1, 0, {sequence}, batch_time.ms(), counts_records_ ? records : -1,
+           records * bytes_per_record_);
   }
   std::chrono::milliseconds DelayMaxOfLast(size_t batches) const {
     std::chrono::milliseconds delay_max{0};
@@ -664,14 +743,20 @@ class FastSourceTest : public StreamingRunTest {
     int64_t records = 0;
     const auto& infos = listener_->infos;
     for (size_t i = infos.size() - batches; i < infos.size(); ++i) {
-      records += infos[i].num_records();
+      records += records_of_batch_.at(infos[i].batch_time);
     }
     return records;
   }
 
   const std::shared_ptr<LoggingListener> listener_ = std::make_shared<LoggingListener>();
+  int64_t millis_per_record_ = 1;
+  int64_t bytes_per_record_ = 100;
+  bool counts_records_ = true;
   int64_t end_micros_ = 0;
   double limit_ = 0;
+  int64_t unprocessed_bytes_max_ = 0;
+  int64_t processed_bytes_ = 0;
+  int64_t taken_records_ = 0;
   double open_records_ = 0;
   int64_t last_sequence_ = 0;
   int64_t stored_records_ = 0;
@@ -694,6 +779,33 @@ TEST_F(FastSourceTest, BackpressureBoundsWhatWaitsAndTheDelay) {
   EXPECT_GE(RecordsOfLast(40), 40 * 900) << "and the processing is kept busy";
   EXPECT_LE(stored_records_max_, 20'000) << "what came before the first estimate, worked off";
   EXPECT_LE(stored_records_, 2500);
+}
+
+TEST_F(FastSourceTest, ASlowStartKeepsTheFirstBatchesSmall) {
+  spec_.backpressure_enabled = true;
+  bytes_per_record_ = 5000;
+  RunFor(60'000);
+  EXPECT_LE(DelayMaxOfLast(listener_->infos.size()), milliseconds(2000));
+  EXPECT_GE(RecordsOfLast(50), 50 * 900) << "it is over soon";
+  EXPECT_LE(stored_records_max_, 2500);
+}
+
+TEST_F(FastSourceTest, BytesAreLimitedWhereNobodyCountsRecords) {
+  spec_.backpressure_enabled = true;
+  counts_records_ = false;
+  RunFor(120'000);
+  EXPECT_LE(DelayMaxOfLast(40), milliseconds(1500));
+  EXPECT_GE(RecordsOfLast(40), 40 * 900);
+  EXPECT_LE(stored_records_, 2500);
+}
+
+TEST_F(FastSourceTest, RecordsThatAreTooSlowForTheLeastRateHaveNoGrowingDelay) {
+  spec_.backpressure_enabled = true;
+  spec_.initial_rate = 100;
+  millis_per_record_ = 50;
+  RunFor(300'000);
+  EXPECT_LE(DelayMaxOfLast(40), milliseconds(2500));
+  EXPECT_GE(RecordsOfLast(40), 40 * 16) << "20 can be done";
 }
 
 TEST_F(FastSourceTest, AnInitialRateKeepsTheFirstBatchesSmallToo) {
@@ -819,6 +931,27 @@ TEST_F(StreamingRunTest, AnImmediateStopCancelsTheJobsOfBatchesOnly) {
   EXPECT_EQ(Collect(Values("values", 1), 1000)->status().code(), absl::StatusCode::kCancelled);
   SucceedAll();
   EXPECT_TRUE(of_program->status().ok());
+}
+
+TEST_F(StreamingRunTest, WhatAnImmediateStopCutsShortIsNoTrouble) {
+  const auto all = std::make_shared<LoggingListener>();
+  const auto trouble = std::make_shared<LoggingListener>();
+  listeners_.push_back(all);
+  graph_->run = [](Time, int id) {
+    return id == 0 ? absl::InternalError("boom") : absl::CancelledError("the stop");
+  };
+  graph_->jobs_per_batch = 2;
+  ASSERT_TRUE(Start().ok());
+  run_->bus().Add(trouble, "", ListensTo::kTrouble);
+  env_.HoldJobs(true);
+  AdvanceMillis(1000);
+  EXPECT_TRUE(env_.RunNextJob());
+  run_->Stop(/*graceful=*/false);
+  env_.HoldJobs(false);
+  env_.RunUntilIdle();
+  EXPECT_TRUE(stopped_);
+  EXPECT_THAT(all->log, Contains("done 1 1000"));
+  EXPECT_THAT(trouble->log, ElementsAre("done 0 1000"));
 }
 
 TEST_F(StreamingRunTest, AnImmediateStopGivesUpJobsThatDoNotReturn) {

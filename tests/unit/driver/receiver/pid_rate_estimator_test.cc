@@ -32,6 +32,32 @@ TEST(PidRateEstimatorTest, NeverGoesBelowTheLeastRate) {
   EXPECT_DOUBLE_EQ(*estimator.Compute(2000, 10, 1000, 100'000), 300);
 }
 
+// 100 ms a record; the source has more than that all the time.
+TEST(PidRateEstimatorTest, TheLeastRateDoesNotExceedWhatSlowRecordsAllow) {
+  PidRateEstimator estimator = MakeEstimator();
+  estimator.Compute(1000, 100, 10'000, 0);
+  double rate = *estimator.Compute(2000, 100, 10'000, 9000);
+  EXPECT_DOUBLE_EQ(rate, 5) << "10 can be done, and half of it goes to what waits";
+  // Fast enough again for its interval: that alone does not bring the old floor back.
+  EXPECT_DOUBLE_EQ(*estimator.Compute(3000, 5, 500, 0), 10);
+  EXPECT_DOUBLE_EQ(*estimator.Compute(4000, 10, 1000, 0), 10);
+  // Cheap records do.
+  EXPECT_DOUBLE_EQ(*estimator.Compute(5000, 10, 20, 0), 500);
+  EXPECT_DOUBLE_EQ(*estimator.Compute(6000, 10, 900, 0), 100);
+}
+
+TEST(PidRateEstimatorTest, OneSlowBatchDoesNotHoldTheInputWhileItsFollowersAreWorkedOff) {
+  PidRateEstimator estimator = MakeEstimator();
+  estimator.Compute(1000, 500, 500, 0);
+  estimator.Compute(31'000, 500, 30'000, 0);
+  for (int64_t behind = 29; behind > 0; --behind) {
+    const double rate =
+        *estimator.Compute(61'000 - behind * 1000, 500, 500, static_cast<double>(behind) * 1000);
+    EXPECT_GE(rate, 500) << "1000 a second were measured";
+    EXPECT_LE(rate, 1000);
+  }
+}
+
 TEST(PidRateEstimatorTest, DerivativeDampsAChangingError) {
   PidRateEstimator estimator = MakeEstimator({.integral = 0, .derived = 0.5});
   estimator.Compute(1000, 1000, 1000, 0);

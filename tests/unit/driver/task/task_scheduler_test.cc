@@ -343,6 +343,26 @@ TEST_F(FairTaskSchedulerTest, WithinAPoolJobsComeInOrderUnlessItIsFair) {
   EXPECT_TRUE(first->done() && second->done() && third->done() && fourth->done());
 }
 
+TEST_F(FairTaskSchedulerTest, AFairPoolEvensOutWhatItsJobsHaveRunning) {
+  const auto first = CollectIn("even", 9, "first");
+  AddWorker(1, 4);
+  const auto second = CollectIn("even", 9, "second");
+  EXPECT_EQ(LaunchedByName()["first"], 4);
+  // Each slot that the first gives back goes to the second until both have two, and then in turn.
+  std::vector<std::string> order;
+  size_t seen = 4;
+  while (!workers_.launched().empty()) {
+    Tell(Success(workers_.Take()));
+    for (--seen; seen < workers_.launched().size(); ++seen) {
+      order.push_back(workers_.launched()[seen].plan->nodes(0).operator_name());
+    }
+  }
+  EXPECT_THAT(
+      order, ElementsAre("second", "second", "first", "first", "second", "second", "first", "first",
+                         "second", "second", "first", "second", "second", "second"));
+  EXPECT_TRUE(first->done() && second->done());
+}
+
 TEST_F(FairTaskSchedulerTest, PoolsAndFairJobsTakeTurnsOnASingleSlot) {
   const auto light = CollectIn("light", 4);
   const auto even = CollectIn("even", 2, "third");

@@ -157,13 +157,13 @@ TEST_F(BlockGeneratorTest, AWriterCutsABlockThatGrowsTooLarge) {
 }
 
 TEST_F(BlockGeneratorTest, ARateHoldsWritersUntilItIsLifted) {
-  generator_->SetRate(0.001);
+  generator_->SetLimits({.records_per_second = 0.001});
   std::thread writer([this] {
     generator_->AddRecord("a");
     generator_->AddRecord("b");
   });
   // Neither can be admitted for minutes.
-  generator_->SetRate(0);
+  generator_->SetLimits({.records_per_second = 0});
   writer.join();
   generator_->Cut(1);
   generator_->TryStorePending();
@@ -172,7 +172,7 @@ TEST_F(BlockGeneratorTest, ARateHoldsWritersUntilItIsLifted) {
 
 // A block may be larger than what is let through at once; the one after it waits for both.
 TEST_F(BlockGeneratorTest, ARateHoldsBlocksToo) {
-  generator_->SetRate(1000);
+  generator_->SetLimits({.records_per_second = 1000});
   EXPECT_TRUE(generator_->StoreBlock(Buffer(std::string("many")), 100, "").ok());
   const int64_t begin_nanos = MonotonicNanos();
   EXPECT_TRUE(generator_->StoreBlock(Buffer(std::string("one")), 1, "").ok());
@@ -180,8 +180,16 @@ TEST_F(BlockGeneratorTest, ARateHoldsBlocksToo) {
   EXPECT_EQ(Block(101), "one");
 }
 
+TEST_F(BlockGeneratorTest, BytesHaveARateWhereNobodyCountsRecords) {
+  generator_->SetLimits({.records_per_second = 0.001, .bytes_per_second = 1000});
+  EXPECT_TRUE(generator_->StoreBlock(Buffer(std::string(100, 'a')), -1, "").ok());
+  const int64_t begin_nanos = MonotonicNanos();
+  EXPECT_TRUE(generator_->StoreBlock(Buffer(std::string("b")), -1, "").ok());
+  EXPECT_GE(MonotonicNanos() - begin_nanos, kSecondNanos / 25) << "50 bytes were owed";
+}
+
 TEST_F(BlockGeneratorTest, ReleasedWritersAreCancelledWhateverTheRate) {
-  generator_->SetRate(1000);
+  generator_->SetLimits({.records_per_second = 1000});
   EXPECT_TRUE(generator_->StoreBlock(Buffer(std::string("a")), 1'000'000, "").ok());
   std::thread writer([this] {
     EXPECT_EQ(generator_->StoreBlock(Buffer(std::string("b")), 1, "").code(),
@@ -192,8 +200,39 @@ TEST_F(BlockGeneratorTest, ReleasedWritersAreCancelledWhateverTheRate) {
 }
 
 TEST_F(BlockGeneratorTest, ReleasedWritersWaitForNoRate) {
-  generator_->SetRate(0.001);
+  generator_->SetLimits({.records_per_second = 0.001});
   std::thread writer([this] { generator_->AddRecord("a"); });
+  generator_->ReleaseWriters(true);
+  writer.join();
+}
+
+TEST_F(BlockGeneratorTest, UnprocessedBytesHoldWritersWhateverTheRecordCount) {
+  generator_->SetLimits({.unprocessed_bytes_max = 10});
+  EXPECT_TRUE(generator_->StoreBlock(Buffer(std::string(6, 'a')), -1, "").ok());
+  generator_->AddRecord("bbbbbbbb");  // Passes the limit.
+  std::atomic<int> done{0};
+  std::thread block_writer([&] {
+    EXPECT_TRUE(generator_->StoreBlock(Buffer(std::string("c")), -1, "").ok());
+    ++done;
+  });
+  std::thread record_writer([&] {
+    generator_->AddRecord("d");
+    ++done;
+  });
+  generator_->Cut(1);
+  generator_->TryStorePending();
+  generator_->SetProcessed(4);
+  EXPECT_EQ(done, 0) << "10 of 14 are unprocessed still";
+  generator_->SetProcessed(14);
+  block_writer.join();
+  record_writer.join();
+  EXPECT_EQ(Block(101), "bbbbbbbb");
+}
+
+TEST_F(BlockGeneratorTest, ReleasedWritersWaitForNoBytes) {
+  generator_->SetLimits({.unprocessed_bytes_max = 1});
+  generator_->AddRecord("a");
+  std::thread writer([this] { generator_->AddRecord("b"); });
   generator_->ReleaseWriters(true);
   writer.join();
 }

@@ -29,6 +29,7 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr int64_t kStream = 5;
+constexpr int64_t kIdleStream = 6;
 constexpr int kPollMs = 30000;
 
 // The peer that the receiver connects to.
@@ -111,6 +112,7 @@ class SocketReceiversTest : public ::testing::Test, protected ReceiverService::L
   }
 
   void OnBlockReport(proto::BlockReport report) override {
+    if (report.stream_id() == kIdleStream) return;
     EXPECT_EQ(report.stream_id(), kStream);
     if (report.batch_time_ms() > 0) ++batches_;
     for (const proto::StoredBlock& block : report.blocks()) {
@@ -122,6 +124,7 @@ class SocketReceiversTest : public ::testing::Test, protected ReceiverService::L
     }
   }
   void OnReceiverEvent(proto::ReceiverEvent event) override {
+    if (event.stream_id() == kIdleStream) return;
     EXPECT_EQ(event.stream_id(), kStream);
     events_.push_back(proto::ReceiverEvent::Kind_Name(event.kind()) + ": " + event.message() +
                       event.error());
@@ -292,8 +295,40 @@ TEST_F(SocketReceiversTest, TheRateLimitHoldsLinesBack) {
   server_.Send("a\nb\nc\n");
   Cut();
   EXPECT_EQ(received_, "");
-  service_.UpdateRate(kStream, 0);
+  proto::UpdateRate no_limit;
+  no_limit.set_stream_id(kStream);
+  service_.UpdateRate(no_limit);
   AwaitReceived("a\nb\nc\n");
+}
+
+// Two receivers share half of 64 MiB. What comes is read here but stays unprocessed.
+TEST_F(SocketReceiversTest, TheMemoryLimitsUnprocessedBytesIfAnythingDoes) {
+  proto::StartReceiver request = Request(kSocketTextReceiverName);
+  request.set_storage_level(static_cast<uint32_t>(StorageLevel::kMemoryOnly));
+  request.set_unprocessed_bytes_max(int64_t{1} << 60);
+  service_.Start(request);
+  server_.Accept();
+  request.set_stream_id(kIdleStream);
+  service_.Start(request);
+  const std::string lines(size_t{24} << 20, '\n');
+  std::thread sender([&] { server_.Send(lines); });
+  constexpr size_t kShare = size_t{16} << 20;
+  const auto await = [&](size_t size) {
+    EXPECT_TRUE(env_.RunUntil([&] {
+      Cut();
+      return received_.size() >= size || (env_.Post([] {}), false);
+    }));
+  };
+  await(kShare);
+  for (int i = 0; i < 100; ++i) Cut();
+  EXPECT_LT(received_.size(), kShare + (size_t{1} << 20)) << "but for one read";
+  proto::UpdateRate processed;
+  processed.set_stream_id(kStream);
+  processed.set_unprocessed_bytes_max(int64_t{1} << 60);
+  processed.set_processed_bytes(static_cast<int64_t>(received_.size()));
+  service_.UpdateRate(processed);
+  await(lines.size());
+  sender.join();
 }
 
 TEST_F(SocketReceiversTest, ASecondStartOfARunningStreamChangesNothing) {

@@ -34,9 +34,9 @@ class NotingReceivers : public ReceiverService {
   void Stop(int64_t stream_id, const std::string& reason) override {
     calls.push_back("stop " + std::to_string(stream_id) + " " + reason);
   }
-  void UpdateRate(int64_t stream_id, double rate) override {
-    calls.push_back("rate " + std::to_string(stream_id) + " " +
-                    std::to_string(static_cast<int>(rate)));
+  void UpdateRate(const proto::UpdateRate& request) override {
+    calls.push_back("rate " + std::to_string(request.stream_id()) + " " +
+                    std::to_string(static_cast<int>(request.rate_limit())));
   }
   void CutBlocks(int64_t batch_time_ms) override {
     calls.push_back("cut " + std::to_string(batch_time_ms));
