@@ -118,12 +118,14 @@ LocalWorkerLauncher::Orders LocalWorkerLauncher::TakeOrders() {
 void LocalWorkerLauncher::Run() {
   for (;;) {
     const Orders orders = TakeOrders();
-    if (orders.stop) return EndAll();
-    for (const int64_t id : orders.launches) StartChild(id);
+    if (!orders.stop) {
+      for (const int64_t id : orders.launches) StartChild(id);
+    }
     for (const int64_t id : orders.kills) {
       const auto child = children_.find(id);
       if (child != children_.end()) kill(child->second.pid, SIGKILL);
     }
+    if (orders.stop) return EndAll();
     AwaitSomething(/*timeout_ms=*/-1);
     ReapEnded();
   }
