@@ -121,13 +121,17 @@ void LocalWorkerLauncher::Run() {
     if (!orders.stop) {
       for (const int64_t id : orders.launches) StartChild(id);
     }
-    for (const int64_t id : orders.kills) {
-      const auto child = children_.find(id);
-      if (child != children_.end()) kill(child->second.pid, SIGKILL);
-    }
+    KillChildren(orders.kills);
     if (orders.stop) return EndAll();
     AwaitSomething(/*timeout_ms=*/-1);
     ReapEnded();
+  }
+}
+
+void LocalWorkerLauncher::KillChildren(const std::vector<int64_t>& worker_ids) {
+  for (const int64_t id : worker_ids) {
+    const auto child = children_.find(id);
+    if (child != children_.end()) kill(child->second.pid, SIGKILL);
   }
 }
 
@@ -225,6 +229,7 @@ void LocalWorkerLauncher::EndAll() {
       }
     }
     AwaitSomething(is_killed ? -1 : static_cast<int>(std::max<int64_t>(0, left)));
+    KillChildren(TakeOrders().kills);
     ReapEnded();
   }
 }
