@@ -163,7 +163,7 @@ absl::Status LocalWorkerLauncher::Fork(int64_t worker_id, Child& child) {
   if (child.pid < 0) return absl::ResourceExhaustedError(absl::StrCat("fork: ", strerror(error)));
   child.exit_fd = static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0));
   if (child.exit_fd >= 0) return absl::OkStatus();
-  const absl::Status status =
+  absl::Status status =
       absl::ResourceExhaustedError(absl::StrCat("pidfd_open: ", std::strerror(errno)));
   kill(child.pid, SIGKILL);
   waitpid(child.pid, nullptr, 0);

@@ -27,7 +27,6 @@ namespace millrace {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Batches;
 using testing::StreamHarness;
 
 constexpr const char* kCluster = "local-cluster[2,1,512]";

@@ -178,6 +178,15 @@ TEST_F(LocalClusterTest, SettingsOfARoleThatAreWrongAreNamed) {
   ExpectItStillCounts();
 }
 
+TEST(ProgramFlagsTest, AreTheSameInWorkers) {
+  for (const char* master : {"local[2]", "local-cluster[2,1,64]"}) {
+    Process program(Program(
+        "flag_times", {"--factor", "7", "--negate", Setting(std::string("master=") + master)}));
+    EXPECT_EQ(program.NextLine(Process::kOut), "OK -42") << program.Describe();
+    EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
+  }
+}
+
 TEST(LostDriverTest, AWorkerWithoutADriverEndsAfterItsGrace) {
   TcpServer nobody(/*listening=*/false);
   TempDir directory;
