@@ -75,6 +75,14 @@ inline constexpr BoolKey kAuthenticate{"millrace.authenticate", false,
                                        "peers must prove that they know the shared secret"};
 inline constexpr OptionalStringKey kAuthenticateSecret{"millrace.authenticate.secret",
                                                        "the secret that peers share"};
+inline constexpr OptionalStringKey kAuthenticateSecretFile{
+    "millrace.authenticate.secretFile", "the file that holds the secret that peers share"};
+inline constexpr OptionalStringKey kTlsCert{
+    "millrace.tls.cert", "this side's certificates for mutual TLS, as a PEM file"};
+inline constexpr OptionalStringKey kTlsKey{"millrace.tls.key",
+                                           "the key of millrace.tls.cert, as a PEM file"};
+inline constexpr OptionalStringKey kTlsCa{
+    "millrace.tls.ca", "the certificates by which those of peers are checked, as a PEM file"};
 
 // Watching it.
 inline constexpr BoolKey kUiEnabled{"millrace.ui.enabled", true,
@@ -128,6 +136,10 @@ inline constexpr const ConfKeyInfo* kApplicationKeys[] = {
     &kDeploySpreadOut,
     &kAuthenticate,
     &kAuthenticateSecret,
+    &kAuthenticateSecretFile,
+    &kTlsCert,
+    &kTlsKey,
+    &kTlsCa,
     &kUiEnabled,
     &kUiPort,
     &kShowConsoleProgress,

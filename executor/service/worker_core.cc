@@ -27,6 +27,8 @@ void WorkerCore::Start() {
   hello.set_host(options_.host);
   hello.set_task_slots(static_cast<uint32_t>(free_slots_));
   hello.set_binary_digest(options_.binary_digest);
+  hello.set_application_id(options_.application_id);
+  hello.set_peer_address(options_.peer_address);
   Send(std::move(message));
   if (options_.heartbeat_interval_micros > 0) SendHeartbeats();
 }
@@ -71,6 +73,8 @@ void WorkerCore::Handle(proto::ToWorker message) {
     case proto::ToWorker::kDropBroadcast:
       broadcasts_.erase(message.drop_broadcast().broadcast_id());
       return;
+    case proto::ToWorker::kPeers:     // For whoever connects the worker.
+    case proto::ToWorker::kShutdown:  // For whoever runs it.
     case proto::ToWorker::KIND_NOT_SET:
       return;
   }
@@ -142,6 +146,7 @@ void WorkerCore::ExpectInputs(Task& task) {
   for (const proto::Binding& binding : task.request.bindings()) {
     if (!binding.has_shuffle()) continue;
     const proto::ShuffleBinding& shuffle = binding.shuffle();
+    if (shuffle.holder() != 0) continue;  // All there, on another worker.
     const ReduceKey key{shuffle.shuffle_id(), shuffle.reduce_partition()};
     if (services_.shuffles.ReadyOrExpect(key, shuffle.map_count())) continue;
     ++task.missing_inputs;

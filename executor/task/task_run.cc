@@ -70,8 +70,21 @@ void TaskRun::HandInMapOutput(const proto::OutputBinding& output) {
     handed_in.buckets.emplace_back(reduce, std::move(buckets_[reduce]));
   }
   launched_.status.set_shuffle_bytes_written(static_cast<int64_t>(bytes));
+  handed_in.workers.assign(output.reduce_workers().begin(), output.reduce_workers().end());
   const absl::Status status = services_.map_outputs.Put(std::move(handed_in));
-  if (!status.ok()) Fail(status);
+  if (status.ok()) return;
+  has_missed_peer_ = absl::IsUnavailable(status);
+  Fail(status);
+}
+
+absl::StatusOr<std::vector<Buffer>> TaskRun::Fetch(int64_t holder, proto::PeerRequest request) {
+  if (services_.remote == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the task reads from worker ", holder, ", but this one knows no other"));
+  }
+  absl::StatusOr<std::vector<Buffer>> buffers = services_.remote->Fetch(holder, std::move(request));
+  has_missed_peer_ |= absl::IsUnavailable(buffers.status());
+  return buffers;
 }
 
 absl::Status TaskRun::AddBucket(const proto::OutputBinding& output, int reduce_partition,

@@ -6,6 +6,8 @@ find_dependency(absl)
 find_dependency(Protobuf)
 find_dependency(gflags)
 find_dependency(glog)
+find_dependency(gRPC)
+find_dependency(OpenSSL)
 find_dependency(tinyxml2)
 
 # LZ4, xxHash and zstd: no CMake package of one name exists for them, so each is found by header and library.

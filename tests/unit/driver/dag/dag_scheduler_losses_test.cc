@@ -174,5 +174,146 @@ TEST_F(DagSchedulerLossesTest, ALateWordOfALostWorkerIsIgnored) {
   EXPECT_TRUE(job->done());
 }
 
+TEST_F(DagSchedulerLossesTest, MapTasksAreToldWhereReducePartitionsGather) {
+  AddWorker(1, 2);
+  AddWorker(2, 2);
+  const RddRef sum = Shuffled("sum", Values("values", 2), 4);
+  JobSpec one = Collecting(sum);
+  one.partitions = {1};  // The others gather somewhere too: a later job may ask for them.
+  Submit(one);
+  const LaunchedTask map = workers_.Take("write");
+  EXPECT_THAT(map.request.bindings(0).output().reduce_workers(), ElementsAre(1, 2, 1, 2));
+  Tell(Success(map));
+  SucceedAll();
+  const auto job = Collect(sum);
+  std::vector<int64_t> places(4);
+  for (const LaunchedTask& task : workers_.launched()) {
+    EXPECT_EQ(task.root(), "collect") << "the map outputs are there";
+    places[task.request.partition()] = task.worker_id;
+  }
+  EXPECT_THAT(places, ElementsAre(1, 2, 1, 2));
+  SucceedAll();
+  EXPECT_TRUE(job->done());
+}
+
+TEST_F(DagSchedulerLossesTest, ASingleWorkerKeepsItsMapOutputs) {
+  AddWorker(1, 2);
+  Collect(Shuffled("sum", Values("values", 1), 2));
+  EXPECT_EQ(workers_.launched()[0].request.bindings(0).output().reduce_workers_size(), 0);
+  SucceedAll();
+}
+
+TEST_F(DagSchedulerLossesTest, LostReducePartitionsGatherElsewhereWhenTheyAreMadeAgain) {
+  AddWorker(1, 2);
+  AddWorker(2, 2);
+  const RddRef sum = Shuffled("sum", Values("values", 1), 2);
+  Collect(sum);
+  SucceedAll();
+  AddWorker(3, 2);
+  core_.WorkerLost(1, "connection reset");
+  const auto job = Collect(sum);
+  const LaunchedTask map = workers_.Take("write");
+  EXPECT_THAT(map.request.bindings(0).output().reduce_workers(), ElementsAre(2, 2))
+      << "the first of those that are left takes it, and what was not lost stays";
+  Tell(Success(map));
+  SucceedAll();
+  EXPECT_TRUE(job->done());
+}
+
+// A worker may notice the end of another one before the driver does.
+TEST_F(DagSchedulerLossesTest, ATaskThatDidNotReachAWorkerTriesAgainUnharmed) {
+  AddWorker(1, 1);
+  AddWorker(2, 1);
+  const auto job = Collect(Shuffled("sum", Values("values", 1), 1));
+  for (int i = 0; i < 10; ++i) {
+    Tell(AnswerOf(workers_.Take("write"), proto::TaskStatus::PEER_MISS));
+    EXPECT_EQ(workers_.Take("write").plan, nullptr) << "at once";
+    env_.Advance(100'000);
+  }
+  EXPECT_FALSE(job->done());
+  const std::deque<LaunchedTask> before = std::exchange(workers_.launched(), {});
+  core_.WorkerLost(1, "connection reset");
+  for (const LaunchedTask& task : before) Tell(AnswerOf(task, proto::TaskStatus::CANCELLED));
+  for (const LaunchedTask& task : workers_.launched()) EXPECT_EQ(task.worker_id, 2);
+  while (!workers_.launched().empty()) Tell(Success(workers_.Take()));
+  ASSERT_TRUE(job->done());
+  EXPECT_TRUE(job->status().ok()) << job->status();
+}
+
+TEST_F(DagSchedulerLossesTest, AWorkerThatIsNeverReachedFailsTheJob) {
+  AddWorker(1, 1);
+  AddWorker(2, 1);
+  const auto job = Collect(Shuffled("sum", Values("values", 1), 1));
+  while (!job->done() && env_.MonotonicMicros() < int64_t{200'000'000}) {
+    for (LaunchedTask task = workers_.Take("write"); task.plan != nullptr;
+         task = workers_.Take("write")) {
+      proto::ToDriver miss = AnswerOf(task, proto::TaskStatus::PEER_MISS);
+      miss.mutable_task_status()->set_error_message("worker 2 does not answer");
+      Tell(std::move(miss));
+    }
+    env_.Advance(100'000);
+  }
+  ASSERT_TRUE(job->done());
+  EXPECT_THAT(std::string(job->status().message()), HasSubstr("worker 2 does not answer"));
+  while (!workers_.launched().empty()) {
+    Tell(AnswerOf(workers_.Take(), proto::TaskStatus::CANCELLED));
+  }
+}
+
+// A data set whose one partition draws on all of `parent`.
+RddRef Coalesced(RddRef node, const RddRef& parent) {
+  node->num_partitions = 1;
+  Dependency dependency;
+  dependency.kind = DependencyKind::kConcat;
+  dependency.parent = parent;
+  dependency.groups.emplace_back();
+  for (int i = 0; i < parent->num_partitions; ++i) dependency.groups[0].push_back(i);
+  node->dependencies.push_back(std::move(dependency));
+  return node;
+}
+
+TEST_F(DagSchedulerLossesTest, ATaskThatDrawsOnTwoWorkersIsToldWhereToFetch) {
+  AddWorker(1, 1);
+  AddWorker(2, 1);
+  const RddRef map = Persisted(Narrow("map", Values("values", 2)));
+  Collect(map);
+  SucceedAll();  // One on each worker.
+  const auto job = Collect(Coalesced(Node("coalesce", 1, BindingKind::kConcat), map));
+  const LaunchedTask task = workers_.Take();
+  ASSERT_EQ(task.BindingKinds(), "concat cached cached");
+  std::vector<int64_t> holders;
+  for (int i = 1; i <= 2; ++i) holders.push_back(task.request.bindings(i).cached().holder());
+  EXPECT_THAT(holders, ElementsAre(0, 3 - task.worker_id));
+
+  // The other worker has let it go: it is the one that has it no more, and the task computes it.
+  proto::ToDriver miss = AnswerOf(task, proto::TaskStatus::CACHE_MISS);
+  *miss.mutable_task_status()->add_lost_cached() = task.request.bindings(2).cached();
+  Tell(std::move(miss));
+  const LaunchedTask again = workers_.Take();
+  EXPECT_EQ(OperatorsOf(again), "values map cached_write coalesce collect ");
+  Tell(Success(again));
+  EXPECT_TRUE(job->done());
+}
+
+TEST_F(DagSchedulerLossesTest, ATaskThatFetchesAShuffleWaitsUntilItIsComplete) {
+  AddWorker(1, 2);
+  AddWorker(2, 2);
+  const RddRef sum = Shuffled("sum", Values("values", 1), 2);
+  const auto both = Collect(sum);
+  ASSERT_THAT(workers_.launched(), SizeIs(3)) << "two gather, a partition on each worker";
+  const auto job = Collect(Coalesced(Node("coalesce", 1, BindingKind::kConcat), sum));
+  ASSERT_THAT(workers_.launched(), SizeIs(3)) << "nothing is sent ahead that must fetch";
+  Tell(Success(workers_.Take("write")));
+  for (int i = 0; i < 2; ++i) Tell(Success(workers_.Take("collect")));
+  EXPECT_TRUE(both->done());
+  const LaunchedTask task = workers_.Take();
+  ASSERT_EQ(task.BindingKinds(), "concat shuffle shuffle");
+  EXPECT_EQ(task.worker_id, 1);
+  EXPECT_EQ(task.request.bindings(1).shuffle().holder(), 0);
+  EXPECT_EQ(task.request.bindings(2).shuffle().holder(), 2);
+  Tell(Success(task));
+  EXPECT_TRUE(job->done());
+}
+
 }  // namespace
 }  // namespace millrace::internal
