@@ -127,11 +127,12 @@ class DriverFixture : public ::testing::Test {
     node->batch_time_ms = batch_time_ms;
     node->storage_level = StorageLevel::kMemoryAndDisk;
     node->cache_lease = LeaseOf(node->rdd_id, &DriverCore::DropRdd);
-    node->state =
-        std::make_shared<const StateUpdate>(StateUpdate{.state_id = state_id,
-                                                        .batch_time_ms = batch_time_ms,
-                                                        .previous_time_ms = previous_time_ms,
-                                                        .needs_previous = needs_previous});
+    auto update = std::make_shared<StateUpdate>();
+    update->state_id = state_id;
+    update->batch_time_ms = batch_time_ms;
+    update->previous_time_ms = previous_time_ms;
+    update->needs_previous = needs_previous;
+    node->state = std::move(update);
     return node;
   }
   Lease LeaseOf(int64_t id, void (DriverCore::*drop)(int64_t)) {
