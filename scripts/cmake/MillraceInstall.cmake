@@ -5,6 +5,8 @@ set(MILLRACE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/millrace)
 get_property(millrace_libraries GLOBAL PROPERTY MILLRACE_LIBRARIES)
 install(TARGETS ${millrace_libraries} EXPORT millrace-targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+get_property(millrace_programs GLOBAL PROPERTY MILLRACE_PROGRAMS)
+install(TARGETS ${millrace_programs} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(EXPORT millrace-targets NAMESPACE millrace:: DESTINATION ${MILLRACE_CMAKE_DIR})
 
 # Public headers are <millrace/...>. The templates in them include internal headers, which stand apart under impl/.

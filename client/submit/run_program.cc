@@ -1,0 +1,109 @@
+#include "client/submit/run_program.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/config/keys.h"
+#include "common/process/child_process.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr const ConfKeyInfo* kPathKeys[] = {&keys::kAuthenticateSecretFile, &keys::kTlsCert,
+                                            &keys::kTlsKey, &keys::kTlsCa, &keys::kFiles};
+
+std::string AbsolutePaths(const std::string& list) {
+  std::vector<std::string> paths = absl::StrSplit(list, ',', absl::SkipEmpty());
+  for (std::string& path : paths) path = std::filesystem::absolute(path).string();
+  return absl::StrJoin(paths, ",");
+}
+
+sigset_t WatchedSignals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) ::sigaddset(&signals, signal);
+  return signals;
+}
+
+// In the child, between fork and exec.
+[[noreturn]] void BecomeProgram(pid_t parent, const std::string& program,
+                                const std::vector<char*>& argv) {
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(kExitFailed);
+  ::execv(program.c_str(), argv.data());
+  std::fprintf(stderr, "millrace-submit: cannot run '%s': %s\n", program.c_str(),
+               std::strerror(errno));
+  ::_exit(kExitFailed);
+}
+
+int AwaitProgram(pid_t child, const std::string& program) {
+  const sigset_t signals = WatchedSignals();
+  while (true) {
+    siginfo_t info;
+    if (::sigwaitinfo(&signals, &info) < 0) continue;
+    if (info.si_signo != SIGCHLD) {
+      // A terminal sends its signals to the program as well.
+      if (info.si_code != SI_KERNEL) ::kill(child, info.si_signo);
+      continue;
+    }
+    int status = 0;
+    if (::waitpid(child, &status, WNOHANG) != child) continue;
+    if (WIFEXITED(status)) return WEXITSTATUS(status) == 0 ? kExitDone : kExitFailed;
+    const ExitStatus exit{.signal = WTERMSIG(status)};
+    std::fprintf(stderr, "millrace-submit: '%s' was %s\n", program.c_str(),
+                 exit.ToString().c_str());
+    return kExitFailed;
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> SettingArguments(const Conf& conf) {
+  Conf absolute = conf;
+  for (const ConfKeyInfo* key : kPathKeys) {
+    if (const auto value = conf.Get(key->name)) absolute.Set(key->name, AbsolutePaths(*value));
+  }
+  std::vector<std::string> arguments;
+  for (const auto& [key, value] : absolute.entries()) {
+    arguments.push_back(absl::StrCat("--millrace_conf=", key, "=", value));
+  }
+  return arguments;
+}
+
+absl::StatusOr<int> RunProgramHere(const SubmitOptions& options) {
+  std::vector<std::string> arguments = {options.program};
+  for (std::string& setting : SettingArguments(options.conf)) {
+    arguments.push_back(std::move(setting));
+  }
+  arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
+  std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  // Before the child can end.
+  const sigset_t signals = WatchedSignals();
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) {
+    return absl::ResourceExhaustedError(absl::StrCat("cannot fork: ", std::strerror(errno)));
+  }
+  if (child == 0) BecomeProgram(parent, options.program, argv);
+  return AwaitProgram(child, options.program);
+}
+
+}  // namespace millrace
