@@ -73,20 +73,21 @@ int AwaitProgram(pid_t child, const std::string& program) {
 }  // namespace
 
 std::vector<std::string> SettingArguments(const Conf& conf) {
-  Conf absolute = conf;
-  for (const ConfKeyInfo* key : kPathKeys) {
-    if (const auto value = conf.Get(key->name)) absolute.Set(key->name, AbsolutePaths(*value));
-  }
   std::vector<std::string> arguments;
-  for (const auto& [key, value] : absolute.entries()) {
+  for (const auto& [key, value] : conf.entries()) {
     arguments.push_back(absl::StrCat("--millrace_conf=", key, "=", value));
   }
   return arguments;
 }
 
 absl::StatusOr<int> RunProgramHere(const SubmitOptions& options) {
+  Conf conf = options.conf;
+  // Its workers get them too, and run elsewhere.
+  for (const ConfKeyInfo* key : kPathKeys) {
+    if (const auto value = conf.Get(key->name)) conf.Set(key->name, AbsolutePaths(*value));
+  }
   std::vector<std::string> arguments = {options.program};
-  for (std::string& setting : SettingArguments(options.conf)) {
+  for (std::string& setting : SettingArguments(conf)) {
     arguments.push_back(std::move(setting));
   }
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());

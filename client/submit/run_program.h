@@ -10,12 +10,11 @@
 
 namespace millrace {
 
-// The settings as arguments of the program that `millrace::Init` takes. Paths in them are made
-// absolute.
+// The settings as arguments of the program that `millrace::Init` takes.
 std::vector<std::string> SettingArguments(const Conf& conf);
 
-// Runs the program, whose streams are ours, to its end: 0 or 1. SIGTERM, SIGINT and SIGHUP are handed
-// on (those of a terminal reach it anyway), and it dies when this process does.
+// Runs the program, whose streams are ours, to its end: 0 or 1. SIGTERM, SIGINT and SIGHUP are
+// handed on (those of a terminal reach it anyway), and it dies when this process does.
 absl::StatusOr<int> RunProgramHere(const SubmitOptions& options);
 
 }  // namespace millrace

@@ -1,5 +1,7 @@
 #include "client/submit/submit_options.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <map>
 #include <utility>
@@ -56,9 +58,9 @@ void AddOptions(CLI::App& app, Line& line) {
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--properties-file", line.properties_file,
-                 absl::StrCat("Settings, one a line (", kDefaultPropertiesFile,
-                              " when there is one)"))
+  app.add_option(
+         "--properties-file", line.properties_file,
+         absl::StrCat("Settings, one a line (", kDefaultPropertiesFile, " when there is one)"))
       ->type_name("FILE");
   app.add_option("--files", line.files,
                  "Files, separated by commas, that are put into every working directory")
@@ -201,8 +203,8 @@ absl::Status TakeProgram(const std::vector<std::string>& rest, SubmitOptions& op
 absl::Status CheckProgram(FileSystem& fs, const std::string& program) {
   const auto info = fs.Stat(program);
   if (!info.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "there is no program '", program, "': name its file, with a directory"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no program '", program, "': name its file, with a directory"));
   }
   if (info->is_dir || ::access(program.c_str(), X_OK) != 0) {
     return absl::InvalidArgumentError(

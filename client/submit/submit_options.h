@@ -19,9 +19,9 @@ enum class SubmitVerb { kRun, kStatus, kKill, kList, kLogs };
 
 struct SubmitOptions {
   SubmitVerb verb = SubmitVerb::kRun;
-  std::string id;                       // Of the verbs that take one.
+  std::string id;  // Of the verbs that take one.
   std::string program;
-  std::vector<std::string> arguments;   // The program's.
+  std::vector<std::string> arguments;  // The program's.
   MasterUrl master;
   bool is_cluster_mode = false;
   bool is_supervised = false;

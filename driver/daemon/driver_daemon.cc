@@ -601,6 +601,7 @@ proto::ListReply DriverDaemon::List() const {
     status.set_executor_id(id);
     status.set_host(executor.info.host());
     status.set_http_address(executor.info.http_address());
+    status.set_grpc_address(executor.info.grpc_address());
     status.set_cores(executor.info.cores());
     status.set_cores_used(executor.cores_used);
     status.set_memory_mb(executor.info.memory_mb());

@@ -80,7 +80,7 @@ class DriverDaemon {
   struct Application {
     proto::ApplicationRecord record;
     proto::RegisterApplication info;  // Empty until it has registered with this daemon.
-    std::string driver_address;  // Of the last worker that was started.
+    std::string driver_address;       // Of the last worker that was started.
     SessionId session = kNoSession;
     int64_t heard_micros = 0;   // Monotonic; when its connection broke, when it has none.
     bool is_recovered = false;  // From the disk, and its workers may be on their way.

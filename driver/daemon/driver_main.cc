@@ -19,12 +19,13 @@
 #include "common/fs/posix_file.h"
 #include "common/http/http_server.h"
 #include "common/process/stop_signal.h"
+#include "common/rpc/log_service.h"
 #include "common/rpc/rpc_security.h"
 #include "common/time/system_clock.h"
+#include "driver/daemon/artifact_service.h"
 #include "driver/daemon/daemon_pages.h"
 #include "driver/daemon/daemon_services.h"
 #include "driver/daemon/driver_daemon.h"
-#include "driver/daemon/file_services.h"
 #include "driver/daemon/local_run_host.h"
 #include "driver/daemon/runner.h"
 #include "glog/logging.h"
@@ -55,11 +56,16 @@ namespace {
 
 constexpr int kMessageBytesMax = 16 << 20;
 
+// Child processes get the paths too, and have working directories of their own.
+std::string Absolute(const std::string& path) {
+  return path.empty() ? "" : std::filesystem::absolute(path).string();
+}
+
 RpcSecurityOptions SecurityFlags() {
-  return {.auth_secret_file = FLAGS_auth_secret_file,
-          .tls_cert = FLAGS_tls_cert,
-          .tls_key = FLAGS_tls_key,
-          .tls_ca = FLAGS_tls_ca,
+  return {.auth_secret_file = Absolute(FLAGS_auth_secret_file),
+          .tls_cert = Absolute(FLAGS_tls_cert),
+          .tls_key = Absolute(FLAGS_tls_key),
+          .tls_ca = Absolute(FLAGS_tls_ca),
           .insecure = FLAGS_insecure};
 }
 
@@ -166,7 +172,12 @@ absl::Status Serve() {
   ApplicationServiceShell application_service(env, daemon, sessions, *security);
   SubmitServiceShell submit_service(env, daemon, submissions, *security);
   ArtifactServiceShell artifact_service(fs, *artifacts, *security);
-  LogServiceShell log_service(fs, host, *security);
+  LogServiceShell log_service(
+      fs, *security, [&](const std::string& id) -> absl::StatusOr<std::string> {
+        if (IsPlainId(id) && fs.Stat(host.SubmissionDir(id)).ok()) return host.SubmissionDir(id);
+        return absl::NotFoundError(absl::StrCat("there are no logs of '", id.substr(0, 80),
+                                                "': --list shows the submissions there are"));
+      });
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(absl::StrCat(FLAGS_host, ":", FLAGS_port),

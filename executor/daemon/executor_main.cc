@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <gflags/gflags.h>
 #include <grpcpp/create_channel.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <sys/file.h>
@@ -15,7 +14,9 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/artifact/artifact_store.h"
 #include "common/artifact/artifact_transfer.h"
 #include "common/base/annotate_status.h"
@@ -27,6 +28,7 @@
 #include "common/http/http_server.h"
 #include "common/metrics/metrics_registry.h"
 #include "common/process/stop_signal.h"
+#include "common/rpc/log_service.h"
 #include "common/rpc/rpc_security.h"
 #include "common/time/system_clock.h"
 #include "executor/daemon/executor_daemon.h"
@@ -54,11 +56,16 @@ DEFINE_bool(insecure, false, "Listen beyond this machine without a secret.");
 namespace millrace {
 namespace {
 
+// Child processes get the paths too, and have working directories of their own.
+std::string Absolute(const std::string& path) {
+  return path.empty() ? "" : std::filesystem::absolute(path).string();
+}
+
 RpcSecurityOptions SecurityFlags() {
-  return {.auth_secret_file = FLAGS_auth_secret_file,
-          .tls_cert = FLAGS_tls_cert,
-          .tls_key = FLAGS_tls_key,
-          .tls_ca = FLAGS_tls_ca,
+  return {.auth_secret_file = Absolute(FLAGS_auth_secret_file),
+          .tls_cert = Absolute(FLAGS_tls_cert),
+          .tls_key = Absolute(FLAGS_tls_key),
+          .tls_ca = Absolute(FLAGS_tls_ca),
           .insecure = FLAGS_insecure};
 }
 
@@ -187,13 +194,24 @@ absl::Status Serve() {
                              .logs_max = FLAGS_worker_logs_max});
   RETURN_IF_ERROR(workers.Recover());
 
-  // Answers health checks: it is the executor daemon that calls the driver daemon.
-  grpc::EnableDefaultHealthCheckService(true);
+  // Of "application/worker".
+  LogServiceShell log_service(
+      fs, *security, [&](const std::string& id) -> absl::StatusOr<std::string> {
+        const std::vector<std::string> parts = absl::StrSplit(id, '/');
+        int64_t worker_id = 0;
+        if (parts.size() == 2 && IsPlainId(parts[0]) && absl::SimpleAtoi(parts[1], &worker_id)) {
+          std::string dir = workers.WorkerDir(parts[0], worker_id);
+          if (fs.Stat(dir).ok()) return dir;
+        }
+        return absl::NotFoundError(
+            absl::StrCat("there are no logs of the worker '", id.substr(0, 80), "' here"));
+      });
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(absl::StrCat(FLAGS_host, ":", FLAGS_port),
                            security->server_credentials(), &port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.RegisterService(&log_service);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", FLAGS_host, ":", FLAGS_port,
@@ -216,6 +234,7 @@ absl::Status Serve() {
   std::unique_ptr<ExecutorDaemon> daemon;
   AddPages(http, metrics, [&] { return AskForState(env, *daemon); });
   ASSIGN_OR_RETURN(const int http_port, http.Start(FLAGS_host, FLAGS_http_port));
+  registration.set_grpc_address(absl::StrCat(PublicHost(), ":", port));
   registration.set_http_address(absl::StrCat(PublicHost(), ":", http_port));
   daemon = std::make_unique<ExecutorDaemon>(env, link, workers, std::move(options));
   env.Post([&] { daemon->Start(); });

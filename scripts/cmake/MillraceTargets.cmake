@@ -48,9 +48,9 @@ function(millrace_add_layer layer)
   set_property(GLOBAL APPEND PROPERTY MILLRACE_LIBRARIES millrace_${layer})
 endfunction()
 
-# millrace_add_daemon(<name> <source> LINK ...)
+# millrace_add_program(<name> <source> LINK ...)
 # A program that is installed: build/<preset>/bin/<name>.
-function(millrace_add_daemon name source)
+function(millrace_add_program name source)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "LINK")
   add_executable(${name} ${source})
   millrace_compile_options(${name})

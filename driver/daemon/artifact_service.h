@@ -1,13 +1,11 @@
-// Files of the driver daemon over gRPC: artifacts in and out, logs out.
-#ifndef MILLRACE_DRIVER_DAEMON_FILE_SERVICES_H_
-#define MILLRACE_DRIVER_DAEMON_FILE_SERVICES_H_
+// Artifacts over gRPC: in, and out.
+#ifndef MILLRACE_DRIVER_DAEMON_ARTIFACT_SERVICE_H_
+#define MILLRACE_DRIVER_DAEMON_ARTIFACT_SERVICE_H_
 
 #include "common/artifact/artifact_store.h"
 #include "common/fs/file_system.h"
 #include "common/rpc/rpc_security.h"
-#include "driver/daemon/local_run_host.h"
 #include "proto/artifact.grpc.pb.h"
-#include "proto/submit.grpc.pb.h"
 
 namespace millrace {
 
@@ -30,20 +28,6 @@ class ArtifactServiceShell : public proto::ArtifactService::Service {
   const RpcSecurity& security_;
 };
 
-class LogServiceShell : public proto::LogService::Service {
- public:
-  LogServiceShell(FileSystem& fs, const LocalRunHost& host, const RpcSecurity& security)
-      : fs_(fs), host_(host), security_(security) {}
-
-  grpc::Status Read(grpc::ServerContext* context, const proto::ReadLogsRequest* request,
-                    grpc::ServerWriter<proto::LogChunk>* writer) override;
-
- private:
-  FileSystem& fs_;
-  const LocalRunHost& host_;
-  const RpcSecurity& security_;
-};
-
 }  // namespace millrace
 
-#endif  // MILLRACE_DRIVER_DAEMON_FILE_SERVICES_H_
+#endif  // MILLRACE_DRIVER_DAEMON_ARTIFACT_SERVICE_H_
