@@ -1,7 +1,9 @@
 #include "driver/driver_core.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -17,6 +19,7 @@ constexpr int kSequenceBits = 48;
 DriverCore::DriverCore(Env& env, DriverTransport& transport, DriverOptions options)
     : env_(env),
       options_(std::move(options)),
+      transport_(transport),
       workers_(transport, options_.epoch),
       data_(workers_),
       tasks_(env_, workers_, options_.tasks, options_.epoch << kTaskIdBits),
@@ -29,7 +32,9 @@ DriverCore::DriverCore(Env& env, DriverTransport& transport, DriverOptions optio
 void DriverCore::HandleMessage(proto::ToDriver message) {
   const int64_t worker_id = message.worker_id();
   if (message.has_hello()) return WorkerAdded(worker_id, message.hello());
-  if (workers_.Find(worker_id) == nullptr) return;  // A late word of a lost one.
+  Worker* const worker = workers_.Find(worker_id);
+  if (worker == nullptr) return;  // A late word of a lost one.
+  if (options_.worker_timeout_micros > 0) worker->last_heard_micros = env_.MonotonicMicros();
   switch (message.kind_case()) {
     case proto::ToDriver::kTaskStatus:
       data_.NoteCached(worker_id, message.task_status().cached());
@@ -53,8 +58,11 @@ void DriverCore::HandleMessage(proto::ToDriver message) {
 
 void DriverCore::WorkerAdded(int64_t worker_id, const proto::WorkerHello& hello) {
   if (workers_.Find(worker_id) != nullptr) return;  // Said twice.
-  workers_.Add(worker_id, hello);
+  Worker& added = workers_.Add(worker_id, hello);
+  added.last_heard_micros = env_.MonotonicMicros();
+  if (workers_.count() == 1) WatchSilence();
   SlotsChanged();
+  Introduce(added);
   for (const auto& [id, encoded] : broadcasts_) SendBroadcast(worker_id, id, encoded);
   tasks_.WorkerAdded(worker_id);
   dag_.WorkerAdded();
@@ -67,11 +75,58 @@ void DriverCore::WorkerLost(int64_t worker_id, const std::string& reason) {
   LOG(WARNING) << "worker " << worker_id << " was lost: " << reason;
   workers_.Remove(worker_id);
   SlotsChanged();
+  SendFarewell(worker_id);
   dag_.WorkerLost(worker_id, reason);
   tasks_.WorkerLost(worker_id, reason);
   dag_.RestartJobs();
   if (streaming_ != nullptr) streaming_->WorkerLost(worker_id);
   tasks_.Dispatch();
+}
+
+// To the others, and the others to it.
+void DriverCore::Introduce(const Worker& added) {
+  if (added.peer_address.empty()) return;
+  proto::ToWorker to_added;
+  proto::ToWorker to_others;
+  const auto add = [](proto::ToWorker& message, const Worker& worker) {
+    proto::Peers::Peer& peer = *message.mutable_peers()->add_added();
+    peer.set_worker_id(worker.id);
+    peer.set_address(worker.peer_address);
+  };
+  add(to_others, added);
+  for (const auto& worker : workers_.all()) {
+    if (worker->id == added.id) continue;
+    add(to_added, *worker);
+    workers_.Send(worker->id, to_others);
+  }
+  if (to_added.has_peers()) workers_.Send(added.id, std::move(to_added));
+}
+
+void DriverCore::SendFarewell(int64_t worker_id) {
+  proto::ToWorker message;
+  message.mutable_peers()->add_removed(worker_id);
+  workers_.SendToAll(message);
+}
+
+// Runs while there is a worker. Its timer may fire a quarter of the limit late.
+void DriverCore::WatchSilence() {
+  if (options_.worker_timeout_micros <= 0 || is_watching_) return;
+  is_watching_ = true;
+  env_.After(std::max<int64_t>(1, options_.worker_timeout_micros / 4), [this] {
+    is_watching_ = false;
+    const int64_t silent_since = env_.MonotonicMicros() - options_.worker_timeout_micros;
+    std::vector<int64_t> silent;
+    for (const auto& worker : workers_.all()) {
+      if (worker->last_heard_micros < silent_since) silent.push_back(worker->id);
+    }
+    for (const int64_t id : silent) {
+      const std::string reason = absl::StrCat("it has said nothing for ",
+                                              options_.worker_timeout_micros / 1'000'000, " s");
+      transport_.DisconnectWorker(id, absl::DeadlineExceededError(reason));
+      WorkerLost(id, reason);
+    }
+    if (!is_stopped_ && workers_.count() > 0) WatchSilence();
+  });
 }
 
 void DriverCore::SlotsChanged() {

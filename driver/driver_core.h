@@ -29,6 +29,9 @@ struct DriverOptions {
   // different epochs differ.
   int64_t epoch = 1;
   TaskOptions tasks;
+  // A worker that has said nothing for so long is lost; 0: silence means nothing. Well above the
+  // interval of its heartbeats.
+  int64_t worker_timeout_micros = 0;
   // Told on the event loop when workers come and go.
   std::function<void(int total_slots)> on_slots_changed;
 };
@@ -75,12 +78,18 @@ class DriverCore final : public StreamingHost {
   void WorkerAdded(int64_t worker_id, const proto::WorkerHello& hello);
   void SendBroadcast(int64_t worker_id, int64_t broadcast_id, const std::string& encoded);
   void HandleBlockReport(int64_t worker_id, const proto::BlockReport& report);
+  void Introduce(const Worker& added);
+  void SendFarewell(int64_t worker_id);
+  void WatchSilence();
   void SlotsChanged();
 
   Env& env_;
   const DriverOptions options_;
   bool is_stopped_ = false;
 
+  bool is_watching_ = false;  // For workers that fall silent.
+
+  DriverTransport& transport_;
   WorkerRegistry workers_;
   WorkerData data_;
   Accumulators accumulators_;

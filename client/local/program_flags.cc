@@ -19,6 +19,11 @@ Conf& TheProgramConf() {
   return conf;
 }
 
+std::vector<std::string>& TheProgramArguments() {
+  static auto& arguments = *new std::vector<std::string>;
+  return arguments;
+}
+
 // "--millrace_conf=x" -> "=x"; nothing for other arguments.
 bool IsConfFlag(std::string_view argument, std::string_view* rest) {
   if (!argument.starts_with('-')) return false;
@@ -57,6 +62,12 @@ absl::StatusOr<Conf> TakeConfFlags(int* argc, char** argv) {
   *argc = static_cast<int>(others.size());
   argv[*argc] = nullptr;
   return conf;
+}
+
+const std::vector<std::string>& ProgramArguments() { return TheProgramArguments(); }
+
+void SetProgramArguments(std::vector<std::string> arguments) {
+  TheProgramArguments() = std::move(arguments);
 }
 
 const Conf& ProgramConf() { return TheProgramConf(); }

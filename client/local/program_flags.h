@@ -1,6 +1,9 @@
-// Settings that came with the command line.
+// What came with the command line.
 #ifndef MILLRACE_CLIENT_LOCAL_PROGRAM_FLAGS_H_
 #define MILLRACE_CLIENT_LOCAL_PROGRAM_FLAGS_H_
+
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/config/conf.h"
@@ -15,6 +18,10 @@ absl::StatusOr<Conf> TakeConfFlags(int* argc, char** argv);
 // What Init took; empty without it. Set before contexts are made.
 const Conf& ProgramConf();
 void SetProgramConf(Conf conf);
+
+// argv as the process was started with; empty without Init. The same rule.
+const std::vector<std::string>& ProgramArguments();
+void SetProgramArguments(std::vector<std::string> arguments);
 
 }  // namespace millrace::internal
 

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "client/cluster/local_cluster.h"
 #include "client/local/local_runtime.h"
 #include "common/base/status_macros.h"
 #include "common/config/keys.h"
@@ -20,15 +21,6 @@ namespace {
 constexpr uint64_t kPoolFileBytesMax = 1 << 20;
 // Each takes a thread.
 constexpr int64_t kConcurrentJobsMax = 1024;
-
-absl::StatusOr<LocalMaster> ReadMaster(const Conf& conf) {
-  ASSIGN_OR_RETURN(const std::string url, conf.GetString(keys::kMaster));
-  ASSIGN_OR_RETURN(const MasterUrl master, ParseMasterUrl(url));
-  if (const auto* local = std::get_if<LocalMaster>(&master)) return *local;
-  return absl::InvalidArgumentError(
-      absl::StrCat("millrace.master: '", url, "' needs processes of a cluster, which this build ",
-                   "does not have; it runs local, local[N] and local[*]"));
-}
 
 absl::StatusOr<PoolOptions> ReadPools(const Conf& conf, FileSystem& fs) {
   PoolOptions options;
@@ -48,35 +40,77 @@ absl::StatusOr<PoolOptions> ReadPools(const Conf& conf, FileSystem& fs) {
   return options;
 }
 
-absl::StatusOr<LocalRuntime::Options> ReadOptions(const Conf& conf, FileSystem& fs) {
-  ASSIGN_OR_RETURN(const LocalMaster master, ReadMaster(conf));
-  LocalRuntime::Options options;
-  options.task_threads = master.threads != LocalMaster::kAllCores
-                             ? master.threads
-                             : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+// Of every master.
+struct CommonOptions {
+  TaskOptions tasks;
+  int concurrent_jobs = 1;
+  std::string local_dir;
+};
+
+absl::StatusOr<CommonOptions> ReadCommon(const Conf& conf, FileSystem& fs) {
+  CommonOptions options;
   ASSIGN_OR_RETURN(const int64_t max_failures, conf.GetInt(keys::kTaskMaxFailures));
-  // local[N,F] says it itself.
-  options.tasks.max_failures =
-      master.max_failures > 1 ? master.max_failures : static_cast<int>(max_failures);
+  options.tasks.max_failures = static_cast<int>(max_failures);
   ASSIGN_OR_RETURN(options.tasks.locality_wait, conf.GetDuration(keys::kLocalityWait));
   ASSIGN_OR_RETURN(options.tasks.pools, ReadPools(conf, fs));
   ASSIGN_OR_RETURN(const int64_t concurrent_jobs, conf.GetInt(keys::kConcurrentJobs));
   options.concurrent_jobs = static_cast<int>(std::min(concurrent_jobs, kConcurrentJobsMax));
+  ASSIGN_OR_RETURN(options.local_dir, conf.GetString(keys::kLocalDir));
+  return options;
+}
+
+absl::StatusOr<std::shared_ptr<Runtime>> StartLocal(const LocalMaster& master, const Conf& conf,
+                                                    const RuntimeOptions& runtime_options,
+                                                    FileSystem& fs) {
+  ASSIGN_OR_RETURN(const CommonOptions common, ReadCommon(conf, fs));
+  LocalRuntime::Options options;
+  options.task_threads = master.threads != LocalMaster::kAllCores
+                             ? master.threads
+                             : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  options.tasks = common.tasks;
+  // local[N,F] says it itself.
+  if (master.max_failures > 1) options.tasks.max_failures = master.max_failures;
+  options.concurrent_jobs = common.concurrent_jobs;
   ASSIGN_OR_RETURN(const int64_t memory_bytes, conf.GetBytes(keys::kExecutorMemory));
   ASSIGN_OR_RETURN(const double fraction, conf.GetDouble(keys::kMemoryFraction));
   options.memory_bytes = static_cast<size_t>(static_cast<double>(memory_bytes) * fraction);
-  ASSIGN_OR_RETURN(options.local_dir, conf.GetString(keys::kLocalDir));
-  return options;
+  options.local_dir = common.local_dir;
+  options.manual_clock = runtime_options.manual_clock;
+  return std::make_shared<LocalRuntime>(options, fs);
+}
+
+absl::StatusOr<std::shared_ptr<Runtime>> StartMaster(const MasterUrl& master, const Conf& conf,
+                                                     const RuntimeOptions& runtime_options,
+                                                     FileSystem& fs) {
+  if (const auto* local = std::get_if<LocalMaster>(&master)) {
+    return StartLocal(*local, conf, runtime_options, fs);
+  }
+  if (const auto* cluster = std::get_if<LocalClusterMaster>(&master)) {
+    ASSIGN_OR_RETURN(const CommonOptions common, ReadCommon(conf, fs));
+    ClusterRuntime::Options options;
+    options.tasks = common.tasks;
+    options.concurrent_jobs = common.concurrent_jobs;
+    options.manual_clock = runtime_options.manual_clock;
+    if (conf.Get(keys::kNetworkTimeout.name).has_value()) {
+      ASSIGN_OR_RETURN(const auto timeout, conf.GetDuration(keys::kNetworkTimeout));
+      options.worker_timeout_micros =
+          std::chrono::duration_cast<std::chrono::microseconds>(timeout).count();
+    }
+    return StartLocalCluster(*cluster, std::move(options), common.local_dir, fs);
+  }
+  return absl::InvalidArgumentError(
+      "millrace.master: millrace://... needs the daemons of a cluster, which this build does not "
+      "have; it runs local, local[N], local[*] and local-cluster[workers,cores,memory_mb]");
 }
 
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Runtime>> StartRuntime(const Conf& conf,
-                                                      const RuntimeOptions& runtime_options,
+                                                      const RuntimeOptions& options,
                                                       FileSystem& fs) {
-  ASSIGN_OR_RETURN(LocalRuntime::Options options, ReadOptions(conf, fs));
-  options.manual_clock = runtime_options.manual_clock;
-  return std::make_shared<LocalRuntime>(options, fs);
+  ASSIGN_OR_RETURN(const std::string url, conf.GetString(keys::kMaster));
+  ASSIGN_OR_RETURN(const MasterUrl master, ParseMasterUrl(url));
+  return StartMaster(master, conf, options, fs);
 }
 
 }  // namespace millrace::internal

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 
 namespace millrace {
 
@@ -65,6 +66,9 @@ class DriverTransport {
  public:
   virtual ~DriverTransport() = default;
   virtual void SendToWorker(int64_t worker_id, proto::ToWorker message) = 0;
+  // The driver has given the worker up: nothing passes any more in either direction, and the worker
+  // is told why if it still listens. Unknown workers are fine.
+  virtual void DisconnectWorker(int64_t worker_id, const absl::Status& reason) = 0;
 };
 
 class WorkerTransport {

@@ -40,7 +40,7 @@ WorkerTransport& InProcessTransport::ConnectWorker(int64_t worker_id, WorkerHand
   return *link;
 }
 
-void InProcessTransport::DisconnectWorker(int64_t worker_id) {
+void InProcessTransport::DisconnectWorker(int64_t worker_id, const absl::Status& /*reason*/) {
   const auto link = links_.find(worker_id);
   if (link == links_.end()) return;
   link->second->Disconnect();

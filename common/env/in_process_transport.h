@@ -31,7 +31,7 @@ class InProcessTransport : public DriverTransport {
   // The way of this worker's messages to the driver; valid until Disconnect.
   WorkerTransport& ConnectWorker(int64_t worker_id, WorkerHandler handler);
   // As if the worker's process were gone: what is under way in either direction is lost.
-  void DisconnectWorker(int64_t worker_id);
+  void DisconnectWorker(int64_t worker_id, const absl::Status& reason) override;
 
   // A message to a worker that is not connected is lost.
   void SendToWorker(int64_t worker_id, proto::ToWorker message) override;

@@ -20,10 +20,15 @@ void BlockLocations::Remove(BlockRef block, int64_t worker_id) {
   holders.erase(std::remove(holders.begin(), holders.end(), worker_id), holders.end());
 }
 
-void BlockLocations::ForgetWorker(int64_t worker_id) {
+int64_t BlockLocations::ForgetWorker(int64_t worker_id) {
+  int64_t lost_count = 0;
   for (auto& [block, holders] : holders_) {
-    holders.erase(std::remove(holders.begin(), holders.end(), worker_id), holders.end());
+    const auto holder = std::find(holders.begin(), holders.end(), worker_id);
+    if (holder == holders.end()) continue;
+    holders.erase(holder);
+    if (holders.empty()) ++lost_count;
   }
+  return lost_count;
 }
 
 BlockLocations::Holders BlockLocations::Drop(BlockRef block) {

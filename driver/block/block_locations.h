@@ -20,7 +20,8 @@ class BlockLocations {
   void Add(BlockRef block, int64_t worker_id);
   // The worker has it no more.
   void Remove(BlockRef block, int64_t worker_id);
-  void ForgetWorker(int64_t worker_id);
+  // Returns how many blocks were nowhere else, and so are lost.
+  int64_t ForgetWorker(int64_t worker_id);
   // The block is not needed any more; returns who should be told.
   Holders Drop(BlockRef block);
 

@@ -20,6 +20,7 @@ Worker& WorkerRegistry::Add(int64_t id, const proto::WorkerHello& hello) {
   auto worker = std::make_unique<Worker>();
   worker->id = id;
   worker->host = hello.host();
+  worker->peer_address = hello.peer_address();
   worker->slots = static_cast<int>(hello.task_slots());
   worker->free_slots = worker->slots;
   total_slots_ += worker->slots;

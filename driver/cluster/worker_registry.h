@@ -19,6 +19,8 @@ namespace millrace::internal {
 struct Worker {
   int64_t id = 0;
   std::string host;
+  std::string peer_address;  // Where other workers reach it; empty: nowhere.
+  int64_t last_heard_micros = 0;
   int slots = 0;
   // Slots minus the tasks that hold one; below zero while tasks that were launched ahead of their
   // inputs have got them and more run than there are slots.

@@ -260,6 +260,20 @@ TaskPlacement DagScheduler::PlaceTask(const Stage& stage, int index) {
   return placer_.Place(stage.variants[variant]->tree, stage.partitions[i]);
 }
 
+// Partitions that no stage in flight reads get a place too: a later job may read them, and then the
+// map outputs count as made.
+void DagScheduler::NameReduceWorkers(const Stage& stage, proto::OutputBinding& output) {
+  const int64_t shuffle_id = stage.shuffle->shuffle_id;
+  const std::vector<int64_t>& places = data_.shuffles.ReduceWorkers(shuffle_id);
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (places[i] != MapOutputTracker::kUnplaced) continue;
+    const int partition = static_cast<int>(i);
+    data_.shuffles.PlaceReduce(shuffle_id, partition, workers_.HomeOf(partition));
+  }
+  // A single worker has no other to send to.
+  if (workers_.count() > 1) output.mutable_reduce_workers()->Add(places.begin(), places.end());
+}
+
 // ---------------------------------------------------------------------------------------------
 // From planned to complete.
 

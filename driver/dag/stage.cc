@@ -45,6 +45,9 @@ const Plan& Stage::FillRequest(int index, proto::TaskRequest& request) {
   if (kind == StageKind::kState) {
     request.mutable_bindings(0)->mutable_state()->set_previous_time_ms(state_previous_ms);
   }
+  if (kind == StageKind::kShuffleMap) {
+    owner.NameReduceWorkers(*this, *request.mutable_bindings(0)->mutable_output());
+  }
   for (const int64_t broadcast : variant.tree.broadcast_ids()) {
     request.add_broadcast_ids(broadcast);
   }

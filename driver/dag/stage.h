@@ -26,6 +26,8 @@ class StageOwner {
  public:
   virtual ~StageOwner() = default;
   virtual TaskPlacement PlaceTask(const Stage& stage, int index) = 0;
+  // Says where each reduce partition gathers that a map stage writes for.
+  virtual void NameReduceWorkers(const Stage& stage, proto::OutputBinding& output) = 0;
   virtual void OnTaskSucceeded(Stage& stage, int index, const TaskAttempt& attempt,
                                proto::TaskStatus status) = 0;
   virtual void OnInputsLost(Stage& stage, int index, const TaskAttempt& attempt,

@@ -67,6 +67,12 @@ int64_t MapOutputTracker::ReduceWorker(int64_t shuffle_id, int reduce_partition)
   return shuffle->second.reduce_workers[index];
 }
 
+const std::vector<int64_t>& MapOutputTracker::ReduceWorkers(int64_t shuffle_id) const {
+  const auto shuffle = shuffles_.find(shuffle_id);
+  CHECK(shuffle != shuffles_.end()) << "shuffle " << shuffle_id << " is not registered";
+  return shuffle->second.reduce_workers;
+}
+
 void MapOutputTracker::PlaceReduce(int64_t shuffle_id, int reduce_partition, int64_t worker_id) {
   const auto shuffle = shuffles_.find(shuffle_id);
   CHECK(shuffle != shuffles_.end()) << "shuffle " << shuffle_id << " is not registered";

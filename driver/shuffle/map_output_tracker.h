@@ -32,6 +32,8 @@ class MapOutputTracker {
   std::vector<int> MissingMaps(int64_t shuffle_id) const;
 
   int64_t ReduceWorker(int64_t shuffle_id, int reduce_partition) const;
+  // By reduce partition. The shuffle must be registered.
+  const std::vector<int64_t>& ReduceWorkers(int64_t shuffle_id) const;
   void PlaceReduce(int64_t shuffle_id, int reduce_partition, int64_t worker_id);
 
   // The worker's reduce partitions are gone: they have no place any more, and every map output of

@@ -15,6 +15,9 @@ constexpr int kTasksAheadMax = 4096;
 // Digests remembered of one worker; over it all are forgotten and plans are registered anew.
 constexpr size_t kKnownPlansMax = 4096;
 constexpr int kPlanMissesMax = 8;
+// As long as it takes until a worker that does not answer is known to be lost, and more.
+constexpr int kPeerMissesMax = 200;
+constexpr int64_t kPeerMissDelayMicros = 100'000;
 
 absl::Status ReasonOf(const proto::TaskStatus& status) {
   if (status.outcome() == proto::TaskStatus::CANCELLED) {
@@ -315,6 +318,8 @@ void TaskScheduler::Apply(const Running& running, proto::TaskStatus status) {
       return;
     case proto::TaskStatus::PLAN_MISS:
       return PlanMissed(running, attempt.task_id);
+    case proto::TaskStatus::PEER_MISS:
+      return PeerMissed(running, attempt.task_id, ReasonOf(status));
     default:
       return Failed(running, attempt.task_id, ReasonOf(status));
   }
@@ -352,6 +357,23 @@ void TaskScheduler::PlanMissed(const Running& running, int64_t task_id) {
   if (worker != nullptr) worker->known_plans.clear();
   task.state = TaskState::kWaiting;
   Requeue(set, running.index);
+}
+
+// A worker learns of another one's end from its connection, maybe before the driver does. The task
+// is not to blame: it tries again a little later, unless its stage has begun anew by then.
+void TaskScheduler::PeerMissed(const Running& running, int64_t task_id,
+                               const absl::Status& reason) {
+  TaskSet& set = *running.set;
+  Task& task = set.task(running.index);
+  if (++task.misses > kPeerMissesMax) return Failed(running, task_id, reason);
+  if (set.is_judged_) Judge({task_id, running.worker_id}, /*commit=*/false);
+  task.state = TaskState::kWaiting;
+  env_.After(kPeerMissDelayMicros, [this, weak = set.weak_from_this(), index = running.index] {
+    const std::shared_ptr<TaskSet> live = weak.lock();
+    if (live == nullptr || live->task(index).state != TaskState::kWaiting) return;
+    Requeue(*live, index);
+    Dispatch();
+  });
 }
 
 void TaskScheduler::WorkerAdded(int64_t worker_id) {

@@ -99,6 +99,7 @@ class TaskScheduler {
   void Discard(const Running& running, int64_t task_id);
   void Failed(const Running& running, int64_t task_id, const absl::Status& reason);
   void PlanMissed(const Running& running, int64_t task_id);
+  void PeerMissed(const Running& running, int64_t task_id, const absl::Status& reason);
 
   Env& env_;
   WorkerRegistry& workers_;

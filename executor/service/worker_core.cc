@@ -27,6 +27,8 @@ void WorkerCore::Start() {
   hello.set_host(options_.host);
   hello.set_task_slots(static_cast<uint32_t>(free_slots_));
   hello.set_binary_digest(options_.binary_digest);
+  hello.set_application_id(options_.application_id);
+  hello.set_peer_address(options_.peer_address);
   Send(std::move(message));
   if (options_.heartbeat_interval_micros > 0) SendHeartbeats();
 }
@@ -72,6 +74,8 @@ void WorkerCore::Handle(proto::ToWorker message) {
     case proto::ToWorker::kDropBroadcast:
       broadcasts_.erase(message.drop_broadcast().broadcast_id());
       return;
+    case proto::ToWorker::kPeers:     // For whoever connects the worker.
+    case proto::ToWorker::kShutdown:  // For whoever runs it.
     case proto::ToWorker::KIND_NOT_SET:
       return;
   }

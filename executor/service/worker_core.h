@@ -24,7 +24,9 @@ namespace millrace::internal {
 
 struct WorkerOptions {
   int64_t worker_id = 0;
+  std::string application_id;
   std::string host = "localhost";
+  std::string peer_address;  // Where it answers other workers; empty: it has none.
   std::string binary_digest;
   int task_slots = 1;
   int64_t heartbeat_interval_micros = 0;  // 0: no heartbeats.

@@ -114,6 +114,11 @@ bool ShuffleStore::ReadyOrExpect(const ReduceKey& key, uint32_t map_count) {
   return false;
 }
 
+bool ShuffleStore::has_ready() const {
+  absl::MutexLock lock(&mutex_);
+  return !ready_.empty();
+}
+
 std::vector<ReduceKey> ShuffleStore::TakeReady() {
   absl::MutexLock lock(&mutex_);
   return std::exchange(ready_, {});

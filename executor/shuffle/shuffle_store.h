@@ -32,12 +32,14 @@ struct ReduceKey {
   }
 };
 
-// What one finished map task gives to the reduce partitions of one worker. It names each of them:
-// an empty bucket is an input too.
+// What one finished map task gives to reduce partitions. It names each of them: an empty bucket is
+// an input too.
 struct MapOutput {
   int64_t shuffle_id = 0;
   uint32_t map_partition = 0;
   std::vector<std::pair<uint32_t, Buffer>> buckets;  // By reduce partition, each once.
+  // By bucket: the worker where its reduce partition gathers. Empty: all on this one.
+  std::vector<int64_t> workers;
 };
 
 // Where finished map tasks hand their output in: the store of this process, or a router that sends
@@ -70,6 +72,8 @@ class ShuffleStore : public MapOutputSink {
   // True: the buckets of `map_count` map partitions are here. Otherwise TakeReady will name the
   // partition, once, when they are.
   bool ReadyOrExpect(const ReduceKey& key, uint32_t map_count);
+  // TakeReady has something to give.
+  bool has_ready() const;
   // The expected partitions that became complete since the last call.
   std::vector<ReduceKey> TakeReady();
 

@@ -70,8 +70,11 @@ void TaskRun::HandInMapOutput(const proto::OutputBinding& output) {
     handed_in.buckets.emplace_back(reduce, std::move(buckets_[reduce]));
   }
   launched_.status.set_shuffle_bytes_written(static_cast<int64_t>(bytes));
+  handed_in.workers.assign(output.reduce_workers().begin(), output.reduce_workers().end());
   const absl::Status status = services_.map_outputs.Put(std::move(handed_in));
-  if (!status.ok()) Fail(status);
+  if (status.ok()) return;
+  has_missed_peer_ = absl::IsUnavailable(status);
+  Fail(status);
 }
 
 absl::Status TaskRun::AddBucket(const proto::OutputBinding& output, int reduce_partition,

@@ -46,6 +46,8 @@ class TaskRun final : public TaskContext {
   absl::Status AddBucket(const proto::OutputBinding& output, int reduce_partition, Buffer bucket);
 
   const std::deque<RunNode>& nodes() const { return nodes_; }
+  // The task failed because another worker could not be reached.
+  bool has_missed_peer() const { return has_missed_peer_; }
 
  private:
   void RunRoot(RunNode& root);
@@ -55,6 +57,7 @@ class TaskRun final : public TaskContext {
   LaunchedTask& launched_;
   std::deque<RunNode> nodes_;    // Addresses stay; the root stands first.
   std::vector<Buffer> buckets_;  // Of a shuffle write, by reduce partition.
+  bool has_missed_peer_ = false;
 };
 
 }  // namespace millrace::internal

@@ -36,6 +36,7 @@ void SetOutcome(TaskRun& run, proto::TaskStatus& status) {
     status.set_outcome(proto::TaskStatus::CANCELLED);
   } else if (run.failed()) {
     SetFailure(run.status(), status);
+    if (run.has_missed_peer()) status.set_outcome(proto::TaskStatus::PEER_MISS);
   } else {
     status.set_outcome(proto::TaskStatus::SUCCEEDED);
     status.set_result(run.TakeResult());

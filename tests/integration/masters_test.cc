@@ -1,4 +1,4 @@
-// The masters of one process, and two streaming runs in one process.
+// The masters of one machine, and two streaming runs in one process.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -32,7 +32,8 @@ TEST_P(MastersTest, RunsAStreamWithTwoReceivers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Local, MastersTest,
-                         ::testing::Values("local", "local[1]", "local[4]", "local[*]"),
+                         ::testing::Values("local", "local[1]", "local[4]", "local[*]",
+                                           "local-cluster[1,1,256]", "local-cluster[2,1,256]"),
                          [](const auto& info) { return "master_" + std::to_string(info.index); });
 
 TEST(TwoContextsTest, RunOneAfterTheOther) {

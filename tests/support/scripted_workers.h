@@ -57,6 +57,12 @@ class ScriptedWorkers : public DriverTransport {
     sent_.push_back({worker_id, std::move(message)});
   }
 
+  void DisconnectWorker(int64_t worker_id, const absl::Status& reason) override {
+    disconnected_[worker_id] = reason;
+  }
+  // Whom the driver has given up, and why.
+  const std::map<int64_t, absl::Status>& disconnected() const { return disconnected_; }
+
   // Launched and not yet taken, in the order of their launch.
   std::deque<LaunchedTask>& launched() { return launched_; }
   // The next one; a task without plan when there is none.
@@ -89,6 +95,7 @@ class ScriptedWorkers : public DriverTransport {
   std::map<std::pair<int64_t, uint64_t>, proto::StagePlan> plans_;
   std::deque<LaunchedTask> launched_;
   std::vector<SentMessage> sent_;
+  std::map<int64_t, absl::Status> disconnected_;
 };
 
 // The driver's view of an answer.

@@ -65,8 +65,8 @@ TEST_F(InProcessTransportTest, AMessageToNobodyIsLost) {
 TEST_F(InProcessTransportTest, ADisconnectionLosesWhatIsUnderWay) {
   transport_.SendToWorker(1, Cancel(1));
   to_driver_->SendToDriver(Status(5));
-  transport_.DisconnectWorker(1);
-  transport_.DisconnectWorker(1);
+  transport_.DisconnectWorker(1, absl::UnavailableError("a test"));
+  transport_.DisconnectWorker(1, absl::UnavailableError("a test"));
   env_.RunUntilIdle();
   EXPECT_THAT(at_worker_, IsEmpty());
   EXPECT_THAT(at_driver_, IsEmpty());

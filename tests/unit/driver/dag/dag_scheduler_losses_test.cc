@@ -174,5 +174,91 @@ TEST_F(DagSchedulerLossesTest, ALateWordOfALostWorkerIsIgnored) {
   EXPECT_TRUE(job->done());
 }
 
+TEST_F(DagSchedulerLossesTest, MapTasksAreToldWhereReducePartitionsGather) {
+  AddWorker(1, 2);
+  AddWorker(2, 2);
+  const RddRef sum = Shuffled("sum", Values("values", 2), 4);
+  JobSpec one = Collecting(sum);
+  one.partitions = {1};  // The others gather somewhere too: a later job may ask for them.
+  Submit(one);
+  const LaunchedTask map = workers_.Take("write");
+  EXPECT_THAT(map.request.bindings(0).output().reduce_workers(), ElementsAre(1, 2, 1, 2));
+  Tell(Success(map));
+  SucceedAll();
+  const auto job = Collect(sum);
+  std::vector<int64_t> places(4);
+  for (const LaunchedTask& task : workers_.launched()) {
+    EXPECT_EQ(task.root(), "collect") << "the map outputs are there";
+    places[task.request.partition()] = task.worker_id;
+  }
+  EXPECT_THAT(places, ElementsAre(1, 2, 1, 2));
+  SucceedAll();
+  EXPECT_TRUE(job->done());
+}
+
+TEST_F(DagSchedulerLossesTest, ASingleWorkerKeepsItsMapOutputs) {
+  AddWorker(1, 2);
+  Collect(Shuffled("sum", Values("values", 1), 2));
+  EXPECT_EQ(workers_.launched()[0].request.bindings(0).output().reduce_workers_size(), 0);
+  SucceedAll();
+}
+
+TEST_F(DagSchedulerLossesTest, LostReducePartitionsGatherElsewhereWhenTheyAreMadeAgain) {
+  AddWorker(1, 2);
+  AddWorker(2, 2);
+  const RddRef sum = Shuffled("sum", Values("values", 1), 2);
+  Collect(sum);
+  SucceedAll();
+  AddWorker(3, 2);
+  core_.WorkerLost(1, "connection reset");
+  const auto job = Collect(sum);
+  const LaunchedTask map = workers_.Take("write");
+  EXPECT_THAT(map.request.bindings(0).output().reduce_workers(), ElementsAre(2, 2))
+      << "the first of those that are left takes it, and what was not lost stays";
+  Tell(Success(map));
+  SucceedAll();
+  EXPECT_TRUE(job->done());
+}
+
+// A worker may notice the end of another one before the driver does.
+TEST_F(DagSchedulerLossesTest, ATaskThatDidNotReachAWorkerTriesAgainUnharmed) {
+  AddWorker(1, 1);
+  AddWorker(2, 1);
+  const auto job = Collect(Shuffled("sum", Values("values", 1), 1));
+  for (int i = 0; i < 10; ++i) {
+    Tell(AnswerOf(workers_.Take("write"), proto::TaskStatus::PEER_MISS));
+    EXPECT_EQ(workers_.Take("write").plan, nullptr) << "at once";
+    env_.Advance(100'000);
+  }
+  EXPECT_FALSE(job->done());
+  const std::deque<LaunchedTask> before = std::exchange(workers_.launched(), {});
+  core_.WorkerLost(1, "connection reset");
+  for (const LaunchedTask& task : before) Tell(AnswerOf(task, proto::TaskStatus::CANCELLED));
+  for (const LaunchedTask& task : workers_.launched()) EXPECT_EQ(task.worker_id, 2);
+  while (!workers_.launched().empty()) Tell(Success(workers_.Take()));
+  ASSERT_TRUE(job->done());
+  EXPECT_TRUE(job->status().ok()) << job->status();
+}
+
+TEST_F(DagSchedulerLossesTest, AWorkerThatIsNeverReachedFailsTheJob) {
+  AddWorker(1, 1);
+  AddWorker(2, 1);
+  const auto job = Collect(Shuffled("sum", Values("values", 1), 1));
+  while (!job->done() && env_.MonotonicMicros() < int64_t{200'000'000}) {
+    for (LaunchedTask task = workers_.Take("write"); task.plan != nullptr;
+         task = workers_.Take("write")) {
+      proto::ToDriver miss = AnswerOf(task, proto::TaskStatus::PEER_MISS);
+      miss.mutable_task_status()->set_error_message("worker 2 does not answer");
+      Tell(std::move(miss));
+    }
+    env_.Advance(100'000);
+  }
+  ASSERT_TRUE(job->done());
+  EXPECT_THAT(std::string(job->status().message()), HasSubstr("worker 2 does not answer"));
+  while (!workers_.launched().empty()) {
+    Tell(AnswerOf(workers_.Take(), proto::TaskStatus::CANCELLED));
+  }
+}
+
 }  // namespace
 }  // namespace millrace::internal

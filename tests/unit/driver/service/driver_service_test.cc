@@ -35,6 +35,8 @@ class EchoWorker : public DriverTransport {
     }
   }
 
+  void DisconnectWorker(int64_t /*worker_id*/, const absl::Status& /*reason*/) override {}
+
   DriverService* driver = nullptr;
   std::atomic<bool> is_silent{false};
   absl::Notification shuffle_dropped;

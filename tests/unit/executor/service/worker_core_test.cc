@@ -63,7 +63,12 @@ class WorkerCoreTest : public ::testing::Test, protected WorkerTransport {
         disk_(fs_, "/spill"),
         blocks_(budget_, disk_),
         shuffles_(budget_, blocks_, disk_),
-        core_({.worker_id = 42, .host = "here", .binary_digest = "abc", .task_slots = 2},
+        core_({.worker_id = 42,
+               .application_id = "app",
+               .host = "here",
+               .peer_address = "here:77",
+               .binary_digest = "abc",
+               .task_slots = 2},
               {env_, *this,
                TaskServices{blocks_, shuffles_, shuffles_, states_, fs_, &MonotonicNanos}, disk_,
                budget_, receivers_}) {
@@ -178,6 +183,8 @@ TEST_F(WorkerCoreTest, SaysHello) {
   EXPECT_EQ(messages_[0].hello().host(), "here");
   EXPECT_EQ(messages_[0].hello().task_slots(), 2u);
   EXPECT_EQ(messages_[0].hello().binary_digest(), "abc");
+  EXPECT_EQ(messages_[0].hello().application_id(), "app");
+  EXPECT_EQ(messages_[0].hello().peer_address(), "here:77");
 }
 
 TEST_F(WorkerCoreTest, RunsATaskAndReturnsItsResult) {

@@ -1,0 +1,75 @@
+#include "client/cluster/local_cluster.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "client/cluster/local_worker_launcher.h"
+#include "client/local/program_flags.h"
+#include "common/base/status_macros.h"
+#include "common/fs/file_system.h"
+#include "common/fs/path.h"
+#include "common/rpc/rpc_security.h"
+
+namespace millrace::internal {
+namespace {
+
+constexpr size_t kSecretBytes = 32;
+
+absl::Status ErrnoStatus(const std::string& what) {
+  return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(errno)));
+}
+
+// Readable by this user alone, like the directory.
+absl::Status WriteSecret(const std::string& path) {
+  std::string secret(kSecretBytes, '\0');
+  if (getrandom(secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size())) {
+    return ErrnoStatus("getrandom");
+  }
+  secret = absl::BytesToHexString(secret);
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (fd < 0) return ErrnoStatus(path);
+  const ssize_t written = write(fd, secret.data(), secret.size());
+  const bool is_closed = close(fd) == 0;
+  if (written == static_cast<ssize_t>(secret.size()) && is_closed) return absl::OkStatus();
+  return ErrnoStatus(path);
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<Runtime>> StartLocalCluster(const LocalClusterMaster& master,
+                                                           ClusterRuntime::Options options,
+                                                           const std::string& local_dir,
+                                                           FileSystem& fs) {
+  if (ProgramArguments().empty()) {
+    return absl::FailedPreconditionError(
+        "millrace.master: local-cluster[...] starts this program again for each worker, so its "
+        "main() must begin with millrace::Init(&argc, &argv)");
+  }
+  static std::atomic<int> last{0};
+  options.spec.application_id = absl::StrCat("local-cluster-", getpid(), "-", last.fetch_add(1));
+  RETURN_IF_ERROR(fs.CreateDirs(local_dir));
+  options.work_dir = JoinPath(local_dir, absl::StrCat("millrace-", options.spec.application_id));
+  if (mkdir(options.work_dir.c_str(), S_IRWXU) != 0) return ErrnoStatus(options.work_dir);
+  options.workers = master.workers;
+  options.spec.cores = master.cores_per_worker;
+  options.spec.memory_mb = master.memory_mb_per_worker;
+  options.spec.auth_secret_file = JoinPath(options.work_dir, "secret");
+  RETURN_IF_ERROR(WriteSecret(options.spec.auth_secret_file));
+  RpcSecurityOptions security;
+  security.auth_secret_file = options.spec.auth_secret_file;
+  ASSIGN_OR_RETURN(options.security, RpcSecurity::Load(security, /*metrics=*/nullptr));
+  auto launcher = std::make_unique<LocalWorkerLauncher>(
+      LocalWorkerLauncher::Options{.argv = ProgramArguments(), .work_dir = options.work_dir});
+  return ClusterRuntime::Start(std::move(options), std::move(launcher), fs);
+}
+
+}  // namespace millrace::internal

@@ -1,0 +1,261 @@
+#include "client/cluster/worker_process.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "client/cluster/binary_digest.h"
+#include "client/local/program_flags.h"
+#include "common/base/annotate_status.h"
+#include "common/base/status_macros.h"
+#include "common/concurrent/watched.h"
+#include "common/config/keys.h"
+#include "common/env/real_env.h"
+#include "common/fs/local_file_system.h"
+#include "common/fs/path.h"
+#include "common/memory/memory_budget.h"
+#include "common/rpc/grpc_peer_server.h"
+#include "common/rpc/grpc_peer_transport.h"
+#include "common/rpc/grpc_worker_transport.h"
+#include "common/time/system_clock.h"
+#include "executor/block/block_store.h"
+#include "executor/block/spill_dir.h"
+#include "executor/receiver/threaded_receiver_service.h"
+#include "executor/service/peer_service.h"
+#include "executor/service/worker_core.h"
+#include "executor/shuffle/shuffle_router.h"
+#include "executor/shuffle/shuffle_store.h"
+#include "executor/state/state_store.h"
+#include "glog/logging.h"
+
+namespace millrace::internal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// How long a worker looks for a driver that it has lost.
+constexpr milliseconds kDriverGrace{10'000};
+constexpr milliseconds kReconnectPause{200};
+// For what was sent to leave, and then for tasks and receivers to end.
+constexpr milliseconds kCloseTimeout{1'000};
+constexpr std::chrono::seconds kExitGrace{3};
+constexpr int64_t kHeartbeatMicros = 1'000'000;
+constexpr int kCoresMax = 1 << 16;
+constexpr int64_t kMemoryMbMax = int64_t{1} << 30;
+
+absl::StatusOr<std::string> ReadVariable(const char* name) {
+  const char* const value = std::getenv(name);
+  if (value != nullptr && *value != '\0') return std::string(value);
+  return absl::InvalidArgumentError(absl::StrCat("the environment variable ", name, " is not set"));
+}
+
+absl::StatusOr<int64_t> ReadNumber(const char* name, int64_t max) {
+  ASSIGN_OR_RETURN(const std::string text, ReadVariable(name));
+  int64_t number = 0;
+  if (absl::SimpleAtoi(text, &number) && number >= 1 && number <= max) return number;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the environment variable ", name, " is '", text, "', not 1 to ", max));
+}
+
+RealEnv::Options EnvOptions(const WorkerSettings& settings) {
+  RealEnv::Options env;
+  env.name = "worker";
+  env.task_threads = settings.cores;
+  env.job_threads = 1;
+  return env;
+}
+
+// Of the settings that were given on the command line, which all processes share.
+size_t MemoryBytes(const WorkerSettings& settings) {
+  const double fraction = ProgramConf().GetDouble(keys::kMemoryFraction).value_or(0.6);
+  return static_cast<size_t>(static_cast<double>(settings.memory_mb << 20) * fraction);
+}
+
+// The worker core, its stores and its connections.
+class WorkerProcess final : public GrpcWorkerTransport::Owner {
+ public:
+  WorkerProcess(const WorkerSettings& settings, std::string binary_digest,
+                const std::shared_ptr<const RpcSecurity>& security)
+      : settings_(settings),
+        binary_digest_(std::move(binary_digest)),
+        env_(EnvOptions(settings), fs_),
+        memory_(MemoryBytes(settings)),
+        disk_(fs_, JoinPath(settings.work_dir, "spill")),
+        blocks_(memory_, disk_),
+        shuffles_(memory_, blocks_, disk_),
+        receivers_(env_, blocks_),
+        peers_(security),
+        router_({.worker_id = settings.worker_id}, shuffles_, peers_),
+        peer_service_(shuffles_),
+        peer_server_(security,
+                     [this](proto::PeerRequest request, const GrpcPeerServer::Reply& reply) {
+                       HandlePeer(std::move(request), reply);
+                     }),
+        transport_(env_, settings.driver_address, security, *this) {}
+
+  // OK: the driver says that the application has ended.
+  absl::Status Serve() {
+    RETURN_IF_ERROR(peer_server_.Listen(settings_.host));
+    MakeCore();
+    absl::Status lost = absl::UnavailableError("it has not been reached yet");
+    for (;;) {
+      RETURN_IF_ERROR(Connect(lost));
+      env_.Post([this] { core_->Start(); });
+      const Progress progress = progress_.WaitUntil(
+          [](const Progress& now) { return now.is_over || now.lost.has_value(); }, milliseconds(-1),
+          [](const Progress& now) { return now; });
+      if (progress.is_over) return absl::OkStatus();
+      if (!absl::IsUnavailable(*progress.lost)) return *progress.lost;
+      lost = *progress.lost;
+      progress_.Update([](Progress& now) { now.lost.reset(); });
+    }
+  }
+
+  // Waits for running tasks.
+  void Stop() {
+    if (core_ == nullptr) return;
+    env_.Post([this] { core_->Stop(); });
+    transport_.Close(kCloseTimeout);
+    peer_server_.Stop();
+    peers_.Stop();
+    env_.Stop();
+  }
+
+  // GrpcWorkerTransport::Owner
+  void OnMessage(proto::ToWorker message) override {
+    switch (message.kind_case()) {
+      case proto::ToWorker::kPeers:
+        for (const auto& peer : message.peers().added()) {
+          peers_.AddPeer(peer.worker_id(), peer.address());
+        }
+        for (const int64_t id : message.peers().removed()) peers_.RemovePeer(id);
+        return;
+      case proto::ToWorker::kShutdown:
+        return progress_.Update([](Progress& now) { now.is_over = true; });
+      default:
+        return core_->Handle(std::move(message));
+    }
+  }
+  void OnDisconnected(const absl::Status& reason) override {
+    progress_.Update([&](Progress& now) { now.lost = reason; });
+  }
+
+ private:
+  struct Progress {
+    bool is_over = false;
+    std::optional<absl::Status> lost;
+  };
+
+  void MakeCore() {
+    WorkerOptions options;
+    options.worker_id = settings_.worker_id;
+    options.application_id = settings_.application_id;
+    options.host = settings_.host;
+    options.peer_address = absl::StrCat(settings_.host, ":", peer_server_.port());
+    options.binary_digest = binary_digest_;
+    options.task_slots = settings_.cores;
+    options.heartbeat_interval_micros = kHeartbeatMicros;
+    const TaskServices services{blocks_, shuffles_, router_, states_, fs_, MonotonicNanos};
+    core_ = std::make_unique<WorkerCore>(
+        options, WorkerCore::Parts{env_, transport_, services, disk_, memory_, receivers_});
+  }
+
+  absl::Status Connect(const absl::Status& lost) {
+    const auto deadline = Clock::now() + kDriverGrace;
+    for (;;) {
+      const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
+      if (left.count() <= 0) break;
+      if (transport_.Connect(left).ok()) return absl::OkStatus();
+      std::this_thread::sleep_for(kReconnectPause);
+    }
+    return absl::UnavailableError(
+        absl::StrCat("the driver at ", settings_.driver_address, " has been out of reach for ",
+                     kDriverGrace.count() / 1000, " s: ", lost.message()));
+  }
+
+  // On gRPC's threads.
+  void HandlePeer(proto::PeerRequest request, const GrpcPeerServer::Reply& reply) {
+    reply(peer_service_.Handle(std::move(request)));
+    if (shuffles_.has_ready()) env_.PostAndRun([this] { core_->OnMapOutputsArrived(); });
+  }
+
+  const WorkerSettings settings_;
+  const std::string binary_digest_;
+  LocalFileSystem fs_;
+  // The env outlives all but the file system: its threads end with Stop, before anything goes.
+  RealEnv env_;
+  MemoryBudget memory_;
+  SpillDir disk_;
+  BlockStore blocks_;
+  ShuffleStore shuffles_;
+  StateStore states_;
+  ThreadedReceiverService receivers_;
+  GrpcPeerTransport peers_;
+  ShuffleRouter router_;
+  PeerService peer_service_;
+  GrpcPeerServer peer_server_;
+  GrpcWorkerTransport transport_;
+  std::unique_ptr<WorkerCore> core_;  // Once the port of the peer server is known.
+  Watched<Progress> progress_;
+};
+
+absl::StatusOr<int> Run() {
+  ASSIGN_OR_RETURN(const WorkerSettings settings, ReadWorkerSettings());
+  ASSIGN_OR_RETURN(const std::shared_ptr<const RpcSecurity> security,
+                   RpcSecurity::Load(settings.security, /*metrics=*/nullptr));
+  ASSIGN_OR_RETURN(std::string digest, BinaryDigest());
+  WorkerProcess process(settings, std::move(digest), security);
+  const absl::Status served = process.Serve();
+  if (!served.ok()) {
+    std::fprintf(stderr, "worker %lld ends: %s\n", static_cast<long long>(settings.worker_id),
+                 std::string(served.message()).c_str());
+  }
+  const int exit_code = served.ok() ? 0 : 1;
+  // User code that does not end must not keep the process.
+  std::thread([exit_code] {
+    std::this_thread::sleep_for(kExitGrace);
+    _exit(exit_code);
+  }).detach();
+  process.Stop();
+  return exit_code;
+}
+
+}  // namespace
+
+bool IsWorkerProcess() {
+  const char* const role = std::getenv("MILLRACE_ROLE");
+  return role != nullptr && std::string(role) == "worker";
+}
+
+absl::StatusOr<WorkerSettings> ReadWorkerSettings() {
+  WorkerSettings settings;
+  ASSIGN_OR_RETURN(settings.driver_address, ReadVariable("MILLRACE_DRIVER_ADDRESS"));
+  ASSIGN_OR_RETURN(settings.application_id, ReadVariable("MILLRACE_APP_ID"));
+  ASSIGN_OR_RETURN(settings.worker_id, ReadNumber("MILLRACE_WORKER_ID", INT64_MAX));
+  ASSIGN_OR_RETURN(const int64_t cores, ReadNumber("MILLRACE_WORKER_CORES", kCoresMax));
+  settings.cores = static_cast<int>(cores);
+  ASSIGN_OR_RETURN(settings.memory_mb, ReadNumber("MILLRACE_WORKER_MEMORY_MB", kMemoryMbMax));
+  ASSIGN_OR_RETURN(settings.host, ReadVariable("MILLRACE_WORKER_HOST"));
+  ASSIGN_OR_RETURN(settings.work_dir, ReadVariable("MILLRACE_WORK_DIR"));
+  settings.security = RpcSecurityOptions::FromEnvironment();
+  return settings;
+}
+
+int RunWorkerProcess() {
+  const absl::StatusOr<int> exit_code = Run();
+  if (exit_code.ok()) return *exit_code;
+  std::fprintf(stderr, "this process was started as a worker: %s\n",
+               std::string(exit_code.status().message()).c_str());
+  return 2;
+}
+
+}  // namespace millrace::internal

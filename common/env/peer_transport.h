@@ -1,0 +1,33 @@
+// How workers of one application reach one another.
+#ifndef MILLRACE_COMMON_ENV_PEER_TRANSPORT_H_
+#define MILLRACE_COMMON_ENV_PEER_TRANSPORT_H_
+
+#include <cstdint>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace millrace {
+
+namespace proto {
+class PeerReply;
+class PeerRequest;
+}  // namespace proto
+
+// Threads: any.
+class PeerTransport {
+ public:
+  using Done = absl::AnyInvocable<void(absl::StatusOr<proto::PeerReply>)>;
+
+  virtual ~PeerTransport() = default;
+
+  // `done` is called once, on any thread, maybe before this returns; it must be short. Unavailable:
+  // the peer is not known, cannot be reached, or was lost meanwhile: then the request may have been
+  // carried out. Requests to one peer arrive in their order. Sets the request's id.
+  virtual void Call(int64_t worker_id, proto::PeerRequest request, Done done) = 0;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_COMMON_ENV_PEER_TRANSPORT_H_

@@ -1,0 +1,52 @@
+// A worker's calls to other workers.
+#ifndef MILLRACE_COMMON_RPC_GRPC_PEER_TRANSPORT_H_
+#define MILLRACE_COMMON_RPC_GRPC_PEER_TRANSPORT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "common/env/peer_transport.h"
+
+namespace millrace {
+
+class RpcSecurity;
+
+// One stream to each peer that was ever called, made at the first call, and anew after it broke.
+//
+// Threads: any.
+class GrpcPeerTransport final : public PeerTransport {
+ public:
+  explicit GrpcPeerTransport(std::shared_ptr<const RpcSecurity> security);
+  ~GrpcPeerTransport() override;  // Stops.
+
+  // `address` is host:port. One that is added again keeps its stream if it is still there.
+  void AddPeer(int64_t worker_id, std::string address) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Its stream ends, and the calls on it fail.
+  void RemovePeer(int64_t worker_id) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void Call(int64_t worker_id, proto::PeerRequest request, Done done) override
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Calls under way fail, later ones too. Waits for their ends.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  class Stream;
+
+  // Null: the peer is not known.
+  std::shared_ptr<Stream> StreamTo(int64_t worker_id) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const std::shared_ptr<const RpcSecurity> security_;
+
+  absl::Mutex mutex_;
+  absl::flat_hash_map<int64_t, std::string> addresses_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<int64_t, std::shared_ptr<Stream>> streams_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_COMMON_RPC_GRPC_PEER_TRANSPORT_H_

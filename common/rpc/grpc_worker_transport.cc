@@ -1,0 +1,158 @@
+#include "common/rpc/grpc_worker_transport.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/concurrent/one_shot.h"
+#include "common/rpc/rpc_limits.h"
+#include "common/rpc/rpc_security.h"
+#include "common/rpc/rpc_status.h"
+#include "common/rpc/send_queue.h"
+#include "proto/worker.grpc.pb.h"
+
+namespace millrace {
+
+class GrpcWorkerTransport::Stream final
+    : public grpc::ClientBidiReactor<proto::ToDriver, proto::ToWorker>,
+      public std::enable_shared_from_this<Stream> {
+ public:
+  Stream(Env& env, Owner& owner, std::shared_ptr<grpc::Channel> channel)
+      : env_(env), owner_(owner), channel_(std::move(channel)) {}
+
+  void Begin(const RpcSecurity& security) {
+    self_ = shared_from_this();
+    security.Sign(context_);
+    const auto stub = proto::WorkerSession::NewStub(channel_);
+    stub->async()->Connect(&context_, this);
+    AddHold();  // For writes, which other threads start; given back when reading has ended.
+    StartRead(&incoming_);
+    StartCall();
+  }
+
+  void Send(proto::ToDriver message) ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (has_ended_ || is_closing_) return;
+      if (const proto::ToDriver* const first = outgoing_.Push(std::move(message))) {
+        StartWrite(first);
+      }
+      const bool is_full = outgoing_.count() > internal::kSendQueueCountMax ||
+                           outgoing_.bytes() > internal::kSendQueueBytesMax;
+      if (!is_full) return;
+    }
+    context_.TryCancel();
+  }
+
+  void Close(std::chrono::milliseconds timeout) ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (!has_ended_ && !std::exchange(is_closing_, true) && outgoing_.count() == 0) {
+        StartWritesDone();
+      }
+    }
+    if (done_.WaitFor(timeout) == nullptr) context_.TryCancel();
+    done_.Wait();  // A cancelled call ends at once.
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      {
+        const absl::MutexLock lock(&mutex_);
+        has_ended_ = true;
+      }
+      RemoveHold();
+      return;
+    }
+    env_.PostAndRun([self = shared_from_this(), message = std::move(incoming_)]() mutable {
+      self->owner_.OnMessage(std::move(message));
+    });
+    // The driver bounds what it has under way by slots, so this reads on.
+    incoming_.Clear();
+    StartRead(&incoming_);
+  }
+
+  void OnWriteDone(bool ok) override {
+    const absl::MutexLock lock(&mutex_);
+    if (!ok || has_ended_) return;
+    if (const proto::ToDriver* const next = outgoing_.Pop()) {
+      StartWrite(next);
+    } else if (is_closing_) {
+      StartWritesDone();
+    }
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    env_.PostAndRun([self = shared_from_this(), reason = ReasonOf(status)] {
+      self->owner_.OnDisconnected(reason);
+    });
+    const std::shared_ptr<Stream> last = std::move(self_);
+    done_.Set(true);
+  }
+
+ private:
+  static absl::Status ReasonOf(const grpc::Status& status) {
+    if (status.ok() || status.error_code() == grpc::StatusCode::CANCELLED) {
+      return absl::UnavailableError("the driver ended the connection");
+    }
+    return FromGrpcStatus(status);
+  }
+
+  Env& env_;
+  Owner& owner_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  grpc::ClientContext context_;
+  std::shared_ptr<Stream> self_;  // Until gRPC is done with it.
+  proto::ToWorker incoming_;      // Of the read under way.
+  OneShot<bool> done_;
+
+  absl::Mutex mutex_;
+  internal::SendQueue<proto::ToDriver> outgoing_ ABSL_GUARDED_BY(mutex_);
+  bool is_closing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+GrpcWorkerTransport::GrpcWorkerTransport(Env& env, std::string driver_address,
+                                         std::shared_ptr<const RpcSecurity> security, Owner& owner)
+    : env_(env),
+      driver_address_(std::move(driver_address)),
+      security_(std::move(security)),
+      owner_(owner) {}
+
+GrpcWorkerTransport::~GrpcWorkerTransport() { Close(std::chrono::milliseconds(0)); }
+
+absl::Status GrpcWorkerTransport::Connect(std::chrono::milliseconds timeout) {
+  grpc::ChannelArguments arguments;
+  internal::LimitChannel(arguments);
+  const std::shared_ptr<grpc::Channel> channel =
+      grpc::CreateCustomChannel(driver_address_, security_->channel_credentials(), arguments);
+  if (!channel->WaitForConnected(std::chrono::system_clock::now() + timeout)) {
+    return absl::UnavailableError(absl::StrCat("nobody answers at ", driver_address_));
+  }
+  const auto stream = std::make_shared<Stream>(env_, owner_, channel);
+  {
+    const absl::MutexLock lock(&mutex_);
+    stream_ = stream;
+  }
+  stream->Begin(*security_);
+  return absl::OkStatus();
+}
+
+std::shared_ptr<GrpcWorkerTransport::Stream> GrpcWorkerTransport::stream() const {
+  const absl::MutexLock lock(&mutex_);
+  return stream_;
+}
+
+void GrpcWorkerTransport::SendToDriver(proto::ToDriver message) {
+  if (const auto current = stream()) current->Send(std::move(message));
+}
+
+void GrpcWorkerTransport::Close(std::chrono::milliseconds timeout) {
+  if (const auto current = stream()) current->Close(timeout);
+}
+
+}  // namespace millrace
