@@ -32,13 +32,36 @@ std::string AbsolutePaths(const std::string& list) {
 sigset_t WatchedSignals() {
   sigset_t signals;
   ::sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) ::sigaddset(&signals, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGCONT}) {
+    ::sigaddset(&signals, signal);
+  }
   return signals;
 }
 
+// The program has a process group of its own: a signal to ours, as timeout and shells send it, must
+// not reach it twice, for the second one means "at once". So the terminal, if there is one, is
+// handed over, and Ctrl-C reaches the program alone.
+class Terminal {
+ public:
+  Terminal() : is_ours_(::isatty(STDIN_FILENO) == 1 && ::tcgetpgrp(STDIN_FILENO) == ::getpgrp()) {
+    // Else taking the terminal back would stop us.
+    if (is_ours_) ::signal(SIGTTOU, SIG_IGN);
+  }
+  void Give(pid_t group) const {
+    if (is_ours_) ::tcsetpgrp(STDIN_FILENO, group);
+  }
+  void TakeBack() const { Give(::getpgrp()); }
+
+ private:
+  const bool is_ours_;
+};
+
 // In the child, between fork and exec.
 [[noreturn]] void BecomeProgram(pid_t parent, const std::string& program,
-                                const std::vector<char*>& argv) {
+                                const std::vector<char*>& argv, const Terminal& terminal) {
+  ::setpgid(0, 0);
+  terminal.Give(::getpid());
+  ::signal(SIGTTOU, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -50,18 +73,31 @@ sigset_t WatchedSignals() {
   ::_exit(kExitFailed);
 }
 
-int AwaitProgram(pid_t child, const std::string& program) {
+// Ctrl-Z in the terminal: the shell must see that we stop, and the program goes on when we do.
+void StopWithProgram(pid_t child, const Terminal& terminal) {
+  terminal.TakeBack();
+  ::raise(SIGSTOP);
+  terminal.Give(child);
+  ::kill(-child, SIGCONT);
+}
+
+int AwaitProgram(pid_t child, const std::string& program, const Terminal& terminal) {
   const sigset_t signals = WatchedSignals();
   while (true) {
-    siginfo_t info;
-    if (::sigwaitinfo(&signals, &info) < 0) continue;
-    if (info.si_signo != SIGCHLD) {
-      // A terminal sends its signals to the program as well.
-      if (info.si_code != SI_KERNEL) ::kill(child, info.si_signo);
+    int signal = 0;
+    ::sigwait(&signals, &signal);
+    if (signal == SIGCONT) continue;
+    if (signal != SIGCHLD) {
+      ::kill(child, signal);
       continue;
     }
     int status = 0;
-    if (::waitpid(child, &status, WNOHANG) != child) continue;
+    if (::waitpid(child, &status, WNOHANG | WUNTRACED) != child) continue;
+    if (WIFSTOPPED(status)) {
+      StopWithProgram(child, terminal);
+      continue;
+    }
+    terminal.TakeBack();
     if (WIFEXITED(status)) return WEXITSTATUS(status) == 0 ? kExitDone : kExitFailed;
     const ExitStatus exit{.signal = WTERMSIG(status)};
     std::fprintf(stderr, "millrace-submit: '%s' was %s\n", program.c_str(),
@@ -98,13 +134,16 @@ absl::StatusOr<int> RunProgramHere(const SubmitOptions& options) {
   // Before the child can end.
   const sigset_t signals = WatchedSignals();
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  const Terminal terminal;
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) {
     return absl::ResourceExhaustedError(absl::StrCat("cannot fork: ", std::strerror(errno)));
   }
-  if (child == 0) BecomeProgram(parent, options.program, argv);
-  return AwaitProgram(child, options.program);
+  if (child == 0) BecomeProgram(parent, options.program, argv, terminal);
+  ::setpgid(child, child);
+  terminal.Give(child);
+  return AwaitProgram(child, options.program, terminal);
 }
 
 }  // namespace millrace

@@ -56,8 +56,7 @@ void AddOptions(CLI::App& app, Line& line) {
   app.add_option("--name", line.name, "The application's name, for people")->type_name("NAME");
   app.add_option("--conf", line.conf, "A setting; may be repeated")
       ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->allow_extra_args(false);  // What follows one is not another.
   app.add_option(
          "--properties-file", line.properties_file,
          absl::StrCat("Settings, one a line (", kDefaultPropertiesFile, " when there is one)"))
