@@ -118,14 +118,20 @@ LocalWorkerLauncher::Orders LocalWorkerLauncher::TakeOrders() {
 void LocalWorkerLauncher::Run() {
   for (;;) {
     const Orders orders = TakeOrders();
-    if (orders.stop) return EndAll();
-    for (const int64_t id : orders.launches) StartChild(id);
-    for (const int64_t id : orders.kills) {
-      const auto child = children_.find(id);
-      if (child != children_.end()) kill(child->second.pid, SIGKILL);
+    if (!orders.stop) {
+      for (const int64_t id : orders.launches) StartChild(id);
     }
+    KillChildren(orders.kills);
+    if (orders.stop) return EndAll();
     AwaitSomething(/*timeout_ms=*/-1);
     ReapEnded();
+  }
+}
+
+void LocalWorkerLauncher::KillChildren(const std::vector<int64_t>& worker_ids) {
+  for (const int64_t id : worker_ids) {
+    const auto child = children_.find(id);
+    if (child != children_.end()) kill(child->second.pid, SIGKILL);
   }
 }
 
@@ -157,7 +163,7 @@ absl::Status LocalWorkerLauncher::Fork(int64_t worker_id, Child& child) {
   if (child.pid < 0) return absl::ResourceExhaustedError(absl::StrCat("fork: ", strerror(error)));
   child.exit_fd = static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0));
   if (child.exit_fd >= 0) return absl::OkStatus();
-  const absl::Status status =
+  absl::Status status =
       absl::ResourceExhaustedError(absl::StrCat("pidfd_open: ", std::strerror(errno)));
   kill(child.pid, SIGKILL);
   waitpid(child.pid, nullptr, 0);
@@ -223,6 +229,7 @@ void LocalWorkerLauncher::EndAll() {
       }
     }
     AwaitSomething(is_killed ? -1 : static_cast<int>(std::max<int64_t>(0, left)));
+    KillChildren(TakeOrders().kills);
     ReapEnded();
   }
 }

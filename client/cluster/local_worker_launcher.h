@@ -53,6 +53,7 @@ class LocalWorkerLauncher final : public WorkerLauncher {
   void Order(absl::FunctionRef<void(Orders&)> add) ABSL_LOCKS_EXCLUDED(mutex_);
   // The thread's own.
   void StartChild(int64_t worker_id);
+  void KillChildren(const std::vector<int64_t>& worker_ids);
   absl::Status Fork(int64_t worker_id, Child& child);
   std::vector<std::string> EnvironmentOf(int64_t worker_id) const;
   void AwaitSomething(int timeout_ms);

@@ -27,7 +27,9 @@
 #include "common/rpc/grpc_worker_transport.h"
 #include "common/time/system_clock.h"
 #include "executor/block/block_store.h"
+#include "executor/block/replica_book.h"
 #include "executor/block/spill_dir.h"
+#include "executor/receiver/block_replicator.h"
 #include "executor/receiver/threaded_receiver_service.h"
 #include "executor/service/peer_service.h"
 #include "executor/service/worker_core.h"
@@ -48,6 +50,8 @@ constexpr milliseconds kReconnectPause{200};
 // For what was sent to leave, and then for tasks and receivers to end.
 constexpr milliseconds kCloseTimeout{1'000};
 constexpr std::chrono::seconds kExitGrace{3};
+// For another worker's answer to a task.
+constexpr milliseconds kFetchTimeout{120'000};
 constexpr int64_t kHeartbeatMicros = 1'000'000;
 constexpr int kCoresMax = 1 << 16;
 constexpr int64_t kMemoryMbMax = int64_t{1} << 30;
@@ -92,10 +96,12 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
         disk_(fs_, JoinPath(settings.work_dir, "spill")),
         blocks_(memory_, disk_),
         shuffles_(memory_, blocks_, disk_),
-        receivers_(env_, blocks_),
         peers_(security),
+        replicator_({.worker_id = settings.worker_id}, peers_),
+        receivers_(env_, blocks_, &replicator_),
         router_({.worker_id = settings.worker_id}, shuffles_, peers_),
-        peer_service_(shuffles_),
+        remote_reads_(peers_, kFetchTimeout),
+        peer_service_(blocks_, replicas_, shuffles_),
         peer_server_(security,
                      [this](proto::PeerRequest request, const GrpcPeerServer::Reply& reply) {
                        HandlePeer(std::move(request), reply);
@@ -134,11 +140,12 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
   void OnMessage(proto::ToWorker message) override {
     switch (message.kind_case()) {
       case proto::ToWorker::kPeers:
-        for (const auto& peer : message.peers().added()) {
-          peers_.AddPeer(peer.worker_id(), peer.address());
-        }
-        for (const int64_t id : message.peers().removed()) peers_.RemovePeer(id);
+        for (const auto& peer : message.peers().added()) AddPeer(peer);
+        for (const int64_t id : message.peers().removed()) RemovePeer(id);
         return;
+      case proto::ToWorker::kDropBlocks:
+        replicas_.Remove(message.drop_blocks());
+        return core_->Handle(std::move(message));
       case proto::ToWorker::kShutdown:
         return progress_.Update([](Progress& now) { now.is_over = true; });
       default:
@@ -164,9 +171,22 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
     options.binary_digest = binary_digest_;
     options.task_slots = settings_.cores;
     options.heartbeat_interval_micros = kHeartbeatMicros;
-    const TaskServices services{blocks_, shuffles_, router_, states_, fs_, MonotonicNanos};
+    const TaskServices services{blocks_, shuffles_,      router_,       states_,
+                                fs_,     MonotonicNanos, &remote_reads_};
     core_ = std::make_unique<WorkerCore>(
         options, WorkerCore::Parts{env_, transport_, services, disk_, memory_, receivers_});
+  }
+
+  void AddPeer(const proto::Peers::Peer& peer) {
+    peers_.AddPeer(peer.worker_id(), peer.address());
+    replicator_.AddPeer(peer.worker_id());
+  }
+  void RemovePeer(int64_t worker_id) {
+    replicator_.RemovePeer(worker_id);
+    peers_.RemovePeer(worker_id);
+    for (proto::BlockReport& report : replicas_.GiveUp(worker_id)) {
+      core_->OnBlockReport(std::move(report));
+    }
   }
 
   absl::Status Connect(const absl::Status& lost) {
@@ -198,9 +218,12 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
   BlockStore blocks_;
   ShuffleStore shuffles_;
   StateStore states_;
-  ThreadedReceiverService receivers_;
+  ReplicaBook replicas_;  // Of other workers' blocks, here.
   GrpcPeerTransport peers_;
+  BlockReplicator replicator_;
+  ThreadedReceiverService receivers_;
   ShuffleRouter router_;
+  RemoteReads remote_reads_;
   PeerService peer_service_;
   GrpcPeerServer peer_server_;
   GrpcWorkerTransport transport_;

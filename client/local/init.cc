@@ -32,6 +32,8 @@ void Init(int* argc, char*** argv) {
   internal::SetProgramConf(*std::move(conf));
   SetUpLogging((*argv)[0]);
   if (!internal::IsWorkerProcess()) return;
+  // Functions read the same flags everywhere.
+  internal::SetDefinedFlags(internal::ProgramArguments());
   const int exit_code = internal::RunWorkerProcess();
   // Without destructors of static objects: user code may still run.
   std::fflush(nullptr);

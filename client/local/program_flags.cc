@@ -1,5 +1,7 @@
 #include "client/local/program_flags.h"
 
+#include <gflags/gflags.h>
+
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,6 +64,31 @@ absl::StatusOr<Conf> TakeConfFlags(int* argc, char** argv) {
   *argc = static_cast<int>(others.size());
   argv[*argc] = nullptr;
   return conf;
+}
+
+void SetDefinedFlags(const std::vector<std::string>& arguments) {
+  for (size_t i = 1; i < arguments.size() && arguments[i] != "--"; ++i) {
+    std::string_view name = arguments[i];
+    if (!name.starts_with('-')) continue;
+    name.remove_prefix(name.starts_with("--") ? 2 : 1);
+    const size_t equals = name.find('=');
+    std::string flag(name.substr(0, equals));
+    std::string value = equals == name.npos ? "true" : std::string(name.substr(equals + 1));
+    gflags::CommandLineFlagInfo info;
+    if (!gflags::GetCommandLineFlagInfo(flag.c_str(), &info)) {
+      // --noverbose
+      const bool is_negation = equals == name.npos && flag.starts_with("no") &&
+                               gflags::GetCommandLineFlagInfo(flag.c_str() + 2, &info) &&
+                               info.type == "bool";
+      if (!is_negation) continue;
+      flag = info.name;
+      value = "false";
+    } else if (equals == name.npos && info.type != "bool") {
+      if (i + 1 == arguments.size()) return;
+      value = arguments[++i];
+    }
+    gflags::SetCommandLineOption(flag.c_str(), value.c_str());
+  }
 }
 
 const std::vector<std::string>& ProgramArguments() { return TheProgramArguments(); }

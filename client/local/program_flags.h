@@ -15,6 +15,11 @@ namespace millrace::internal {
 // as it was then.
 absl::StatusOr<Conf> TakeConfFlags(int* argc, char** argv);
 
+// Sets the gflags that the program defines to what the arguments say, without taking them out. What
+// is no such flag is passed over: it is the program's own. For worker processes, which never get to
+// where the program parses its flags.
+void SetDefinedFlags(const std::vector<std::string>& arguments);
+
 // What Init took; empty without it. Set before contexts are made.
 const Conf& ProgramConf();
 void SetProgramConf(Conf conf);

@@ -250,7 +250,14 @@ void DagScheduler::PlaceAll(const std::vector<StageRef>& opened) {
   if (workers_.count() <= 1) return;
   for (auto stage = opened.rbegin(); stage != opened.rend(); ++stage) {
     const StageTree& tree = (*stage)->latest().tree;
-    for (const int partition : (*stage)->partitions) placer_.Place(tree, partition);
+    bool is_split = false;
+    for (const int partition : (*stage)->partitions) {
+      is_split |= placer_.Place(tree, partition).is_split;
+    }
+    // A task that fetches from another worker must not run before all is there.
+    if (!is_split) continue;
+    const auto ahead_of = (*stage)->shuffle_waits;
+    for (Stage* const input : ahead_of) WaitFor(**stage, *input, /*is_shuffle=*/false);
   }
 }
 
@@ -258,6 +265,10 @@ TaskPlacement DagScheduler::PlaceTask(const Stage& stage, int index) {
   const size_t i = static_cast<size_t>(index);
   const size_t variant = static_cast<size_t>(stage.variant_of[i]);
   return placer_.Place(stage.variants[variant]->tree, stage.partitions[i]);
+}
+
+void DagScheduler::NameHolders(int64_t worker_id, proto::TaskRequest& request) {
+  if (workers_.count() > 1) placer_.NameHolders(worker_id, request);
 }
 
 // Partitions that no stage in flight reads get a place too: a later job may read them, and then the

@@ -78,6 +78,7 @@ class DagScheduler final : public StageOwner {
 
   // StageOwner
   TaskPlacement PlaceTask(const Stage& stage, int index) override;
+  void NameHolders(int64_t worker_id, proto::TaskRequest& request) override;
   void NameReduceWorkers(const Stage& stage, proto::OutputBinding& output) override;
   void OnTaskSucceeded(Stage& stage, int index, const TaskAttempt& attempt,
                        proto::TaskStatus status) override;

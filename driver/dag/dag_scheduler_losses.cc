@@ -15,6 +15,12 @@ int LossesMax(const Stage& stage) { return 16 + 4 * static_cast<int>(stage.parti
 
 BlockRef RefOf(const proto::BlockId& id) { return {id.stream_id(), id.sequence()}; }
 
+// Who was asked for what a task has missed.
+template <class Lost>
+int64_t HolderOf(const Lost& lost, const TaskAttempt& attempt) {
+  return lost.holder() != 0 ? lost.holder() : attempt.worker_id;
+}
+
 }  // namespace
 
 // By ids, for what a job's callback does may end other jobs.
@@ -40,7 +46,7 @@ void DagScheduler::OnInputsLost(Stage& stage, int index, const TaskAttempt& atte
     return BlocksLost(stage, index, attempt, status);
   }
   for (const proto::CachedBinding& lost : status.lost_cached()) {
-    data_.cached.Remove(lost.rdd_id(), static_cast<int>(lost.partition()), attempt.worker_id);
+    data_.cached.Remove(lost.rdd_id(), static_cast<int>(lost.partition()), HolderOf(lost, attempt));
   }
   RecomputeLost(stage, index);
 }
@@ -49,11 +55,11 @@ void DagScheduler::BlocksLost(Stage& stage, int index, const TaskAttempt& attemp
                               const proto::TaskStatus& status) {
   for (const proto::BlockId& id : status.lost_blocks()) {
     const BlockRef block = RefOf(id);
-    data_.blocks.Remove(block, attempt.worker_id);
+    data_.blocks.Remove(block, HolderOf(id, attempt));
     if (!data_.blocks.HoldersOf(block).empty()) continue;
     return OnStageFailed(
         stage, absl::DataLossError(absl::StrCat(
-                   ToString(block), " is lost: worker ", attempt.worker_id,
+                   ToString(block), " is lost: worker ", HolderOf(id, attempt),
                    ", the last to hold it, has it no more (", stage.DescribeTask(index), ")")));
   }
   tasks_.Requeue(stage, index);

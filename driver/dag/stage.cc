@@ -33,7 +33,7 @@ void Stage::UseForTask(std::unique_ptr<StageVariant> variant, int index) {
   variant_of[static_cast<size_t>(index)] = static_cast<int32_t>(variants.size()) - 1;
 }
 
-const Plan& Stage::FillRequest(int index, proto::TaskRequest& request) {
+const Plan& Stage::FillRequest(int index, int64_t worker_id, proto::TaskRequest& request) {
   const StageVariant& variant =
       *variants[static_cast<size_t>(variant_of[static_cast<size_t>(index)])];
   const int partition = partitions[static_cast<size_t>(index)];
@@ -45,6 +45,7 @@ const Plan& Stage::FillRequest(int index, proto::TaskRequest& request) {
   if (kind == StageKind::kState) {
     request.mutable_bindings(0)->mutable_state()->set_previous_time_ms(state_previous_ms);
   }
+  owner.NameHolders(worker_id, request);
   if (kind == StageKind::kShuffleMap) {
     owner.NameReduceWorkers(*this, *request.mutable_bindings(0)->mutable_output());
   }

@@ -26,6 +26,8 @@ class StageOwner {
  public:
   virtual ~StageOwner() = default;
   virtual TaskPlacement PlaceTask(const Stage& stage, int index) = 0;
+  // Says in the bindings of a task for this worker where to get what lies elsewhere.
+  virtual void NameHolders(int64_t worker_id, proto::TaskRequest& request) = 0;
   // Says where each reduce partition gathers that a map stage writes for.
   virtual void NameReduceWorkers(const Stage& stage, proto::OutputBinding& output) = 0;
   virtual void OnTaskSucceeded(Stage& stage, int index, const TaskAttempt& attempt,
@@ -129,7 +131,7 @@ class Stage final : public TaskSet {
   void UseForTask(std::unique_ptr<StageVariant> variant, int index);
 
   // TaskSet
-  const Plan& FillRequest(int index, proto::TaskRequest& request) override;
+  const Plan& FillRequest(int index, int64_t worker_id, proto::TaskRequest& request) override;
   TaskPlacement PlacementOf(int index) override { return owner.PlaceTask(*this, index); }
   std::string DescribeTask(int index) const override;
   void TaskSucceeded(int index, const TaskAttempt& attempt, proto::TaskStatus status) override {

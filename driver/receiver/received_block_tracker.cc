@@ -21,7 +21,11 @@ ReceivedBlockTracker::ReceivedBlockTracker(const std::vector<int64_t>& stream_id
 bool ReceivedBlockTracker::AddBlock(ReceivedBlock block) {
   const auto stream = unallocated_.find(block.id.stream_id);
   if (stream == unallocated_.end()) return false;
-  if (!known_.insert(Key(block.id.stream_id, block.id.sequence)).second) return false;
+  const Key start(block.id.stream_id, block.id.sequence >> kStartBits);
+  const auto [latest, is_first] = latest_.try_emplace(start, block.id.sequence);
+  if (!is_first && block.id.sequence <= latest->second) return false;
+  latest->second = block.id.sequence;
+  known_.insert(Key(block.id.stream_id, block.id.sequence));
   stream->second.push_back(std::move(block));
   ++unallocated_count_;
   return true;

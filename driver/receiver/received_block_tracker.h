@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "driver/batch/streaming_handle.h"
 
@@ -14,14 +15,22 @@ namespace millrace::internal {
 
 // Threads: the driver core's event loop.
 // Invariants: (1) a block is unallocated or in exactly one batch, never both; (2) batches are
-// allocated in rising batch time; (3) a block that is reported again changes nothing.
+// allocated in rising batch time; (3) a block that is reported again changes nothing, however late:
+// blocks of one start of a receiver are first reported in the order of their sequence.
 class ReceivedBlockTracker {
  public:
+  // A start of a receiver numbers its blocks from a multiple of 2^kStartBits on.
+  static constexpr int kStartBits = 32;
+
   // Every batch has an entry for each of these streams.
   explicit ReceivedBlockTracker(const std::vector<int64_t>& stream_ids);
 
-  // False: it is known already.
+  // False: it is known already, or was.
   bool AddBlock(ReceivedBlock block);
+  // It is unallocated or in a batch that is not forgotten.
+  bool IsKnown(BlockRef block) const {
+    return known_.contains(Key(block.stream_id, block.sequence));
+  }
 
   // Gives every unallocated block to the batch, in the order of their reports. Asking again for an
   // allocated batch gives the same blocks.
@@ -44,6 +53,8 @@ class ReceivedBlockTracker {
   int64_t unallocated_count_ = 0;
   std::map<Time, BatchBlocks> allocated_;
   absl::flat_hash_set<Key> known_;  // Every block in the two above.
+  // The latest sequence of each start of a receiver: by stream, and sequence >> kStartBits.
+  absl::flat_hash_map<Key, int64_t> latest_;
 };
 
 }  // namespace millrace::internal

@@ -158,6 +158,8 @@ void ReceiverTracker::SetRate(int64_t stream_id, double rate) {
 }
 
 void ReceiverTracker::HandleBlockReport(int64_t worker_id, const proto::BlockReport& report) {
+  // A copy of a lost worker's block whose batch is over.
+  std::vector<BlockRef> forgotten;
   for (const proto::StoredBlock& stored : report.blocks()) {
     ReceivedBlock block;
     block.id = {report.stream_id(), stored.id().sequence()};
@@ -165,11 +167,28 @@ void ReceiverTracker::HandleBlockReport(int64_t worker_id, const proto::BlockRep
     block.size_bytes = stored.size_bytes();
     block.worker_id = worker_id;
     block.metadata = stored.metadata();
-    if (blocks_.AddBlock(block)) locations_.Add(block.id, worker_id);
+    if (blocks_.AddBlock(block) || blocks_.IsKnown(block.id)) {
+      locations_.Add(block.id, worker_id);
+      if (workers_.Find(stored.replica()) != nullptr) locations_.Add(block.id, stored.replica());
+    } else {
+      forgotten.push_back(block.id);
+    }
   }
+  Drop(forgotten, worker_id);
   if (!when_cut_ || report.batch_time_ms() < cut_time_ms_) return;
   std::erase(cut_waits_for_, report.stream_id());
   if (cut_waits_for_.empty()) FinishCut();
+}
+
+void ReceiverTracker::Drop(const std::vector<BlockRef>& blocks, int64_t worker_id) {
+  if (blocks.empty()) return;
+  proto::ToWorker message;
+  for (const BlockRef& block : blocks) {
+    proto::BlockId& id = *message.mutable_drop_blocks()->add_blocks();
+    id.set_stream_id(block.stream_id);
+    id.set_sequence(block.sequence);
+  }
+  workers_.Send(worker_id, std::move(message));
 }
 
 void ReceiverTracker::HandleReceiverEvent(int64_t worker_id, const proto::ReceiverEvent& event) {

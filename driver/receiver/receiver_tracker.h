@@ -69,8 +69,9 @@ class ReceiverTracker {
   };
   // The worker numbers blocks from here when a receiver is placed again: what a lost one may still
   // have cut stays below.
-  static constexpr int64_t kSequencesPerPlacement = int64_t{1} << 32;
+  static constexpr int64_t kSequencesPerPlacement = int64_t{1} << ReceivedBlockTracker::kStartBits;
 
+  void Drop(const std::vector<BlockRef>& blocks, int64_t worker_id);
   void Place(Receiver& receiver);
   void PlaceLater(Receiver& receiver);
   void FinishCut();

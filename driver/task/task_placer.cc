@@ -7,9 +7,10 @@ namespace millrace::internal {
 TaskPlacement TaskPlacer::Place(const StageTree& tree, int partition) {
   Workers candidates;
   std::vector<Leaf> unplaced;
+  Workers shuffles;  // Where those gather that have a place.
   Workers preferred;
   tree.VisitLeaves(partition, [&](const StageNode& node, int p) {
-    Narrow(node, p, candidates, unplaced);
+    Narrow(node, p, candidates, unplaced, shuffles);
     if (node.kind == StageNode::Kind::kOperator && !node.rdd->sources.empty()) {
       const SourcePartition& source = node.rdd->sources[static_cast<size_t>(p)];
       if (preferred.empty()) preferred = WorkersAt(source.preferred_hosts);
@@ -20,12 +21,38 @@ TaskPlacement TaskPlacer::Place(const StageTree& tree, int partition) {
     for (const Leaf& leaf : unplaced) PlaceLeaf(leaf, home);
     candidates = {home};
   }
-  if (!candidates.empty()) return {std::move(candidates), /*is_mandatory=*/true};
-  return {std::move(preferred), /*is_mandatory=*/false};
+  if (candidates.empty()) return {std::move(preferred), /*is_mandatory=*/false, /*is_split=*/false};
+  const bool is_split = std::any_of(shuffles.begin(), shuffles.end(), [&](int64_t worker) {
+    return std::find(candidates.begin(), candidates.end(), worker) == candidates.end();
+  });
+  return {std::move(candidates), /*is_mandatory=*/true, is_split};
+}
+
+void TaskPlacer::NameHolders(int64_t worker_id, proto::TaskRequest& request) const {
+  const auto name = [worker_id](const auto& holders, auto& binding) {
+    if (holders.empty()) return;
+    if (std::find(holders.begin(), holders.end(), worker_id) != holders.end()) return;
+    binding.set_holder(holders[0]);
+  };
+  for (proto::Binding& binding : *request.mutable_bindings()) {
+    if (binding.has_blocks()) {
+      for (proto::BlockId& id : *binding.mutable_blocks()->mutable_blocks()) {
+        name(data_.blocks.HoldersOf({id.stream_id(), id.sequence()}), id);
+      }
+    } else if (binding.has_cached() && binding.cached().storage_level() == 0) {
+      proto::CachedBinding& place = *binding.mutable_cached();
+      name(data_.cached.HoldersOf(place.rdd_id(), static_cast<int>(place.partition())), place);
+    } else if (binding.has_shuffle()) {
+      proto::ShuffleBinding& shuffle = *binding.mutable_shuffle();
+      const int64_t holder = data_.shuffles.ReduceWorker(
+          shuffle.shuffle_id(), static_cast<int>(shuffle.reduce_partition()));
+      if (holder != MapOutputTracker::kUnplaced && holder != worker_id) shuffle.set_holder(holder);
+    }
+  }
 }
 
 void TaskPlacer::Narrow(const StageNode& node, int partition, Workers& candidates,
-                        std::vector<Leaf>& unplaced) {
+                        std::vector<Leaf>& unplaced, Workers& shuffles) {
   int64_t worker = MapOutputTracker::kUnplaced;
   switch (node.binding) {
     case BindingKind::kState:
@@ -47,6 +74,7 @@ void TaskPlacer::Narrow(const StageNode& node, int partition, Workers& candidate
   if (workers_.Find(worker) == nullptr) {
     unplaced.push_back({&node, partition});
   } else {
+    if (node.binding == BindingKind::kShuffle) shuffles.push_back(worker);
     NarrowTo(Workers{worker}, candidates);
   }
 }

@@ -14,8 +14,9 @@
 
 namespace millrace::internal {
 
-// A worker reads blocks, persisted partitions, shuffles and state of its own only, so they decide.
-// A task whose shuffle or state partitions have no place yet gives them one: its own.
+// Tasks run where blocks, persisted partitions, shuffles and state are that they read. Where no
+// worker has all of them, one that has the first runs the task and fetches the others. A task whose
+// shuffle or state partitions have no place yet gives them one: its own.
 //
 // Threads: the driver core's event loop.
 class TaskPlacer {
@@ -23,6 +24,8 @@ class TaskPlacer {
   TaskPlacer(const WorkerRegistry& workers, WorkerData& data) : workers_(workers), data_(data) {}
 
   TaskPlacement Place(const StageTree& tree, int partition);
+  // In the bindings of a task for this worker: who has what it has not.
+  void NameHolders(int64_t worker_id, proto::TaskRequest& request) const;
 
  private:
   using Workers = absl::InlinedVector<int64_t, 2>;
@@ -32,7 +35,7 @@ class TaskPlacer {
   };
 
   void Narrow(const StageNode& node, int partition, Workers& candidates,
-              std::vector<Leaf>& unplaced);
+              std::vector<Leaf>& unplaced, Workers& shuffles);
   template <class Holders>
   void NarrowTo(const Holders& holders, Workers& candidates) const;
   void PlaceLeaf(const Leaf& leaf, int64_t worker_id);

@@ -238,7 +238,7 @@ void TaskScheduler::Launch(TaskSet& set, int index, Worker& worker) {
   proto::TaskRequest& request = *worker.launches.mutable_launch_tasks()->add_tasks();
   request.set_task_id(task_id);
   request.set_attempt(task.attempts++);
-  const Plan& plan = set.FillRequest(index, request);
+  const Plan& plan = set.FillRequest(index, worker.id, request);
   request.set_plan_digest(plan.digest);
   RegisterPlan(plan, worker);
 

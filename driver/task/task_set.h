@@ -22,6 +22,8 @@ struct TaskPlacement {
   absl::InlinedVector<int64_t, 2> workers;  // Empty: any.
   // The task can run nowhere else: its state, blocks or shuffle partition are there.
   bool is_mandatory = false;
+  // It reads a shuffle partition that gathers on another worker.
+  bool is_split = false;
 };
 
 struct TaskAttempt {
@@ -40,8 +42,9 @@ class TaskSet : public std::enable_shared_from_this<TaskSet> {
   TaskSet(const TaskSet&) = delete;
   TaskSet& operator=(const TaskSet&) = delete;
 
-  // Sets all that a request needs but its ids and attempt. The plan stays alive as long as the set.
-  virtual const Plan& FillRequest(int index, proto::TaskRequest& request) = 0;
+  // Sets all that a request to this worker needs but its ids and attempt. The plan stays alive as
+  // long as the set.
+  virtual const Plan& FillRequest(int index, int64_t worker_id, proto::TaskRequest& request) = 0;
   // Asked for only when there are several workers.
   virtual TaskPlacement PlacementOf(int index) = 0;
   // "task 3 of 8 of ReduceByKey at wc.cc:14"

@@ -204,7 +204,8 @@ bool BlockGenerator::StoreNext(bool may_wait) {
   std::optional<absl::Status> stored;
   if (may_wait) {
     stored = StoreWaiting(*next);
-  } else if (store_.TryPut(StoreKey::Block(options_.stream_id, next->sequence), next->data)) {
+  } else if (!MustReplicate() &&
+             store_.TryPut(StoreKey::Block(options_.stream_id, next->sequence), next->data)) {
     stored = absl::OkStatus();
   }
   absl::MutexLock lock(&mutex_);
@@ -224,8 +225,9 @@ std::optional<absl::Status> BlockGenerator::StoreWaiting(Pending& pending) {
   const int64_t begin_nanos = MonotonicNanos();
   int64_t next_message_nanos = begin_nanos + options_.full_store_nanos_max;
   while (true) {
+    const StoreData copy = MustReplicate() ? pending.data : StoreData();
     const absl::Status stored = store_.Put(key, pending.data);
-    if (stored.ok()) return stored;
+    if (stored.ok()) return Replicate(pending, copy);
     if (IsReleasedCall(pending)) return ReleasedError();
     const int64_t now_nanos = MonotonicNanos();
     if (GivesUp(pending, now_nanos - begin_nanos)) return stored;
@@ -238,6 +240,38 @@ std::optional<absl::Status> BlockGenerator::StoreWaiting(Pending& pending) {
     }
     store_.AwaitRoom(kRoomRecheck);
   }
+}
+
+bool BlockGenerator::MustReplicate() const {
+  return CopyCount(options_.storage_level) > 1 && options_.replicator != nullptr &&
+         options_.replicator->has_peers();
+}
+
+absl::Status BlockGenerator::Replicate(Pending& pending, const StoreData& data) {
+  if (data.buffers.empty()) return absl::OkStatus();
+  const absl::StatusOr<int64_t> replica = options_.replicator->Replicate(Describe(pending), data);
+  if (absl::IsFailedPrecondition(replica.status())) return replica.status();
+  absl::MutexLock lock(&mutex_);
+  pending.replica = replica.value_or(0);
+  const bool has_failed = !replica.ok();
+  if (has_failed && !is_copying_told_) {
+    callbacks_.on_error(absl::StrCat("blocks are stored on this worker alone for now: ",
+                                     replica.status().message()));
+  }
+  is_copying_told_ = has_failed;
+  return absl::OkStatus();
+}
+
+proto::StoredBlock BlockGenerator::Describe(const Pending& pending) const {
+  proto::StoredBlock block;
+  block.mutable_id()->set_stream_id(options_.stream_id);
+  block.mutable_id()->set_sequence(pending.sequence);
+  block.set_record_count(pending.record_count);
+  block.set_size_bytes(static_cast<int64_t>(pending.size_bytes));
+  block.set_cut_time_ms(pending.cut_time_ms);
+  block.set_metadata(pending.metadata);
+  block.set_replica(pending.replica);
+  return block;
 }
 
 bool BlockGenerator::GivesUp(const Pending& pending, int64_t waited_nanos) const {
@@ -260,13 +294,7 @@ bool BlockGenerator::MustStay(const Pending& pending) const {
 void BlockGenerator::FinishNext(const absl::Status& stored) {
   Pending& next = pending_.front();
   if (stored.ok()) {
-    proto::StoredBlock& block = *report_.add_blocks();
-    block.mutable_id()->set_stream_id(options_.stream_id);
-    block.mutable_id()->set_sequence(next.sequence);
-    block.set_record_count(next.record_count);
-    block.set_size_bytes(static_cast<int64_t>(next.size_bytes));
-    block.set_cut_time_ms(next.cut_time_ms);
-    block.set_metadata(std::move(next.metadata));
+    *report_.add_blocks() = Describe(next);
   } else if (next.call == nullptr) {
     ++lost_blocks_;
     lost_records_ += std::max<int64_t>(0, next.record_count);

@@ -19,6 +19,7 @@
 #include "common/memory/buffer.h"
 #include "common/record/storage_level.h"
 #include "executor/block/block_store.h"
+#include "executor/receiver/block_replicator.h"
 #include "executor/receiver/open_block.h"
 #include "executor/receiver/rate_limiter.h"
 #include "proto/worker.pb.h"
@@ -50,6 +51,8 @@ class BlockGenerator {
     int64_t first_sequence = 0;
     StorageLevel storage_level = StorageLevel::kMemoryAndDisk;
     size_t slab_bytes = OpenBlock::kSlabBytes;
+    // For levels with a second copy; null: there are no other workers. Outlives the generator.
+    BlockReplicator* replicator = nullptr;
     // A store that is full slows the receiver, which is in order; after so long it is told.
     int64_t full_store_nanos_max = 5'000'000'000;
   };
@@ -122,6 +125,7 @@ class BlockGenerator {
     int64_t cut_time_ms = 0;  // 0: not known yet.
     std::string metadata;
     StoreCall* call = nullptr;
+    int64_t replica = 0;  // The worker that has a second copy.
   };
 
   void Admit(int64_t records);
@@ -132,6 +136,10 @@ class BlockGenerator {
   // Stores the first pending block. False: there is none, or someone else is at it, or it must stay
   // pending.
   bool StoreNext(bool may_wait);
+  bool MustReplicate() const;
+  // Once it is in the store. An error: it does not count as stored.
+  absl::Status Replicate(Pending& pending, const StoreData& data);
+  proto::StoredBlock Describe(const Pending& pending) const;
   // nullopt: it must stay pending. An error: it is given up.
   std::optional<absl::Status> StoreWaiting(Pending& pending);
   bool GivesUp(const Pending& pending, int64_t waited_nanos) const;
@@ -165,6 +173,7 @@ class BlockGenerator {
   bool storing_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<proto::BlockReport> reports_ ABSL_GUARDED_BY(mutex_);  // With a batch time.
   proto::BlockReport report_ ABSL_GUARDED_BY(mutex_);                // Without, so far.
+  bool is_copying_told_ ABSL_GUARDED_BY(mutex_) = false;  // That blocks get no second copy.
   bool told_ ABSL_GUARDED_BY(mutex_) = false;  // on_reports was called since the last TakeReports.
   int64_t lost_blocks_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t lost_records_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -39,12 +39,14 @@ void ThreadedReceiverService::Start(const proto::StartReceiver& request) {
       MakeReceiver(request.operator_name(), request.params());
   if (!receiver.ok()) return RefuseStart(request, std::string(receiver.status().message()));
 
+  ReceiverSupervisor::Options options = OptionsOf(request);
+  options.blocks.replicator = replicator_;
   const auto stream = std::make_shared<Stream>();
   stream->stream_id = request.stream_id();
   stream->name = request.label();
   stream->block_interval_micros = request.block_interval_ms() * kMicrosPerMs;
   stream->supervisor = std::make_unique<ReceiverSupervisor>(
-      OptionsOf(request), *std::move(receiver), store_, CallbacksOf(stream));
+      std::move(options), *std::move(receiver), store_, CallbacksOf(stream));
   streams_[request.stream_id()] = stream;
   stream->supervisor->generator().SetRate(request.rate_limit());
   stream->supervisor->Launch();

@@ -21,8 +21,10 @@ namespace millrace::internal {
 // Threads: the event loop; the destructor runs after the loop has ended, and waits for receivers.
 class ThreadedReceiverService : public ReceiverService {
  public:
-  // Both outlive the service.
-  ThreadedReceiverService(Env& env, BlockStore& store) : env_(env), store_(store) {}
+  // All outlive the service. `replicator`: for second copies of blocks; null where there are no
+  // other workers.
+  ThreadedReceiverService(Env& env, BlockStore& store, BlockReplicator* replicator = nullptr)
+      : env_(env), store_(store), replicator_(replicator) {}
 
   void SetListener(Listener* listener) override { listener_ = listener; }
   void Start(const proto::StartReceiver& request) override;
@@ -52,6 +54,7 @@ class ThreadedReceiverService : public ReceiverService {
 
   Env& env_;
   BlockStore& store_;
+  BlockReplicator* const replicator_;
   Listener* listener_ = nullptr;
   absl::flat_hash_map<int64_t, std::shared_ptr<Stream>> streams_;
 };

@@ -3,24 +3,72 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
 #include "executor/service/valid_utf8.h"
 
 namespace millrace::internal {
 
+namespace {
+
+constexpr uint32_t kStorageLevelBits = 7;
+
+}  // namespace
+
 proto::PeerReply PeerService::Handle(proto::PeerRequest request) {
-  absl::Status status;
-  switch (request.kind_case()) {
-    case proto::PeerRequest::kPutMapOutput:
-      status = PutMapOutput(*request.mutable_put_map_output());
-      break;
-    case proto::PeerRequest::KIND_NOT_SET:
-      status = absl::UnimplementedError("a request of a kind that this worker does not know");
-      break;
-  }
   proto::PeerReply reply;
+  absl::Status status;
+  if (request.has_put_map_output()) {
+    status = PutMapOutput(*request.mutable_put_map_output());
+  } else if (request.has_put_block()) {
+    status = PutBlock(*request.mutable_put_block());
+  } else {
+    const absl::StatusOr<std::vector<Buffer>> fetched = Fetch(request);
+    status = fetched.status();
+    if (fetched.ok()) {
+      for (const Buffer& buffer : *fetched) reply.add_buffers(buffer.data(), buffer.size());
+    }
+  }
   reply.set_error_code(static_cast<int>(status.code()));
   reply.set_error_message(ValidUtf8(std::string(status.message())));
   return reply;
+}
+
+absl::StatusOr<std::vector<Buffer>> PeerService::Fetch(const proto::PeerRequest& request) {
+  switch (request.kind_case()) {
+    case proto::PeerRequest::kFetchBlock: {
+      const proto::BlockId& id = request.fetch_block();
+      return blocks_.Get(StoreKey::Block(id.stream_id(), id.sequence()));
+    }
+    case proto::PeerRequest::kFetchCached: {
+      const proto::CachedBinding& place = request.fetch_cached();
+      return blocks_.Get(StoreKey::Cached(place.rdd_id(), place.partition()));
+    }
+    case proto::PeerRequest::kFetchBuckets: {
+      const proto::ShuffleBinding& shuffle = request.fetch_buckets();
+      return shuffles_.Read({shuffle.shuffle_id(), shuffle.reduce_partition()},
+                            shuffle.map_count());
+    }
+    default:
+      return absl::UnimplementedError("a request of a kind that this worker does not know");
+  }
+}
+
+// First the block, then its entry: what is reported when its receiver is lost must be here.
+absl::Status PeerService::PutBlock(proto::PutBlock& put) {
+  if (put.storage_level() == 0 || (put.storage_level() & ~kStorageLevelBits) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("storage level ", put.storage_level(), " is none for a block"));
+  }
+  const StoreKey key = StoreKey::Block(put.block().id().stream_id(), put.block().id().sequence());
+  StoreData data;
+  data.record_count = put.block().record_count();
+  data.level = static_cast<StorageLevel>(put.storage_level());
+  for (std::string& bytes : *put.mutable_buffers()) data.buffers.emplace_back(std::move(bytes));
+  RETURN_IF_ERROR(blocks_.Put(key, data));
+  const absl::Status noted = replicas_.Add(put.receiving_worker(), std::move(*put.mutable_block()));
+  if (!noted.ok()) blocks_.Drop(key);
+  return noted;
 }
 
 absl::Status PeerService::PutMapOutput(proto::PutMapOutput& put) {

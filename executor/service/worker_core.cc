@@ -147,6 +147,7 @@ void WorkerCore::ExpectInputs(Task& task) {
   for (const proto::Binding& binding : task.request.bindings()) {
     if (!binding.has_shuffle()) continue;
     const proto::ShuffleBinding& shuffle = binding.shuffle();
+    if (shuffle.holder() != 0) continue;  // All there, on another worker.
     const ReduceKey key{shuffle.shuffle_id(), shuffle.reduce_partition()};
     if (services_.shuffles.ReadyOrExpect(key, shuffle.map_count())) continue;
     ++task.missing_inputs;

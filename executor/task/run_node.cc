@@ -42,8 +42,7 @@ absl::StatusOr<std::vector<Buffer>> RunNode::Blocks() {
   std::vector<Buffer> buffers;
   absl::Status lost;
   for (const proto::BlockId& id : binding_->blocks().blocks()) {
-    absl::StatusOr<std::vector<Buffer>> block =
-        run_.services().blocks.Get(StoreKey::Block(id.stream_id(), id.sequence()));
+    absl::StatusOr<std::vector<Buffer>> block = Block(id);
     if (absl::IsNotFound(block.status())) {
       // Go on, so that the driver hears of all that are lost at once.
       *run_.task_status().add_lost_blocks() = id;
@@ -59,6 +58,34 @@ absl::StatusOr<std::vector<Buffer>> RunNode::Blocks() {
   return buffers;
 }
 
+absl::StatusOr<std::vector<Buffer>> RunNode::Block(const proto::BlockId& id) {
+  if (id.holder() == 0) {
+    return run_.services().blocks.Get(StoreKey::Block(id.stream_id(), id.sequence()));
+  }
+  proto::PeerRequest request;
+  *request.mutable_fetch_block() = id;
+  return run_.Fetch(id.holder(), std::move(request));
+}
+
+absl::StatusOr<std::vector<Buffer>> RunNode::Cached(const proto::CachedBinding& place) {
+  if (place.holder() == 0) {
+    return run_.services().blocks.Get(StoreKey::Cached(place.rdd_id(), place.partition()));
+  }
+  proto::PeerRequest request;
+  *request.mutable_fetch_cached() = place;
+  return run_.Fetch(place.holder(), std::move(request));
+}
+
+absl::StatusOr<std::vector<Buffer>> RunNode::Buckets(const proto::ShuffleBinding& shuffle) {
+  if (shuffle.holder() == 0) {
+    return run_.services().shuffles.Read({shuffle.shuffle_id(), shuffle.reduce_partition()},
+                                         shuffle.map_count());
+  }
+  proto::PeerRequest request;
+  *request.mutable_fetch_buckets() = shuffle;
+  return run_.Fetch(shuffle.holder(), std::move(request));
+}
+
 absl::StatusOr<std::string_view> RunNode::Split() {
   RETURN_IF_ERROR(Expect(proto::Binding::kSplit, "split to read"));
   return std::string_view(binding_->split());
@@ -66,10 +93,7 @@ absl::StatusOr<std::string_view> RunNode::Split() {
 
 absl::StatusOr<std::vector<Buffer>> RunNode::ShuffleBuckets() {
   RETURN_IF_ERROR(Expect(proto::Binding::kShuffle, "shuffle to read"));
-  const proto::ShuffleBinding& shuffle = binding_->shuffle();
-  ASSIGN_OR_RETURN(std::vector<Buffer> buckets,
-                   run_.services().shuffles.Read({shuffle.shuffle_id(), shuffle.reduce_partition()},
-                                                 shuffle.map_count()));
+  ASSIGN_OR_RETURN(std::vector<Buffer> buckets, Buckets(binding_->shuffle()));
   Pin(buckets);
   return buckets;
 }
@@ -96,8 +120,7 @@ std::string_view RunNode::output_path() {
 absl::StatusOr<std::vector<Buffer>> RunNode::ReadCached() {
   RETURN_IF_ERROR(Expect(proto::Binding::kCached, "cached partition to read"));
   const proto::CachedBinding& place = binding_->cached();
-  absl::StatusOr<std::vector<Buffer>> buffers =
-      run_.services().blocks.Get(StoreKey::Cached(place.rdd_id(), place.partition()));
+  absl::StatusOr<std::vector<Buffer>> buffers = Cached(place);
   if (absl::IsNotFound(buffers.status())) *run_.task_status().add_lost_cached() = place;
   RETURN_IF_ERROR(buffers.status());
   Pin(*buffers);

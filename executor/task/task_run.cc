@@ -77,6 +77,16 @@ void TaskRun::HandInMapOutput(const proto::OutputBinding& output) {
   Fail(status);
 }
 
+absl::StatusOr<std::vector<Buffer>> TaskRun::Fetch(int64_t holder, proto::PeerRequest request) {
+  if (services_.remote == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the task reads from worker ", holder, ", but this one knows no other"));
+  }
+  absl::StatusOr<std::vector<Buffer>> buffers = services_.remote->Fetch(holder, std::move(request));
+  has_missed_peer_ |= absl::IsUnavailable(buffers.status());
+  return buffers;
+}
+
 absl::Status TaskRun::AddBucket(const proto::OutputBinding& output, int reduce_partition,
                                 Buffer bucket) {
   if (reduce_partition < 0 || static_cast<uint32_t>(reduce_partition) >= output.reduce_count()) {

@@ -12,6 +12,7 @@
 #include "executor/shuffle/shuffle_store.h"
 #include "executor/state/state_store.h"
 #include "executor/task/launched_task.h"
+#include "executor/task/remote_reads.h"
 #include "executor/task/run_node.h"
 #include "executor/task/task_node.h"
 
@@ -24,7 +25,8 @@ struct TaskServices {
   MapOutputSink& map_outputs;  // written there.
   StateStore& states;
   FileSystem& fs;
-  int64_t (*nanos)();  // Measures run times: MonotonicNanos but in simulations.
+  int64_t (*nanos)();             // Measures run times: MonotonicNanos but in simulations.
+  RemoteReads* remote = nullptr;  // Null: there are no other workers.
 };
 
 // The context of one run of a task. Used by the task's thread alone.
@@ -43,6 +45,8 @@ class TaskRun final : public TaskContext {
   // For the nodes.
   const TaskServices& services() const { return services_; }
   proto::TaskStatus& task_status() { return launched_.status; }
+  // Errors are as RemoteReads::Fetch has them.
+  absl::StatusOr<std::vector<Buffer>> Fetch(int64_t holder, proto::PeerRequest request);
   absl::Status AddBucket(const proto::OutputBinding& output, int reduce_partition, Buffer bucket);
 
   const std::deque<RunNode>& nodes() const { return nodes_; }

@@ -36,7 +36,8 @@ void SetOutcome(TaskRun& run, proto::TaskStatus& status) {
     status.set_outcome(proto::TaskStatus::CANCELLED);
   } else if (run.failed()) {
     SetFailure(run.status(), status);
-    if (run.has_missed_peer()) status.set_outcome(proto::TaskStatus::PEER_MISS);
+    const bool is_known = status.outcome() != proto::TaskStatus::FAILED;
+    if (run.has_missed_peer() && !is_known) status.set_outcome(proto::TaskStatus::PEER_MISS);
   } else {
     status.set_outcome(proto::TaskStatus::SUCCEEDED);
     status.set_result(run.TakeResult());

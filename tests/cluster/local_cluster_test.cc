@@ -17,8 +17,6 @@ namespace millrace {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Batches;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::StreamHarness;
 

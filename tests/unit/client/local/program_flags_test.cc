@@ -1,10 +1,17 @@
 #include "client/local/program_flags.h"
 
+#include <gflags/gflags.h>
+
 #include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+DEFINE_int64(flags_test_number, 0, "");
+DEFINE_string(flags_test_name, "", "");
+DEFINE_bool(flags_test_on, false, "");
+DEFINE_bool(flags_test_off, true, "");
 
 namespace millrace::internal {
 namespace {
@@ -57,6 +64,18 @@ TEST_F(ProgramFlagsTest, WrongFlagsAreNamed) {
               HasSubstr("novalue"));
   EXPECT_THAT(std::string(Take({"program", "--millrace_conf"}).status().message()),
               HasSubstr("--millrace_conf"));
+}
+
+TEST(DefinedFlagsTest, AreSetAndOthersPassedOver) {
+  SetDefinedFlags({"program", "--flags_test_number=7", "-flags_test_name", "--x", "--unknown=1",
+                   "words", "--flags_test_on", "--noflags_test_off", "--nosuch", "--",
+                   "--flags_test_number=8"});
+  EXPECT_EQ(FLAGS_flags_test_number, 7);
+  EXPECT_EQ(FLAGS_flags_test_name, "--x");
+  EXPECT_TRUE(FLAGS_flags_test_on);
+  EXPECT_FALSE(FLAGS_flags_test_off);
+  SetDefinedFlags({"program", "--flags_test_number"});  // Its value is missing.
+  EXPECT_EQ(FLAGS_flags_test_number, 7);
 }
 
 }  // namespace

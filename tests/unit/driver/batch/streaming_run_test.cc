@@ -138,7 +138,7 @@ class StreamingRunTest : public DriverFixture {
     env_.RunUntilIdle();
   }
   void Report(int64_t worker_id, int64_t stream_id, const std::vector<int64_t>& sequences,
-              int64_t batch_time_ms = 0, int64_t record_count = 500) {
+              int64_t batch_time_ms = 0, int64_t record_count = 500, int64_t replica = 0) {
     proto::ToDriver message;
     message.set_worker_id(worker_id);
     proto::BlockReport& report = *message.mutable_block_report();
@@ -149,6 +149,7 @@ class StreamingRunTest : public DriverFixture {
       block.mutable_id()->set_stream_id(stream_id);
       block.mutable_id()->set_sequence(sequence);
       block.set_record_count(record_count);
+      block.set_replica(replica);
     }
     Tell(std::move(message));
     env_.RunUntilIdle();
@@ -523,6 +524,43 @@ TEST_F(StreamingRunTest, AReceiverOfALostWorkerStartsElsewhereAtOnce) {
   core_.WorkerLost(first, "connection reset");
   ASSERT_EQ(workers_.CountSent(proto::ToWorker::kStartReceiver), 1);
   EXPECT_NE(workers_.sent().back().worker_id, first);
+}
+
+// Worker 1 receives and worker 2 has the second copies.
+TEST_F(StreamingRunTest, BlocksOfALostWorkerComeFromTheirSecondCopies) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  AddWorker(2, 1);
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  Report(1, 0, {1}, 0, 500, /*replica=*/2);
+  AdvanceMillis(1000);
+  Report(1, 0, {2}, 1000, 500, /*replica=*/2);
+  core_.WorkerLost(1, "connection reset");
+  workers_.ClearSent();
+  // It has the two that are known, and one that the first worker did not live to report.
+  Report(2, 0, {1, 2, 3});
+  AdvanceMillis(1000);
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(1000, 1), Pair(1000, 2), Pair(2000, 3)));
+}
+
+TEST_F(StreamingRunTest, ASecondCopyThatComesTooLateIsDropped) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  AddWorker(2, 1);
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  Report(1, 0, {1, 2});
+  for (int i = 0; i < 10; ++i) {
+    AdvanceMillis(1000);
+    Report(1, 0, {}, 1000 * (i + 1));
+  }
+  core_.WorkerLost(1, "connection reset");
+  workers_.ClearSent();
+  Report(2, 0, {1, 2});
+  EXPECT_THAT(DroppedBlocks(), ElementsAre(1, 2));
+  AdvanceMillis(1000);
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(1000, 1), Pair(1000, 2))) << "once";
 }
 
 TEST_F(StreamingRunTest, ReceiversWaitForAWorker) {

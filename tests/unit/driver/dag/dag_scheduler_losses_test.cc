@@ -260,5 +260,60 @@ TEST_F(DagSchedulerLossesTest, AWorkerThatIsNeverReachedFailsTheJob) {
   }
 }
 
+// A data set whose one partition draws on all of `parent`.
+RddRef Coalesced(RddRef node, const RddRef& parent) {
+  node->num_partitions = 1;
+  Dependency dependency;
+  dependency.kind = DependencyKind::kConcat;
+  dependency.parent = parent;
+  dependency.groups.emplace_back();
+  for (int i = 0; i < parent->num_partitions; ++i) dependency.groups[0].push_back(i);
+  node->dependencies.push_back(std::move(dependency));
+  return node;
+}
+
+TEST_F(DagSchedulerLossesTest, ATaskThatDrawsOnTwoWorkersIsToldWhereToFetch) {
+  AddWorker(1, 1);
+  AddWorker(2, 1);
+  const RddRef map = Persisted(Narrow("map", Values("values", 2)));
+  Collect(map);
+  SucceedAll();  // One on each worker.
+  const auto job = Collect(Coalesced(Node("coalesce", 1, BindingKind::kConcat), map));
+  const LaunchedTask task = workers_.Take();
+  ASSERT_EQ(task.BindingKinds(), "concat cached cached");
+  std::vector<int64_t> holders;
+  for (int i = 1; i <= 2; ++i) holders.push_back(task.request.bindings(i).cached().holder());
+  EXPECT_THAT(holders, ElementsAre(0, 3 - task.worker_id));
+
+  // The other worker has let it go: it is the one that has it no more, and the task computes it.
+  proto::ToDriver miss = AnswerOf(task, proto::TaskStatus::CACHE_MISS);
+  *miss.mutable_task_status()->add_lost_cached() = task.request.bindings(2).cached();
+  Tell(std::move(miss));
+  const LaunchedTask again = workers_.Take();
+  EXPECT_EQ(OperatorsOf(again), "values map cached_write coalesce collect ");
+  Tell(Success(again));
+  EXPECT_TRUE(job->done());
+}
+
+TEST_F(DagSchedulerLossesTest, ATaskThatFetchesAShuffleWaitsUntilItIsComplete) {
+  AddWorker(1, 2);
+  AddWorker(2, 2);
+  const RddRef sum = Shuffled("sum", Values("values", 1), 2);
+  const auto both = Collect(sum);
+  ASSERT_THAT(workers_.launched(), SizeIs(3)) << "two gather, a partition on each worker";
+  const auto job = Collect(Coalesced(Node("coalesce", 1, BindingKind::kConcat), sum));
+  ASSERT_THAT(workers_.launched(), SizeIs(3)) << "nothing is sent ahead that must fetch";
+  Tell(Success(workers_.Take("write")));
+  for (int i = 0; i < 2; ++i) Tell(Success(workers_.Take("collect")));
+  EXPECT_TRUE(both->done());
+  const LaunchedTask task = workers_.Take();
+  ASSERT_EQ(task.BindingKinds(), "concat shuffle shuffle");
+  EXPECT_EQ(task.worker_id, 1);
+  EXPECT_EQ(task.request.bindings(1).shuffle().holder(), 0);
+  EXPECT_EQ(task.request.bindings(2).shuffle().holder(), 2);
+  Tell(Success(task));
+  EXPECT_TRUE(job->done());
+}
+
 }  // namespace
 }  // namespace millrace::internal

@@ -70,5 +70,22 @@ TEST_F(ReceivedBlockTrackerTest, ForgetsBatchesUpToATime) {
   EXPECT_THAT(tracker_.ForgetAll(), IsEmpty());
 }
 
+// The second copy of a block may be reported when the batch of the first one is over.
+TEST_F(ReceivedBlockTrackerTest, ABlockThatWasForgottenIsNotNewAgain) {
+  EXPECT_TRUE(tracker_.AddBlock(Block(0, 1)));
+  EXPECT_TRUE(tracker_.AddBlock(Block(0, 2)));
+  EXPECT_TRUE(tracker_.IsKnown({0, 1}));
+  tracker_.AllocateBlocksToBatch(Time(1000));
+  tracker_.ForgetBatches(Time(1000));
+  EXPECT_FALSE(tracker_.IsKnown({0, 1}));
+  EXPECT_FALSE(tracker_.AddBlock(Block(0, 1)));
+  EXPECT_FALSE(tracker_.AddBlock(Block(0, 2)));
+  EXPECT_TRUE(tracker_.AddBlock(Block(0, 3))) << "nobody has heard of this one";
+  // Another start of the receiver.
+  const int64_t start = int64_t{1} << ReceivedBlockTracker::kStartBits;
+  EXPECT_TRUE(tracker_.AddBlock(Block(0, start + 1)));
+  EXPECT_TRUE(tracker_.AddBlock(Block(0, 4))) << "of the start before";
+}
+
 }  // namespace
 }  // namespace millrace::internal

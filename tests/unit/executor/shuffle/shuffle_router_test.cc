@@ -32,13 +32,14 @@ struct Worker {
   MemoryBudget budget{size_t{1} << 30};
   SpillDir disk;
   BlockStore blocks;
+  ReplicaBook replicas;
   ShuffleStore shuffles;
 };
 
 // Carries requests to the other worker at once, or holds them back.
 class Wire : public PeerTransport {
  public:
-  explicit Wire(Worker& peer) : service_(peer.shuffles) {}
+  explicit Wire(Worker& peer) : service_(peer.blocks, peer.replicas, peer.shuffles) {}
 
   void Call(int64_t worker_id, proto::PeerRequest request, Done done) override {
     if (worker_id != 2) return done(absl::UnavailableError("worker 3 is gone"));
@@ -140,7 +141,7 @@ TEST_F(ShuffleRouterTest, AsManyPlacesAsBuckets) {
 
 TEST(PeerServiceTest, ARequestThatMakesNoSenseIsAnsweredWithAnError) {
   Worker worker;
-  PeerService service(worker.shuffles);
+  PeerService service(worker.blocks, worker.replicas, worker.shuffles);
   EXPECT_EQ(service.Handle({}).error_code(), static_cast<int>(absl::StatusCode::kUnimplemented));
   proto::PeerRequest request;
   request.mutable_put_map_output()->add_buckets("a");

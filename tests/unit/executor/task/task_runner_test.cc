@@ -3,12 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/env/peer_transport.h"
 #include "common/time/system_clock.h"
+#include "executor/service/peer_service.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/support/number_operators.h"
 
@@ -25,8 +28,7 @@ class TaskRunnerTest : public ::testing::Test {
       : disk_(fs_, "/spill"),
         blocks_(budget_, disk_),
         shuffles_(budget_, blocks_, disk_),
-        services_{blocks_, shuffles_, shuffles_, states_, fs_, &MonotonicNanos},
-        runner_(services_) {}
+        services_{blocks_, shuffles_, shuffles_, states_, fs_, &MonotonicNanos} {}
 
   ~TaskRunnerTest() override { TestHook::on_number = nullptr; }
 
@@ -39,7 +41,7 @@ class TaskRunnerTest : public ::testing::Test {
     EXPECT_TRUE(parsed.ok()) << parsed.status();
     task.plan = *parsed;
     task.cancelled = cancelled;
-    runner_.Run(task);
+    TaskRunner(services_).Run(task);
     EXPECT_EQ(task.status.task_id(), last_task_id_);
     EXPECT_EQ(TaskContext::Current(), nullptr);
     return task.status;
@@ -60,7 +62,6 @@ class TaskRunnerTest : public ::testing::Test {
   ShuffleStore shuffles_;
   StateStore states_;
   TaskServices services_;
-  TaskRunner runner_;
   int64_t last_task_id_ = 0;
 };
 
@@ -325,6 +326,103 @@ TEST_F(TaskRunnerTest, AccumulatorsComeBackWithSuccessOnly) {
   EXPECT_EQ(status.accumulators(0).value(), EncodeToString(int64_t{2}));
   status = Run(plan, {SplitBinding({4, 5})}, /*cancelled=*/true);
   EXPECT_EQ(status.accumulators_size(), 0);
+}
+
+// Another worker: what it has is read as if it were here.
+class OtherWorker : public PeerTransport {
+ public:
+  OtherWorker(BlockStore& blocks, ShuffleStore& shuffles) : service_(blocks, replicas_, shuffles) {}
+
+  void Call(int64_t worker_id, proto::PeerRequest request, Done done) override {
+    if (worker_id != 7) return done(absl::UnavailableError("there is no such worker"));
+    done(service_.Handle(std::move(request)));
+  }
+
+ private:
+  ReplicaBook replicas_;
+  PeerService service_;
+};
+
+class RemoteReadsTest : public TaskRunnerTest {
+ protected:
+  template <class Leaf>
+  proto::TaskStatus ReadBy(const proto::Binding& binding, proto::BindingKind kind) {
+    PlanBuilder plan;
+    plan.Add<Leaf>({}, "", kind);
+    plan.Add<CollectNumbers>({0});
+    return Run(plan, {binding});
+  }
+  void Store(const StoreKey& key, const Numbers& numbers) {
+    StoreData data;
+    data.buffers.emplace_back(EncodeToString(numbers));
+    ASSERT_TRUE(other_blocks_.Put(key, data).ok());
+  }
+  // Holder first.
+  static proto::Binding BlocksOf(std::vector<std::pair<int64_t, int64_t>> blocks) {
+    proto::Binding binding;
+    for (const auto& [holder, sequence] : blocks) {
+      proto::BlockId& id = *binding.mutable_blocks()->add_blocks();
+      id.set_stream_id(3);
+      id.set_sequence(sequence);
+      id.set_holder(holder);
+    }
+    return binding;
+  }
+
+  SpillDir other_disk_{fs_, "/other"};
+  BlockStore other_blocks_{budget_, other_disk_};
+  ShuffleStore other_shuffles_{budget_, other_blocks_, other_disk_};
+  OtherWorker other_{other_blocks_, other_shuffles_};
+  RemoteReads remote_{other_, std::chrono::seconds(10)};
+};
+
+TEST_F(RemoteReadsTest, WhatLiesElsewhereIsFetched) {
+  services_.remote = &remote_;
+  Store(StoreKey::Block(3, 1), {1, 2});
+  Store(StoreKey::Block(3, 2), {3});
+  EXPECT_THAT(NumbersOf(ReadBy<BlockNumbers>(BlocksOf({{7, 1}, {7, 2}}), proto::BINDING_BLOCKS)),
+              ElementsAre(1, 2, 3));
+  Store(StoreKey::Cached(40, 2), {5});
+  proto::Binding cached = CachedPartition(40, 2);
+  cached.mutable_cached()->set_holder(7);
+  EXPECT_THAT(NumbersOf(ReadBy<CachedNumbers>(cached, proto::BINDING_CACHED)), ElementsAre(5));
+  MapOutput output;
+  output.shuffle_id = 9;
+  output.buckets.emplace_back(1, Buffer(EncodeToString(Numbers{6})));
+  ASSERT_TRUE(other_shuffles_.Put(std::move(output)).ok());
+  proto::Binding shuffle = ShuffleInput(9, 1, 1);
+  shuffle.mutable_shuffle()->set_holder(7);
+  EXPECT_THAT(NumbersOf(ReadBy<ShuffleReadNumbers>(shuffle, proto::BINDING_SHUFFLE)),
+              ElementsAre(6));
+}
+
+TEST_F(RemoteReadsTest, WhatIsThereNoMoreIsNamedWithItsHolder) {
+  services_.remote = &remote_;
+  const proto::TaskStatus blocks =
+      ReadBy<BlockNumbers>(BlocksOf({{7, 1}, {0, 2}}), proto::BINDING_BLOCKS);
+  EXPECT_EQ(blocks.outcome(), proto::TaskStatus::BLOCK_MISS);
+  ASSERT_EQ(blocks.lost_blocks_size(), 2);
+  EXPECT_EQ(blocks.lost_blocks(0).holder(), 7);
+  EXPECT_EQ(blocks.lost_blocks(1).holder(), 0);
+  proto::Binding cached = CachedPartition(40, 2);
+  cached.mutable_cached()->set_holder(7);
+  const proto::TaskStatus missed = ReadBy<CachedNumbers>(cached, proto::BINDING_CACHED);
+  EXPECT_EQ(missed.outcome(), proto::TaskStatus::CACHE_MISS);
+  ASSERT_EQ(missed.lost_cached_size(), 1);
+  EXPECT_EQ(missed.lost_cached(0).holder(), 7);
+}
+
+TEST_F(RemoteReadsTest, AWorkerThatIsGoneIsNotTheTasksFault) {
+  services_.remote = &remote_;
+  const proto::TaskStatus status = ReadBy<BlockNumbers>(BlocksOf({{8, 1}}), proto::BINDING_BLOCKS);
+  EXPECT_EQ(status.outcome(), proto::TaskStatus::PEER_MISS);
+  EXPECT_THAT(status.error_message(), HasSubstr("there is no such worker"));
+}
+
+TEST_F(RemoteReadsTest, AWorkerThatKnowsNoOthersSaysSo) {
+  const proto::TaskStatus status = ReadBy<BlockNumbers>(BlocksOf({{7, 1}}), proto::BINDING_BLOCKS);
+  EXPECT_EQ(status.outcome(), proto::TaskStatus::FAILED);
+  EXPECT_THAT(status.error_message(), HasSubstr("knows no other"));
 }
 
 }  // namespace

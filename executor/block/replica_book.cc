@@ -1,0 +1,47 @@
+#include "executor/block/replica_book.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace millrace::internal {
+
+absl::Status ReplicaBook::Add(int64_t receiving_worker, proto::StoredBlock block) {
+  const Key key(block.id().stream_id(), block.id().sequence());
+  const absl::MutexLock lock(&mutex_);
+  if (given_up_.contains(receiving_worker)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("worker ", receiving_worker, " was given up"));
+  }
+  receiving_workers_[key] = receiving_worker;
+  blocks_[key] = std::move(block);
+  return absl::OkStatus();
+}
+
+void ReplicaBook::Remove(const proto::DropBlocks& dropped) {
+  const absl::MutexLock lock(&mutex_);
+  for (const proto::BlockId& id : dropped.blocks()) {
+    const Key key(id.stream_id(), id.sequence());
+    if (receiving_workers_.erase(key) > 0) blocks_.erase(key);
+  }
+}
+
+std::vector<proto::BlockReport> ReplicaBook::GiveUp(int64_t receiving_worker) {
+  std::vector<proto::BlockReport> reports;
+  const absl::MutexLock lock(&mutex_);
+  given_up_.insert(receiving_worker);
+  for (auto block = blocks_.begin(); block != blocks_.end();) {
+    const auto [stream_id, sequence] = block->first;
+    if (receiving_workers_.at(block->first) != receiving_worker) {
+      ++block;
+      continue;
+    }
+    if (reports.empty() || reports.back().stream_id() != stream_id) {
+      reports.emplace_back().set_stream_id(stream_id);
+    }
+    *reports.back().add_blocks() = std::move(block->second);
+    receiving_workers_.erase(block->first);
+    block = blocks_.erase(block);
+  }
+  return reports;
+}
+
+}  // namespace millrace::internal

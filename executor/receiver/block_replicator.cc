@@ -1,0 +1,72 @@
+#include "executor/receiver/block_replicator.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/concurrent/one_shot.h"
+#include "proto/peer.pb.h"
+
+namespace millrace::internal {
+
+void BlockReplicator::AddPeer(int64_t worker_id) {
+  const absl::MutexLock lock(&mutex_);
+  ids_.insert(worker_id);
+}
+
+void BlockReplicator::RemovePeer(int64_t worker_id) {
+  const absl::MutexLock lock(&mutex_);
+  ids_.erase(worker_id);
+}
+
+bool BlockReplicator::has_peers() const {
+  const absl::MutexLock lock(&mutex_);
+  return !ids_.empty();
+}
+
+std::vector<int64_t> BlockReplicator::Candidates() const {
+  const absl::MutexLock lock(&mutex_);
+  const auto next = ids_.upper_bound(options_.worker_id);
+  std::vector<int64_t> candidates(next, ids_.end());
+  candidates.insert(candidates.end(), ids_.begin(), next);
+  return candidates;
+}
+
+absl::StatusOr<int64_t> BlockReplicator::Replicate(const proto::StoredBlock& block,
+                                                   const StoreData& data) {
+  absl::Status failure;
+  for (const int64_t worker_id : Candidates()) {
+    const absl::Status status = PutOn(worker_id, block, data);
+    if (status.ok()) return worker_id;
+    if (absl::IsFailedPrecondition(status)) return status;
+    failure.Update(status);
+  }
+  RETURN_IF_ERROR(failure);
+  return 0;
+}
+
+absl::Status BlockReplicator::PutOn(int64_t worker_id, const proto::StoredBlock& block,
+                                    const StoreData& data) {
+  proto::PeerRequest request;
+  proto::PutBlock& put = *request.mutable_put_block();
+  put.set_receiving_worker(options_.worker_id);
+  *put.mutable_block() = block;
+  put.set_storage_level(static_cast<uint32_t>(data.level));
+  for (const Buffer& buffer : data.buffers) put.add_buffers(buffer.data(), buffer.size());
+  // Shared with the call, which may end after this has given up.
+  const auto answer = std::make_shared<OneShot<absl::StatusOr<proto::PeerReply>>>();
+  peers_.Call(worker_id, std::move(request),
+              [answer](absl::StatusOr<proto::PeerReply> reply) { answer->Set(std::move(reply)); });
+  const absl::StatusOr<proto::PeerReply>* const reply = answer->WaitFor(options_.timeout);
+  if (reply == nullptr) {
+    return absl::UnavailableError(absl::StrCat("worker ", worker_id, " has not answered for ",
+                                               options_.timeout.count() / 1000, " s"));
+  }
+  RETURN_IF_ERROR(reply->status());
+  if ((*reply)->error_code() == 0) return absl::OkStatus();
+  return absl::Status(static_cast<absl::StatusCode>((*reply)->error_code()),
+                      absl::StrCat("worker ", worker_id, ": ", (*reply)->error_message()));
+}
+
+}  // namespace millrace::internal

@@ -1,0 +1,58 @@
+// Second copies of received blocks on other workers.
+#ifndef MILLRACE_EXECUTOR_RECEIVER_BLOCK_REPLICATOR_H_
+#define MILLRACE_EXECUTOR_RECEIVER_BLOCK_REPLICATOR_H_
+
+#include <chrono>
+#include <cstdint>
+#include <set>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/env/peer_transport.h"
+#include "executor/block/block_store.h"
+#include "proto/worker.pb.h"
+
+namespace millrace::internal {
+
+// Puts a copy on the worker that comes next by number, or, if that one cannot take it, on the one
+// after it.
+//
+// Threads: any.
+class BlockReplicator {
+ public:
+  struct Options {
+    int64_t worker_id = 0;
+    std::chrono::milliseconds timeout{10'000};  // Of one worker's answer.
+  };
+
+  // The transport outlives this.
+  BlockReplicator(const Options& options, PeerTransport& peers)
+      : options_(options), peers_(peers) {}
+
+  void AddPeer(int64_t worker_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  void RemovePeer(int64_t worker_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool has_peers() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Waits until the copy is there, and returns the worker that has it; 0: there is no other worker.
+  //   FailedPrecondition: this worker was given up, so nothing that it stores counts.
+  //   Others: no worker could take it.
+  absl::StatusOr<int64_t> Replicate(const proto::StoredBlock& block, const StoreData& data)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  // In the order in which they are tried.
+  std::vector<int64_t> Candidates() const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status PutOn(int64_t worker_id, const proto::StoredBlock& block, const StoreData& data);
+
+  const Options options_;
+  PeerTransport& peers_;
+
+  mutable absl::Mutex mutex_;
+  std::set<int64_t> ids_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_EXECUTOR_RECEIVER_BLOCK_REPLICATOR_H_
