@@ -107,7 +107,8 @@ void DaemonWorkerLauncher::Stop() {
   const auto is_closed = [](const Progress& now) { return now.is_closed; };
   if (!progress_.WaitUntil(is_closed, kCloseTimeout, is_closed)) {
     loop_.Post([this] { connection_->Close(); });
-    progress_.WaitUntil(is_closed, kCloseTimeout, is_closed);
+    // A call that is cancelled ends, whatever the other side does, and must not outlive this.
+    progress_.WaitUntil(is_closed, std::chrono::milliseconds(-1), is_closed);
   }
   loop_.Stop();
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 
 #include "absl/cleanup/cleanup.h"
@@ -34,15 +35,17 @@ absl::Status CheckName(const std::string& name, const char* what) {
       absl::StrCat(what, " '", name.substr(0, 80), "' is not a plain name"));
 }
 
-// When the process was started, in ticks since the machine was: with its number it is unique.
-std::optional<int64_t> StartTicks(FileSystem& fs, int pid) {
-  const auto stat = ReadWholeFile(fs, absl::StrCat("/proc/", pid, "/stat"), 4096);
-  if (!stat.ok()) return std::nullopt;
+// When the process was started, in ticks since the machine was: with its number it is unique. Not
+// by FileSystem: files of /proc have no size.
+std::optional<int64_t> StartTicks(int pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+  std::string stat;
+  std::getline(file, stat);
   // Behind the program's name, which may hold anything.
-  const size_t name_end = stat->rfind(')');
+  const size_t name_end = stat.rfind(')');
   if (name_end == std::string::npos) return std::nullopt;
   const std::vector<std::string> fields =
-      absl::StrSplit(stat->substr(name_end + 1), ' ', absl::SkipEmpty());
+      absl::StrSplit(stat.substr(name_end + 1), ' ', absl::SkipEmpty());
   int64_t ticks = 0;
   if (fields.size() < 20 || !absl::SimpleAtoi(fields[19], &ticks)) return std::nullopt;
   return ticks;
@@ -55,7 +58,7 @@ void KillLeftover(FileSystem& fs, const std::string& pid_path) {
   int pid = 0;
   int64_t ticks = 0;
   if (numbers.size() == 2 && absl::SimpleAtoi(numbers[0], &pid) && pid > 1 &&
-      absl::SimpleAtoi(numbers[1], &ticks) && StartTicks(fs, pid) == ticks) {
+      absl::SimpleAtoi(numbers[1], &ticks) && StartTicks(pid) == ticks) {
     LOG(WARNING) << "kills process " << pid << ", which a daemon before has left";
     ::kill(-pid, SIGKILL);
   }
@@ -181,7 +184,7 @@ absl::StatusOr<std::unique_ptr<LoggedProcess>> ProcessWorkerHost::StartProcess(
   ASSIGN_OR_RETURN(std::unique_ptr<LoggedProcess> process,
                    LoggedProcess::Start(fs_, std::move(options)));
   const std::string pid_text =
-      absl::StrCat(process->pid(), " ", StartTicks(fs_, process->pid()).value_or(0));
+      absl::StrCat(process->pid(), " ", StartTicks(process->pid()).value_or(0));
   RETURN_IF_ERROR(WriteFileAtomically(
       fs_, WorkerDir(launch.worker().app_id(), launch.worker().worker_id()) + kPidFile, pid_text));
   running.process = process.get();

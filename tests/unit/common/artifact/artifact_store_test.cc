@@ -70,7 +70,7 @@ TEST_F(ArtifactStoreTest, WhatIsNotItsDigestIsRefusedAndLeavesNothing) {
 }
 
 TEST_F(ArtifactStoreTest, NoNameLeavesTheDirectory) {
-  for (const std::string name :
+  for (const std::string& name :
        {std::string("../../etc/passwd"), std::string(), "../" + std::string(61, 'a'),
         std::string(64, 'A'), std::string(32, '/') + std::string(32, 'a')}) {
     EXPECT_EQ(Put(name, "x", 1).code(), absl::StatusCode::kInvalidArgument) << name;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <fstream>
 #include <thread>
 
 #include "common/fs/file_util.h"
@@ -121,11 +122,13 @@ TEST_F(LoggedProcessTest, WhatItLeavesRunningEndsWithIt) {
   const auto outcome = Start(Shell("sleep 1000 & echo $! >child; exit 0"))->Run();
   EXPECT_TRUE(outcome.exit.ok());
   // A zombie until its new parent has looked, so that it may still have a number.
-  const std::string stat = "/proc/" + std::to_string(std::stoi(Contents("child"))) + "/stat";
-  while (true) {
-    const std::string text = ReadWholeFile(fs_, stat, 1 << 20).value_or("");
-    if (text.empty() || text.find(" Z ") != std::string::npos) break;
-  }
+  const std::string path = "/proc/" + std::to_string(std::stoi(Contents("child"))) + "/stat";
+  std::string stat;
+  do {
+    std::ifstream file(path);
+    stat.clear();
+    std::getline(file, stat);
+  } while (!stat.empty() && stat.find(") Z ") == std::string::npos);
 }
 
 TEST_F(LoggedProcessTest, DiesWithTheThreadThatStartedIt) {

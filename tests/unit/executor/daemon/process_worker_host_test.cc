@@ -147,8 +147,9 @@ TEST_F(ProcessWorkerHostTest, ANewDaemonEndsWhatTheOneBeforeHasLeft) {
     ::execl("/bin/sleep", "sleep", "1000", nullptr);
     ::_exit(1);
   }
-  const std::string stat =
-      ReadWholeFile(fs_, "/proc/" + std::to_string(child) + "/stat", 4096).value_or("");
+  std::ifstream stat_file("/proc/" + std::to_string(child) + "/stat");
+  std::string stat;
+  ASSERT_TRUE(std::getline(stat_file, stat));
   std::istringstream fields(stat.substr(stat.rfind(')') + 2));
   std::string ticks;
   for (int i = 0; i < 20; ++i) fields >> ticks;
