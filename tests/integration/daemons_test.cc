@@ -235,6 +235,24 @@ TEST(ClusterModeTest, AProgramThatCrashesIsReportedWithItsCause) {
   EXPECT_THAT(json.out, HasSubstr("\"signal\": 11"));
 }
 
+TEST(DaemonPagesTest, SayWhatRunsWhere) {
+  TestCluster cluster;
+  const Daemon& executor = cluster.AddExecutor("a", 2);
+  TcpServer server;
+  Process program(cluster.SubmitCommand(WordCount(server)));
+  TcpPeer peer = server.Accept();
+  const std::string& driver = cluster.driver().http;
+  EXPECT_THAT(HttpGet(driver, "/healthz"), HasSubstr("\r\n\r\nok\n"));
+  EXPECT_THAT(HttpGet(driver, "/metrics"), HasSubstr("\nmillrace_cores_used 2\n"));
+  EXPECT_THAT(HttpGet(driver, "/api/v1/applications"), HasSubstr("\"name\": \"NetworkWordCount\""));
+  EXPECT_THAT(HttpGet(driver, "/json"), HasSubstr("\"coresUsed\": 2"));
+  EXPECT_THAT(HttpGet(driver, "/"), HasSubstr("<td>2 of 2</td>"));
+  EXPECT_THAT(HttpGet(driver, "/none"), HasSubstr(" 404 "));
+  EXPECT_THAT(HttpGet(executor.http, "/healthz"), HasSubstr("\r\n\r\nok\n"));
+  EXPECT_THAT(HttpGet(executor.http, "/metrics"), HasSubstr("\nmillrace_executor_workers 1\n"));
+  EXPECT_THAT(HttpGet(executor.http, "/"), HasSubstr("worker 1 of app-"));
+}
+
 TEST(DaemonSafetyTest, WhoDoesNotKnowTheSecretIsRefused) {
   TestCluster cluster;
   const std::string wrong = cluster.Script("wrong", "not the secret of the test");
@@ -248,6 +266,8 @@ TEST(DaemonSafetyTest, WhoDoesNotKnowTheSecretIsRefused) {
       MakeCommand(MILLRACE_TEST_BIN, "millrace-submit", {"--master", cluster.master(), "--list"}));
   EXPECT_EQ(submit.AwaitExit(), 1);
   EXPECT_THAT(submit.text(Process::kErr), HasSubstr("--auth_secret_file"));
+  EXPECT_THAT(HttpGet(cluster.driver().http, "/metrics"),
+              HasSubstr("millrace_rpc_refused_total{reason=\"secret\"} 2"));
 }
 
 TEST(DaemonSafetyTest, NoDaemonListensBeyondTheMachineWithoutASecret) {

@@ -69,6 +69,9 @@ class TestCluster {
   std::vector<std::unique_ptr<Daemon>> executors_;
 };
 
+// The answer to a GET, with its head; `address` is host:port.
+std::string HttpGet(const std::string& address, const std::string& path);
+
 // Whether there is such a process, zombies not counted.
 bool IsRunning(pid_t pid);
 
