@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/rpc_limits.h"
 #include "common/rpc/rpc_status.h"
 
 namespace millrace {
@@ -36,11 +37,14 @@ ClusterClient::ClusterClient(std::shared_ptr<grpc::Channel> channel,
 absl::StatusOr<std::unique_ptr<ClusterClient>> ClusterClient::Connect(
     const ClusterMaster& master, const RpcSecurityOptions& security) {
   ASSIGN_OR_RETURN(const auto loaded, RpcSecurity::Load(security, /*metrics=*/nullptr));
+  grpc::ChannelArguments arguments;
+  internal::LimitChannel(arguments);
   absl::Status status;
   for (const HostPort& daemon : master.daemons) {
     const std::string address = AddressOf(daemon);
     std::unique_ptr<ClusterClient> client(new ClusterClient(
-        grpc::CreateChannel(address, loaded->channel_credentials()), loaded, address));
+        grpc::CreateCustomChannel(address, loaded->channel_credentials(), arguments), loaded,
+        address));
     status = client->List().status();
     if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) {
       RETURN_IF_ERROR(status);

@@ -257,8 +257,34 @@ absl::Status DriverDaemon::CheckApplication(const proto::RegisterApplication& re
   return absl::OkStatus();
 }
 
+// The driver of a submission that was started again: what it had before waits for nobody.
+void DriverDaemon::EndEarlierAttempts(const std::string& submission_id) {
+  if (submission_id.empty()) return;
+  std::vector<std::string> earlier;
+  for (const auto& [id, application] : applications_) {
+    if (application.record.submission_id() == submission_id && application.session == kNoSession) {
+      earlier.push_back(id);
+    }
+  }
+  for (const std::string& id : earlier) EndApplication(id, "its driver was started again");
+}
+
+// Of the workers that there is room for; when there is none, that there would be in an empty
+// cluster, for which it is worth to wait.
+std::vector<int> DriverDaemon::CoresFor(const proto::Demand& demand) const {
+  std::vector<NodeFacts> nodes = Nodes();
+  std::vector<int> cores = PossibleWorkers(demand, nodes, options_.is_spread);
+  if (!cores.empty()) return cores;
+  for (NodeFacts& node : nodes) {
+    node.cores_free = node.cores;
+    node.memory_mb_free = node.memory_mb;
+  }
+  return PossibleWorkers(demand, std::move(nodes), options_.is_spread);
+}
+
 absl::StatusOr<std::string> DriverDaemon::NewApplication(
     const proto::RegisterApplication& request) {
+  EndEarlierAttempts(request.submission_id());
   const std::string id = NewDaemonId("app", env_.NowMicros(), [&](const std::string& taken) {
     return applications_.contains(taken) ||
            std::any_of(ended_.begin(), ended_.end(),
@@ -302,8 +328,7 @@ void DriverDaemon::OnRegisterApplication(SessionId session,
   LOG(INFO) << *id << " is " << request.name();
   proto::ToApplication reply;
   reply.mutable_registered()->set_app_id(*id);
-  for (const int cores :
-       PossibleWorkers(FactsOf(application).demand, Nodes(), options_.is_spread)) {
+  for (const int cores : CoresFor(FactsOf(application).demand)) {
     reply.mutable_registered()->add_possible_cores(cores);
   }
   peers_.SendToApplication(session, std::move(reply));

@@ -101,6 +101,8 @@ class DriverDaemon {
 
   void OnRegisterApplication(SessionId session, const proto::RegisterApplication& request);
   absl::StatusOr<std::string> NewApplication(const proto::RegisterApplication& request);
+  void EndEarlierAttempts(const std::string& submission_id);
+  std::vector<int> CoresFor(const proto::Demand& demand) const;
   void OnRequestWorker(Application& application, const proto::RequestWorker& request);
   void OnReleaseWorker(Application& application, int64_t worker_id);
   absl::Status CheckApplication(const proto::RegisterApplication& request) const;

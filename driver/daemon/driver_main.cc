@@ -20,6 +20,7 @@
 #include "common/http/http_server.h"
 #include "common/process/stop_signal.h"
 #include "common/rpc/log_service.h"
+#include "common/rpc/rpc_limits.h"
 #include "common/rpc/rpc_security.h"
 #include "common/time/system_clock.h"
 #include "driver/daemon/artifact_service.h"
@@ -182,9 +183,8 @@ absl::Status Serve() {
   int port = 0;
   builder.AddListeningPort(absl::StrCat(FLAGS_host, ":", FLAGS_port),
                            security->server_credentials(), &port);
+  internal::LimitServer(builder);
   builder.SetMaxReceiveMessageSize(kMessageBytesMax);
-  // Else two daemons could share one port.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.RegisterService(&daemon_service);
   builder.RegisterService(&application_service);
   builder.RegisterService(&submit_service);

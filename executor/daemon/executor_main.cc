@@ -29,6 +29,7 @@
 #include "common/metrics/metrics_registry.h"
 #include "common/process/stop_signal.h"
 #include "common/rpc/log_service.h"
+#include "common/rpc/rpc_limits.h"
 #include "common/rpc/rpc_security.h"
 #include "common/time/system_clock.h"
 #include "executor/daemon/executor_daemon.h"
@@ -111,10 +112,11 @@ struct State {
   std::vector<ExecutorDaemon::WorkerStatus> workers;
 };
 
-State AskForState(Env& env, const ExecutorDaemon& daemon) {
+State AskForState(Env& env, const std::shared_future<const ExecutorDaemon*>& daemon) {
   const auto reply = std::make_shared<std::promise<State>>();
-  env.Post([reply, &daemon] {
-    reply->set_value({.is_registered = daemon.is_registered(), .workers = daemon.workers()});
+  // Its registration has the port of the pages, so that it is made after they can be asked for.
+  env.Post([reply, daemon = daemon.get()] {
+    reply->set_value({.is_registered = daemon->is_registered(), .workers = daemon->workers()});
   });
   return reply->get_future().get();
 }
@@ -175,6 +177,7 @@ absl::Status Serve() {
                                             .bytes_max = FLAGS_artifact_bytes_max,
                                             .now_ms = [] { return WallClockMicros() / 1000; }}));
   grpc::ChannelArguments arguments;
+  internal::LimitChannel(arguments);
   // A driver daemon that is away is tried again soon.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
@@ -210,7 +213,7 @@ absl::Status Serve() {
   int port = 0;
   builder.AddListeningPort(absl::StrCat(FLAGS_host, ":", FLAGS_port),
                            security->server_credentials(), &port);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  internal::LimitServer(builder);
   builder.RegisterService(&log_service);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) {
@@ -231,13 +234,15 @@ absl::Status Serve() {
   registration.set_host(PublicHost());
   registration.set_cores(Cores());
   registration.set_memory_mb(MemoryMb());
-  std::unique_ptr<ExecutorDaemon> daemon;
-  AddPages(http, metrics, [&] { return AskForState(env, *daemon); });
+  std::promise<const ExecutorDaemon*> made;
+  AddPages(http, metrics,
+           [&env, daemon = made.get_future().share()] { return AskForState(env, daemon); });
   ASSIGN_OR_RETURN(const int http_port, http.Start(FLAGS_host, FLAGS_http_port));
   registration.set_grpc_address(absl::StrCat(PublicHost(), ":", port));
   registration.set_http_address(absl::StrCat(PublicHost(), ":", http_port));
-  daemon = std::make_unique<ExecutorDaemon>(env, link, workers, std::move(options));
-  env.Post([&] { daemon->Start(); });
+  ExecutorDaemon daemon(env, link, workers, std::move(options));
+  env.Post([&] { daemon.Start(); });
+  made.set_value(&daemon);
   std::printf("millrace-executor ready: grpc=%s:%d http=%s:%d\n", PublicHost().c_str(), port,
               PublicHost().c_str(), http_port);
   std::fflush(stdout);

@@ -201,7 +201,7 @@ TEST_F(DriverDaemonTest, TheNextApplicationGetsWhatTheFirstLeaves) {
   const std::string first = Application(2);
   Request(2, 1, 2);
   Application(3);
-  EXPECT_THAT(peers_.possible_cores, IsEmpty());
+  EXPECT_THAT(peers_.possible_cores, ElementsAre(2)) << "that it may wait for";
   Request(3, 1, 1);
   EXPECT_THAT(peers_.Take(),
               ElementsAre("2 launched 1", "1 launch 1 with 2",
@@ -310,6 +310,20 @@ TEST_F(DriverDaemonTest, AnApplicationThatComesBackInTimeKeepsItsWorkers) {
   EXPECT_THAT(peers_.Take(), ElementsAre("1 forget"));
   Application(4, 0, app);
   EXPECT_EQ(peers_.closed[4].code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(DriverDaemonTest, TheNextAttemptOfASubmissionTakesThePlaceOfTheLast) {
+  Executor(1, "a", 2);
+  proto::FromApplication message = Registration();
+  message.mutable_register_()->set_submission_id("driver-1");
+  daemon_->OnApplicationMessage(2, message);
+  Request(2, 1, 2);
+  daemon_->OnClosed(2);
+  peers_.Take();
+  daemon_->OnApplicationMessage(3, message);
+  EXPECT_THAT(peers_.possible_cores, ElementsAre(2));
+  Request(3, 1, 2);
+  EXPECT_THAT(peers_.Take(), ElementsAre("1 forget", "3 launched 1", "1 launch 1 with 2"));
 }
 
 TEST_F(DriverDaemonTest, ItHearsOfWorkersThatEndedWhileItWasAway) {
