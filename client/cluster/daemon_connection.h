@@ -22,8 +22,8 @@ class DaemonConnection {
       : security_(std::move(security)), stub_(proto::ApplicationService::NewStub(channel)) {}
 
   // When there is none. `loop` outlives the call.
-  void Open(EventLoop& loop, std::function<void(const proto::ToApplication&)> on_message,
-            std::function<void(const absl::Status&)> on_closed) {
+  void Open(EventLoop& loop, const std::function<void(const proto::ToApplication&)>& on_message,
+            const std::function<void(const absl::Status&)>& on_closed) {
     session_ = Session::Make();
     security_->Sign(session_->context());
     session_->Begin(

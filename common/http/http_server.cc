@@ -41,9 +41,9 @@ HttpServer::~HttpServer() { Stop(); }
 void HttpServer::Handle(const std::string& path, std::function<Reply()> handler) {
   impl_->server.Get(
       path, [handler = std::move(handler)](const httplib::Request&, httplib::Response& response) {
-        Reply reply = handler();
+        const Reply reply = handler();
         response.status = reply.status;
-        response.set_content(std::move(reply.body), reply.content_type);
+        response.set_content(reply.body, reply.content_type);
       });
 }
 

@@ -27,7 +27,9 @@ class ClientSession : public grpc::ClientBidiReactor<Out, In> {
  public:
   struct Callbacks {
     std::function<void(In)> on_message;
-    std::function<void(absl::Status)> on_closed;  // Once, and last.
+    // Once, and last. The session comes along, and must go on another thread: its call holds the
+    // channel, and the last channel of a process ends gRPC's threads, which these cannot do.
+    std::function<void(absl::Status, std::shared_ptr<ClientSession>)> on_closed;
   };
 
   static std::shared_ptr<ClientSession> Make() {
@@ -112,9 +114,9 @@ class ClientSession : public grpc::ClientBidiReactor<Out, In> {
   }
 
   void OnDone(const grpc::Status& status) override {
-    if (callbacks_.on_closed) callbacks_.on_closed(FromGrpcStatus(status));
     // Nothing of this object is used after it.
-    const std::shared_ptr<ClientSession> last = std::move(self_);
+    const auto on_closed = std::move(callbacks_.on_closed);
+    on_closed(FromGrpcStatus(status), std::move(self_));
   }
 
   grpc::ClientContext context_;

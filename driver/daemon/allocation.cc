@@ -94,7 +94,7 @@ std::string WhyNotNow(const ApplicationFacts& application, const std::vector<Nod
   const int cores = application.wanted_cores.front();
   proto::Demand demand = application.demand;
   demand.set_cores_per_worker(cores);
-  if (const std::string never = WhyNever(demand, nodes); !never.empty()) return never;
+  if (std::string never = WhyNever(demand, nodes); !never.empty()) return never;
   if (demand.cores_max() > 0 && demand.cores_max() - application.cores_held < cores) {
     return absl::StrCat("the application holds ", application.cores_held, " of the ",
                         demand.cores_max(), " cores that it may have in all");

@@ -142,8 +142,8 @@ grpc::ServerUnaryReactor* SubmitServiceShell::GetStatus(grpc::CallbackServerCont
   env_.Post([this, reactor, request, reply] {
     const int64_t wait_ms = std::clamp<int64_t>(request->wait_ms(), 0, kWaitMsMax);
     submissions_.GetStatus(request->submission_id(), wait_ms * 1000,
-                           [reactor, reply](absl::StatusOr<proto::SubmissionStatus> status) {
-                             if (status.ok()) *reply = *std::move(status);
+                           [reactor, reply](const absl::StatusOr<proto::SubmissionStatus>& status) {
+                             if (status.ok()) *reply = *status;
                              reactor->Finish(ToGrpcStatus(status.status()));
                            });
   });

@@ -97,7 +97,7 @@ absl::Status LocalRunHost::Start(const RunId& run, const proto::RunRequest& requ
   RETURN_IF_ERROR(fs_.CreateDirs(dir + kRunWorkDir));
   for (const auto& [name, path] : files) {
     std::error_code error;
-    std::filesystem::copy_file(path, dir + kRunWorkDir + "/" + name,
+    std::filesystem::copy_file(path, absl::StrCat(dir, kRunWorkDir, "/", name),
                                std::filesystem::copy_options::overwrite_existing, error);
     if (error) {
       return absl::UnknownError(

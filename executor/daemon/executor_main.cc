@@ -143,7 +143,7 @@ void UpdateGauges(MetricsRegistry& metrics, const State& state) {
       ->Set(static_cast<double>(state.workers.size()));
 }
 
-void AddPages(HttpServer& http, MetricsRegistry& metrics, std::function<State()> ask) {
+void AddPages(HttpServer& http, MetricsRegistry& metrics, const std::function<State()>& ask) {
   http.Handle("/healthz", [ask] {
     ask();  // The event loop answers.
     return HttpServer::Reply{.body = "ok\n"};

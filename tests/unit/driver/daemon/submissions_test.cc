@@ -81,7 +81,7 @@ class SubmissionsTest : public ::testing::Test {
     ASSERT_EQ(submissions_->Recover(), absl::OkStatus());
   }
   std::string Put(const std::string& bytes) {
-    const std::string sha256 = Sha256Hex(bytes);
+    std::string sha256 = Sha256Hex(bytes);
     const auto upload = artifacts_->BeginUpload(sha256, static_cast<int64_t>(bytes.size()));
     EXPECT_TRUE((*upload)->Append(bytes).ok());
     EXPECT_TRUE((*upload)->Commit().ok());
