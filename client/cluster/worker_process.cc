@@ -97,7 +97,7 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
         blocks_(memory_, disk_),
         shuffles_(memory_, blocks_, disk_),
         peers_(security),
-        replicator_({.worker_id = settings.worker_id}, peers_),
+        replicator_({.worker_id = settings.worker_id, .host = settings.host}, peers_),
         receivers_(env_, blocks_, &replicator_),
         router_({.worker_id = settings.worker_id}, shuffles_, peers_),
         remote_reads_(peers_, kFetchTimeout),
@@ -179,7 +179,7 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
 
   void AddPeer(const proto::Peers::Peer& peer) {
     peers_.AddPeer(peer.worker_id(), peer.address());
-    replicator_.AddPeer(peer.worker_id());
+    replicator_.AddPeer(peer.worker_id(), peer.address().substr(0, peer.address().rfind(':')));
   }
   void RemovePeer(int64_t worker_id) {
     replicator_.RemovePeer(worker_id);

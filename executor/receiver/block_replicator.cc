@@ -10,26 +10,35 @@
 
 namespace millrace::internal {
 
-void BlockReplicator::AddPeer(int64_t worker_id) {
+void BlockReplicator::AddPeer(int64_t worker_id, std::string host) {
   const absl::MutexLock lock(&mutex_);
-  ids_.insert(worker_id);
+  hosts_[worker_id] = std::move(host);
 }
 
 void BlockReplicator::RemovePeer(int64_t worker_id) {
   const absl::MutexLock lock(&mutex_);
-  ids_.erase(worker_id);
+  hosts_.erase(worker_id);
 }
 
 bool BlockReplicator::has_peers() const {
   const absl::MutexLock lock(&mutex_);
-  return !ids_.empty();
+  return !hosts_.empty();
 }
 
 std::vector<int64_t> BlockReplicator::Candidates() const {
   const absl::MutexLock lock(&mutex_);
-  const auto next = ids_.upper_bound(options_.worker_id);
-  std::vector<int64_t> candidates(next, ids_.end());
-  candidates.insert(candidates.end(), ids_.begin(), next);
+  const auto next = hosts_.upper_bound(options_.worker_id);
+  std::vector<int64_t> candidates;
+  candidates.reserve(hosts_.size());
+  for (const bool is_same_host : {false, true}) {
+    const auto take = [&](auto begin, auto end) {
+      for (auto peer = begin; peer != end; ++peer) {
+        if ((peer->second == options_.host) == is_same_host) candidates.push_back(peer->first);
+      }
+    };
+    take(next, hosts_.end());
+    take(hosts_.begin(), next);
+  }
   return candidates;
 }
 

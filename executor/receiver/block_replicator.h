@@ -4,7 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
-#include <set>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -17,13 +18,14 @@
 namespace millrace::internal {
 
 // Puts a copy on the worker that comes next by number, or, if that one cannot take it, on the one
-// after it.
+// after it. Workers of other hosts go before those of the same one.
 //
 // Threads: any.
 class BlockReplicator {
  public:
   struct Options {
     int64_t worker_id = 0;
+    std::string host = "localhost";
     std::chrono::milliseconds timeout{10'000};  // Of one worker's answer.
   };
 
@@ -31,7 +33,7 @@ class BlockReplicator {
   BlockReplicator(const Options& options, PeerTransport& peers)
       : options_(options), peers_(peers) {}
 
-  void AddPeer(int64_t worker_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  void AddPeer(int64_t worker_id, std::string host) ABSL_LOCKS_EXCLUDED(mutex_);
   void RemovePeer(int64_t worker_id) ABSL_LOCKS_EXCLUDED(mutex_);
   bool has_peers() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -50,7 +52,7 @@ class BlockReplicator {
   PeerTransport& peers_;
 
   mutable absl::Mutex mutex_;
-  std::set<int64_t> ids_ ABSL_GUARDED_BY(mutex_);
+  std::map<int64_t, std::string> hosts_ ABSL_GUARDED_BY(mutex_);  // Of other workers, by id.
 };
 
 }  // namespace millrace::internal

@@ -278,9 +278,10 @@ class StoreOnce : public Receiver<int64_t> {
 
 // Waits for a file to appear in the directory.
 void AwaitFile(const std::string& directory, const std::string& name) {
+  const std::string path = directory + "/" + name;
   const int watch = inotify_init1(IN_CLOEXEC);
   ASSERT_GE(inotify_add_watch(watch, directory.c_str(), IN_MOVED_TO), 0);
-  while (access((directory + "/" + name).c_str(), F_OK) != 0) {
+  while (access(path.c_str(), F_OK) != 0) {
     char events[4096];
     ASSERT_GT(read(watch, events, sizeof events), 0);
   }

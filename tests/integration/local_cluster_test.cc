@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/integration/commands.h"
 #include "tests/support/printed_batches.h"
 #include "tests/support/process.h"
@@ -65,7 +66,7 @@ Environment EnvironmentOf(pid_t process) {
 // A program in the role that the environment gives it.
 Command With(const Environment& environment, const Command& program) {
   Command command{"/usr/bin/env"};
-  for (const auto& [name, value] : environment) command.push_back(name + "=" + value);
+  for (const auto& [name, value] : environment) command.push_back(absl::StrCat(name, "=", value));
   command.insert(command.end(), program.begin(), program.end());
   return command;
 }

@@ -112,6 +112,7 @@ TEST_F(GrpcPeerTest, WhoeverWaitsForAPeerThatGoesHearsOfIt) {
   EXPECT_EQ(lost.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(lost.message()), HasSubstr("worker 2 at 127.0.0.1:"));
   removed.Notify();
+  server_.reset();  // The handler uses what goes with this function.
 }
 
 TEST_F(GrpcPeerTest, APeerThatCameBackElsewhereIsReachedThere) {

@@ -22,7 +22,6 @@ namespace millrace {
 namespace {
 
 using std::chrono::milliseconds;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -87,8 +86,8 @@ class GrpcTransportTest : public ::testing::Test {
     EXPECT_TRUE(listening.ok()) << listening;
   }
   ~GrpcTransportTest() override {
-    worker_.reset();
     worker_env_.Stop();
+    worker_.reset();
     driver_env_.Stop();
     driver_.Stop();
   }

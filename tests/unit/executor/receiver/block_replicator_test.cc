@@ -63,7 +63,8 @@ class BlockReplicatorTest : public ::testing::Test {
   }
 
   Wire wire_;
-  BlockReplicator replicator_{{.worker_id = 5, .timeout = std::chrono::seconds(10)}, wire_};
+  BlockReplicator replicator_{{.worker_id = 5, .host = "here", .timeout = std::chrono::seconds(10)},
+                              wire_};
 };
 
 TEST_F(BlockReplicatorTest, WithoutOtherWorkersThereIsNoCopy) {
@@ -74,7 +75,7 @@ TEST_F(BlockReplicatorTest, WithoutOtherWorkersThereIsNoCopy) {
 TEST_F(BlockReplicatorTest, TheNextWorkerGetsTheCopy) {
   for (const int64_t id : {3, 6, 9}) {
     wire_.workers[id];
-    replicator_.AddPeer(id);
+    replicator_.AddPeer(id, "here");
   }
   EXPECT_EQ(*Replicate(1), 6);
   EXPECT_EQ(CopyOn(6, 1), "abcd");
@@ -85,9 +86,19 @@ TEST_F(BlockReplicatorTest, TheNextWorkerGetsTheCopy) {
   EXPECT_EQ(*Replicate(3), 3) << "around the ring";
 }
 
+TEST_F(BlockReplicatorTest, AnotherHostIsBetter) {
+  replicator_.AddPeer(6, "here");
+  replicator_.AddPeer(4, "there");
+  wire_.workers[4];
+  wire_.workers[6];
+  EXPECT_EQ(*Replicate(1), 4);
+  wire_.workers.erase(4);
+  EXPECT_EQ(*Replicate(2), 6);
+}
+
 TEST_F(BlockReplicatorTest, WhereOneCannotTakeItAnotherDoes) {
-  replicator_.AddPeer(6);
-  replicator_.AddPeer(7);
+  replicator_.AddPeer(6, "here");
+  replicator_.AddPeer(7, "here");
   wire_.workers[7];
   EXPECT_EQ(*Replicate(1), 7);
   wire_.workers.erase(7);
@@ -95,8 +106,8 @@ TEST_F(BlockReplicatorTest, WhereOneCannotTakeItAnotherDoes) {
 }
 
 TEST_F(BlockReplicatorTest, AWorkerThatWasGivenUpIsToldSo) {
-  replicator_.AddPeer(6);
-  replicator_.AddPeer(7);
+  replicator_.AddPeer(6, "here");
+  replicator_.AddPeer(7, "here");
   wire_.workers[6].replicas.GiveUp(5);
   wire_.workers[7];
   EXPECT_EQ(Replicate(1).status().code(), absl::StatusCode::kFailedPrecondition);
@@ -138,7 +149,7 @@ class ReplicatedBlocksTest : public BlockReplicatorTest {
 };
 
 TEST_F(ReplicatedBlocksTest, AreReportedWhenBothCopiesAreThere) {
-  replicator_.AddPeer(6);
+  replicator_.AddPeer(6, "here");
   wire_.workers[6];
   Cut("ab");
   EXPECT_THAT(ReportedReplicas(), IsEmpty()) << "the event loop does not wait for other workers";
@@ -159,7 +170,7 @@ TEST_F(ReplicatedBlocksTest, StayOnTheirWorkerWhereThereIsNoOther) {
 }
 
 TEST_F(ReplicatedBlocksTest, WithoutASecondCopyAreToldOfOnce) {
-  replicator_.AddPeer(6);
+  replicator_.AddPeer(6, "here");
   for (const char* record : {"ab", "cd"}) {
     Cut(record);
     generator_.StorePending();
@@ -169,7 +180,7 @@ TEST_F(ReplicatedBlocksTest, WithoutASecondCopyAreToldOfOnce) {
 }
 
 TEST_F(ReplicatedBlocksTest, OfAWorkerThatWasGivenUpAreNotStored) {
-  replicator_.AddPeer(6);
+  replicator_.AddPeer(6, "here");
   wire_.workers[6].replicas.GiveUp(5);
   EXPECT_EQ(generator_.StoreBlock(Buffer::CopyOf("ab"), 1, "").code(),
             absl::StatusCode::kFailedPrecondition);
