@@ -32,11 +32,12 @@ class DaemonConnection {
                loop.Post([on_message, message = std::move(message)] { on_message(message); });
              },
          .on_closed =
-             [this, &loop, on_closed](absl::Status status) {
-               loop.Post([this, on_closed, status = std::move(status)] {
-                 session_ = nullptr;
-                 on_closed(status);
-               });
+             [this, &loop, on_closed](absl::Status status, std::shared_ptr<Session> session) {
+               loop.Post(
+                   [this, on_closed, status = std::move(status), session = std::move(session)] {
+                     session_ = nullptr;
+                     on_closed(status);
+                   });
              }},
         [this](grpc::ClientContext* context, Session* session) {
           stub_->async()->Connect(context, session);

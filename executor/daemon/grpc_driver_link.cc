@@ -14,8 +14,8 @@ void GrpcDriverLink::Open(Callbacks callbacks) {
              env_.Post([shared, message = std::move(message)] { shared->on_message(message); });
            },
        .on_closed =
-           [this, shared](absl::Status status) {
-             env_.Post([this, shared, status = std::move(status)] {
+           [this, shared](absl::Status status, std::shared_ptr<Session> session) {
+             env_.Post([this, shared, status = std::move(status), session = std::move(session)] {
                session_ = nullptr;
                shared->on_closed(status);
              });
