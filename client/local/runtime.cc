@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "client/cluster/daemon_cluster.h"
 #include "client/cluster/local_cluster.h"
 #include "client/local/local_runtime.h"
 #include "common/base/status_macros.h"
@@ -86,23 +87,21 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartMaster(const MasterUrl& master, co
   if (const auto* local = std::get_if<LocalMaster>(&master)) {
     return StartLocal(*local, conf, runtime_options, fs);
   }
-  if (const auto* cluster = std::get_if<LocalClusterMaster>(&master)) {
-    ASSIGN_OR_RETURN(const CommonOptions common, ReadCommon(conf, fs));
-    ClusterRuntime::Options options;
-    options.tasks = common.tasks;
-    options.concurrent_jobs = common.concurrent_jobs;
-    options.manual_clock = runtime_options.manual_clock;
-    options.driver_epoch = runtime_options.driver_epoch;
-    if (conf.Get(keys::kNetworkTimeout.name).has_value()) {
-      ASSIGN_OR_RETURN(const auto timeout, conf.GetDuration(keys::kNetworkTimeout));
-      options.worker_timeout_micros =
-          std::chrono::duration_cast<std::chrono::microseconds>(timeout).count();
-    }
-    return StartLocalCluster(*cluster, std::move(options), common.local_dir, fs);
+  ASSIGN_OR_RETURN(const CommonOptions common, ReadCommon(conf, fs));
+  ClusterRuntime::Options options;
+  options.tasks = common.tasks;
+  options.concurrent_jobs = common.concurrent_jobs;
+  options.manual_clock = runtime_options.manual_clock;
+  options.driver_epoch = runtime_options.driver_epoch;
+  if (conf.Get(keys::kNetworkTimeout.name).has_value()) {
+    ASSIGN_OR_RETURN(const auto timeout, conf.GetDuration(keys::kNetworkTimeout));
+    options.worker_timeout_micros =
+        std::chrono::duration_cast<std::chrono::microseconds>(timeout).count();
   }
-  return absl::InvalidArgumentError(
-      "millrace.master: millrace://... needs the daemons of a cluster, which this build does not "
-      "have; it runs local, local[N], local[*] and local-cluster[workers,cores,memory_mb]");
+  if (const auto* local_cluster = std::get_if<LocalClusterMaster>(&master)) {
+    return StartLocalCluster(*local_cluster, std::move(options), common.local_dir, fs);
+  }
+  return StartDaemonCluster(std::get<ClusterMaster>(master), conf, std::move(options), fs);
 }
 
 }  // namespace

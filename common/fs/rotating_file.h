@@ -22,8 +22,8 @@ class RotatingFile {
   struct Options {
     std::string path;
     int64_t bytes_max = int64_t{64} << 20;
-    int files_max = 4;  // At least 1: with 1 the only file begins anew.
-    std::string head;   // Every file begins with it.
+    int files_max = 4;      // At least 1: with 1 the only file begins anew.
+    std::string head = "";  // Every file begins with it.
   };
 
   RotatingFile(FileSystem& fs, Options options) : fs_(fs), options_(std::move(options)) {}

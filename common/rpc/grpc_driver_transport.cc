@@ -86,11 +86,7 @@ class GrpcDriverTransport::Connection final
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) {
-      End(absl::OkStatus());
-      shared_->env.PostAndRun([self = shared_from_this()] { self->Leave(); });
-      return;
-    }
+    if (!ok) return End(absl::OkStatus());
     {
       const absl::MutexLock lock(&mutex_);
       ++unhandled_count_;
@@ -115,7 +111,10 @@ class GrpcDriverTransport::Connection final
 
   void OnCancel() override { End(absl::CancelledError("the connection broke")); }
 
-  void OnDone() override { const std::shared_ptr<Connection> last = std::move(self_); }
+  // After the last message, whatever ended the stream.
+  void OnDone() override {
+    shared_->env.PostAndRun([self = std::move(self_)] { self->Leave(); });
+  }
 
  private:
   void ReadNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

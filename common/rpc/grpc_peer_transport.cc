@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/concurrent/one_shot.h"
@@ -17,9 +18,10 @@
 
 namespace millrace {
 
+// Goes after AwaitDone, never on a thread of gRPC's: the last channel of a process takes those
+// threads down with it.
 class GrpcPeerTransport::Stream final
-    : public grpc::ClientBidiReactor<proto::PeerRequest, proto::PeerReply>,
-      public std::enable_shared_from_this<Stream> {
+    : public grpc::ClientBidiReactor<proto::PeerRequest, proto::PeerReply> {
  public:
   Stream(int64_t worker_id, std::string address)
       : peer_(absl::StrCat("worker ", worker_id, " at ", address)), address_(std::move(address)) {}
@@ -30,7 +32,6 @@ class GrpcPeerTransport::Stream final
     grpc::ChannelArguments arguments;
     internal::LimitChannel(arguments);
     channel_ = grpc::CreateCustomChannel(address_, security.channel_credentials(), arguments);
-    self_ = shared_from_this();
     security.Sign(context_);
     const auto stub = proto::WorkerPeer::NewStub(channel_);
     stub->async()->Exchange(&context_, this);
@@ -40,18 +41,21 @@ class GrpcPeerTransport::Stream final
   }
 
   void Call(proto::PeerRequest request, Done done) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::Status reason;
     {
       const absl::MutexLock lock(&mutex_);
-      if (!has_ended_) {
+      if (end_reason_.ok()) {
         request.set_request_id(++last_request_id_);
         waiting_.push_back({last_request_id_, std::move(done)});
+        if (has_ended_) return;  // OnDone will have the reason.
         if (const proto::PeerRequest* const first = outgoing_.Push(std::move(request))) {
           StartWrite(first);
         }
         return;
       }
+      reason = end_reason_;
     }
-    done(Lost("its connection has ended"));
+    done(reason);
   }
 
   bool has_ended() const ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -61,6 +65,7 @@ class GrpcPeerTransport::Stream final
 
   void Cancel() { context_.TryCancel(); }
   void AwaitDone() { done_.Wait(); }
+  bool is_done() const { return done_.ready(); }
 
   void OnReadDone(bool ok) override {
     Done done;
@@ -91,17 +96,17 @@ class GrpcPeerTransport::Stream final
   }
 
   void OnDone(const grpc::Status& status) override {
+    const absl::Status reason = absl::UnavailableError(absl::StrCat(
+        peer_,
+        " did not answer: ", status.ok() ? "it ended the connection" : status.error_message()));
     std::deque<Waiting> failed;
     {
       const absl::MutexLock lock(&mutex_);
-      has_ended_ = true;
+      end_reason_ = reason;
       failed = std::exchange(waiting_, {});
     }
-    const absl::Status reason =
-        Lost(status.ok() ? std::string("it ended the connection") : status.error_message());
     for (Waiting& call : failed) call.done(reason);
-    const std::shared_ptr<Stream> last = std::move(self_);
-    done_.Set(true);
+    done_.Set(true);  // The last of all: it may go now.
   }
 
  private:
@@ -110,23 +115,19 @@ class GrpcPeerTransport::Stream final
     Done done;
   };
 
-  absl::Status Lost(const std::string& reason) const {
-    return absl::UnavailableError(absl::StrCat(peer_, " did not answer: ", reason));
-  }
-
   const std::string peer_;
   const std::string address_;
   std::shared_ptr<grpc::Channel> channel_;
   grpc::ClientContext context_;
-  std::shared_ptr<Stream> self_;  // Until gRPC is done with it.
-  proto::PeerReply incoming_;     // Of the read under way.
+  proto::PeerReply incoming_;  // Of the read under way.
   OneShot<bool> done_;
 
   mutable absl::Mutex mutex_;
   internal::SendQueue<proto::PeerRequest> outgoing_ ABSL_GUARDED_BY(mutex_);
   std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);  // For their answers, in order.
   int64_t last_request_id_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;   // Nothing is read or written any more.
+  absl::Status end_reason_ ABSL_GUARDED_BY(mutex_);  // OK: gRPC is not done with it.
 };
 
 GrpcPeerTransport::GrpcPeerTransport(std::shared_ptr<const RpcSecurity> security)
@@ -135,30 +136,25 @@ GrpcPeerTransport::GrpcPeerTransport(std::shared_ptr<const RpcSecurity> security
 GrpcPeerTransport::~GrpcPeerTransport() { Stop(); }
 
 void GrpcPeerTransport::AddPeer(int64_t worker_id, std::string address) {
-  std::shared_ptr<Stream> outdated;
-  {
-    const absl::MutexLock lock(&mutex_);
-    const auto stream = streams_.find(worker_id);
-    if (stream != streams_.end() && stream->second->address() != address) {
-      outdated = std::move(stream->second);
-      streams_.erase(stream);
-    }
-    addresses_[worker_id] = std::move(address);
-  }
-  if (outdated != nullptr) outdated->Cancel();
+  const absl::MutexLock lock(&mutex_);
+  const auto stream = streams_.find(worker_id);
+  if (stream != streams_.end() && stream->second->address() != address) Retire(worker_id);
+  addresses_[worker_id] = std::move(address);
 }
 
 void GrpcPeerTransport::RemovePeer(int64_t worker_id) {
-  std::shared_ptr<Stream> gone;
-  {
-    const absl::MutexLock lock(&mutex_);
-    addresses_.erase(worker_id);
-    const auto stream = streams_.find(worker_id);
-    if (stream == streams_.end()) return;
-    gone = std::move(stream->second);
-    streams_.erase(stream);
-  }
-  gone->Cancel();
+  const absl::MutexLock lock(&mutex_);
+  addresses_.erase(worker_id);
+  Retire(worker_id);
+}
+
+// Its calls end on gRPC's threads, which take the stream's lock and none of ours.
+void GrpcPeerTransport::Retire(int64_t worker_id) {
+  std::erase_if(retired_, [](const auto& stream) { return stream->is_done(); });
+  const auto stream = streams_.extract(worker_id);
+  if (stream.empty()) return;
+  stream.mapped()->Cancel();
+  retired_.push_back(std::move(stream.mapped()));
 }
 
 void GrpcPeerTransport::Call(int64_t worker_id, proto::PeerRequest request, Done done) {
@@ -172,23 +168,26 @@ std::shared_ptr<GrpcPeerTransport::Stream> GrpcPeerTransport::StreamTo(int64_t w
   const absl::MutexLock lock(&mutex_);
   const auto address = addresses_.find(worker_id);
   if (address == addresses_.end()) return nullptr;
-  std::shared_ptr<Stream>& stream = streams_[worker_id];
-  if (stream == nullptr || stream->has_ended()) {
-    stream = std::make_shared<Stream>(worker_id, address->second);
-    stream->Begin(*security_);
+  const auto known = streams_.find(worker_id);
+  if (known != streams_.end()) {
+    if (!known->second->has_ended()) return known->second;
+    Retire(worker_id);
   }
+  auto stream = std::make_shared<Stream>(worker_id, address->second);
+  stream->Begin(*security_);
+  streams_.emplace(worker_id, stream);
   return stream;
 }
 
 void GrpcPeerTransport::Stop() {
-  absl::flat_hash_map<int64_t, std::shared_ptr<Stream>> streams;
+  std::vector<std::shared_ptr<Stream>> streams;
   {
     const absl::MutexLock lock(&mutex_);
     addresses_.clear();
-    streams = std::exchange(streams_, {});
+    while (!streams_.empty()) Retire(streams_.begin()->first);
+    streams = std::exchange(retired_, {});
   }
-  for (const auto& [worker_id, stream] : streams) stream->Cancel();
-  for (const auto& [worker_id, stream] : streams) stream->AwaitDone();
+  for (const std::shared_ptr<Stream>& stream : streams) stream->AwaitDone();
 }
 
 }  // namespace millrace

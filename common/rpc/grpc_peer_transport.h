@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -17,7 +18,7 @@ class RpcSecurity;
 
 // One stream to each peer that was ever called, made at the first call, and anew after it broke.
 //
-// Threads: any.
+// Threads: any; Stop and the destructor on none of gRPC's, and while nobody is in a call.
 class GrpcPeerTransport final : public PeerTransport {
  public:
   explicit GrpcPeerTransport(std::shared_ptr<const RpcSecurity> security);
@@ -37,6 +38,8 @@ class GrpcPeerTransport final : public PeerTransport {
  private:
   class Stream;
 
+  // The worker's stream, if there is one, is cancelled.
+  void Retire(int64_t worker_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Null: the peer is not known.
   std::shared_ptr<Stream> StreamTo(int64_t worker_id) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -45,6 +48,7 @@ class GrpcPeerTransport final : public PeerTransport {
   absl::Mutex mutex_;
   absl::flat_hash_map<int64_t, std::string> addresses_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<int64_t, std::shared_ptr<Stream>> streams_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<Stream>> retired_ ABSL_GUARDED_BY(mutex_);  // Until they have ended.
 };
 
 }  // namespace millrace

@@ -17,15 +17,15 @@
 
 namespace millrace {
 
+// Goes after AwaitDone, never on a thread of gRPC's: the last channel of a process takes those
+// threads down with it.
 class GrpcWorkerTransport::Stream final
-    : public grpc::ClientBidiReactor<proto::ToDriver, proto::ToWorker>,
-      public std::enable_shared_from_this<Stream> {
+    : public grpc::ClientBidiReactor<proto::ToDriver, proto::ToWorker> {
  public:
   Stream(Env& env, Owner& owner, std::shared_ptr<grpc::Channel> channel)
       : env_(env), owner_(owner), channel_(std::move(channel)) {}
 
   void Begin(const RpcSecurity& security) {
-    self_ = shared_from_this();
     security.Sign(context_);
     const auto stub = proto::WorkerSession::NewStub(channel_);
     stub->async()->Connect(&context_, this);
@@ -56,8 +56,9 @@ class GrpcWorkerTransport::Stream final
       }
     }
     if (done_.WaitFor(timeout) == nullptr) context_.TryCancel();
-    done_.Wait();  // A cancelled call ends at once.
+    AwaitDone();  // A cancelled call ends at once.
   }
+  void AwaitDone() { done_.Wait(); }
 
   void OnReadDone(bool ok) override {
     if (!ok) {
@@ -68,8 +69,8 @@ class GrpcWorkerTransport::Stream final
       RemoveHold();
       return;
     }
-    env_.PostAndRun([self = shared_from_this(), message = std::move(incoming_)]() mutable {
-      self->owner_.OnMessage(std::move(message));
+    env_.PostAndRun([&owner = owner_, message = std::move(incoming_)]() mutable {
+      owner.OnMessage(std::move(message));
     });
     // The driver bounds what it has under way by slots, so this reads on.
     incoming_.Clear();
@@ -87,11 +88,8 @@ class GrpcWorkerTransport::Stream final
   }
 
   void OnDone(const grpc::Status& status) override {
-    env_.PostAndRun([self = shared_from_this(), reason = ReasonOf(status)] {
-      self->owner_.OnDisconnected(reason);
-    });
-    const std::shared_ptr<Stream> last = std::move(self_);
-    done_.Set(true);
+    env_.PostAndRun([&owner = owner_, reason = ReasonOf(status)] { owner.OnDisconnected(reason); });
+    done_.Set(true);  // The last of all: it may go now.
   }
 
  private:
@@ -106,8 +104,7 @@ class GrpcWorkerTransport::Stream final
   Owner& owner_;
   const std::shared_ptr<grpc::Channel> channel_;
   grpc::ClientContext context_;
-  std::shared_ptr<Stream> self_;  // Until gRPC is done with it.
-  proto::ToWorker incoming_;      // Of the read under way.
+  proto::ToWorker incoming_;  // Of the read under way.
   OneShot<bool> done_;
 
   absl::Mutex mutex_;
@@ -133,12 +130,14 @@ absl::Status GrpcWorkerTransport::Connect(std::chrono::milliseconds timeout) {
   if (!channel->WaitForConnected(std::chrono::system_clock::now() + timeout)) {
     return absl::UnavailableError(absl::StrCat("nobody answers at ", driver_address_));
   }
-  const auto stream = std::make_shared<Stream>(env_, owner_, channel);
+  const auto next = std::make_shared<Stream>(env_, owner_, channel);
+  next->Begin(*security_);
+  std::shared_ptr<Stream> ended;
   {
     const absl::MutexLock lock(&mutex_);
-    stream_ = stream;
+    ended = std::exchange(stream_, next);
   }
-  stream->Begin(*security_);
+  if (ended != nullptr) ended->Close(std::chrono::milliseconds(0));
   return absl::OkStatus();
 }
 

@@ -86,8 +86,8 @@ class GrpcTransportTest : public ::testing::Test {
     EXPECT_TRUE(listening.ok()) << listening;
   }
   ~GrpcTransportTest() override {
-    worker_.reset();
     worker_env_.Stop();
+    worker_.reset();
     driver_env_.Stop();
     driver_.Stop();
   }

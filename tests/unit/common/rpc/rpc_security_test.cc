@@ -37,7 +37,7 @@ class Service : public proto::ArtifactService::Service {
 class RpcSecurityTest : public ::testing::Test {
  protected:
   std::string Write(const std::string& name, const std::string& contents, mode_t mode = 0600) {
-    const std::string path = dir_.path() + "/" + name;
+    std::string path = dir_.path() + "/" + name;
     std::ofstream(path) << contents;
     EXPECT_EQ(::chmod(path.c_str(), mode), 0);
     return path;

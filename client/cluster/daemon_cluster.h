@@ -1,0 +1,25 @@
+// The master millrace://host:port: an application in a cluster of daemons.
+#ifndef MILLRACE_CLIENT_CLUSTER_DAEMON_CLUSTER_H_
+#define MILLRACE_CLIENT_CLUSTER_DAEMON_CLUSTER_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "client/cluster/cluster_runtime.h"
+#include "client/local/runtime.h"
+#include "common/config/conf.h"
+#include "common/config/master_url.h"
+
+namespace millrace::internal {
+
+// A ClusterRuntime over workers that the driver daemon has started. This program and its
+// millrace.files are sent there first, and it is registered. `options` says what is not about
+// workers. FailedPrecondition: Init was not called, so this program cannot be a worker.
+absl::StatusOr<std::shared_ptr<Runtime>> StartDaemonCluster(const ClusterMaster& master,
+                                                            const Conf& conf,
+                                                            ClusterRuntime::Options options,
+                                                            FileSystem& fs);
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_CLUSTER_DAEMON_CLUSTER_H_

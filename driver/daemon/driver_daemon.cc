@@ -1,0 +1,639 @@
+#include "driver/daemon/driver_daemon.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "driver/daemon/daemon_id.h"
+#include "glog/logging.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr int64_t kCheckMicros = 1'000'000;
+constexpr int64_t kRelaunchMicros = 200'000;
+constexpr int64_t kRelaunchMicrosMax = 5'000'000;
+constexpr int kCoresMax = 1 << 16;
+constexpr int64_t kMemoryMbMax = int64_t{1} << 30;
+constexpr size_t kRequestsMax = 10'000;
+
+absl::Status CheckDemand(const proto::Demand& demand) {
+  const bool is_good = demand.cores_max() >= 0 && demand.cores_max() <= kCoresMax &&
+                       demand.cores_per_worker() >= 0 && demand.cores_per_worker() <= kCoresMax &&
+                       demand.memory_mb_per_worker() > 0 &&
+                       demand.memory_mb_per_worker() <= kMemoryMbMax;
+  if (is_good) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "a demand of ", demand.cores_max(), " cores in workers of ", demand.cores_per_worker(),
+      " cores and ", demand.memory_mb_per_worker(), " MiB is not possible"));
+}
+
+}  // namespace
+
+DriverDaemon::DriverDaemon(Env& env, DaemonPeers& peers, Submissions& submissions,
+                           ArtifactStore& artifacts, Options options)
+    : env_(env),
+      peers_(peers),
+      submissions_(submissions),
+      artifacts_(artifacts),
+      options_(std::move(options)),
+      started_micros_(env.MonotonicMicros()),
+      records_(env.fs(), options_.applications_dir) {}
+
+absl::Status DriverDaemon::Recover() {
+  submissions_.SetOnChange([this] { UpdateArtifactsInUse(); });
+  ASSIGN_OR_RETURN(std::vector<proto::ApplicationRecord> records, records_.ReadAll());
+  for (proto::ApplicationRecord& record : records) {
+    Application& application = applications_[record.app_id()];
+    application.heard_micros = started_micros_;
+    application.is_recovered = true;
+    application.order = ++last_order_;
+    application.record = std::move(record);
+  }
+  UpdateArtifactsInUse();
+  AllocateAfter(kRecoveryMicros);
+  env_.After(kCheckMicros, [this] { Check(); });
+  return absl::OkStatus();
+}
+
+void DriverDaemon::OnExecutorMessage(SessionId session, const proto::FromExecutor& message) {
+  if (message.kind_case() == proto::FromExecutor::kRegister) {
+    OnRegisterExecutor(session, message.register_());
+    return;
+  }
+  const auto it = executor_of_session_.find(session);
+  if (it == executor_of_session_.end()) {
+    peers_.Close(session, absl::FailedPreconditionError("register first"));
+    return;
+  }
+  executors_[it->second].heard_micros = env_.MonotonicMicros();
+  if (message.kind_case() == proto::FromExecutor::kWorkerEnded) {
+    OnWorkerEnded(message.worker_ended());
+  }
+}
+
+void DriverDaemon::OnRegisterExecutor(SessionId session, const proto::RegisterExecutor& request) {
+  if (request.executor_id().empty() || request.executor_id().size() > 200 || request.cores() < 1 ||
+      request.cores() > kCoresMax || request.memory_mb() < 1 ||
+      request.memory_mb() > kMemoryMbMax || executor_of_session_.contains(session)) {
+    peers_.Close(session, absl::InvalidArgumentError("a registration that cannot be right"));
+    return;
+  }
+  // The same process of the daemon again, before we saw that its old connection broke: its workers
+  // are those that it names now.
+  if (executors_.contains(request.executor_id())) {
+    LoseExecutor(request.executor_id(), "its executor daemon connected again without it");
+  }
+  Executor& executor = executors_[request.executor_id()];
+  executor.info = request;
+  executor.session = session;
+  executor.heard_micros = env_.MonotonicMicros();
+  executor_of_session_[session] = request.executor_id();
+  proto::ToExecutor reply;
+  reply.mutable_registered()->set_heartbeat_interval_ms(options_.peer_timeout_micros / 4000);
+  peers_.SendToExecutor(session, std::move(reply));
+  for (const proto::WorkerRef& worker : request.workers()) AdoptWorker(executor, worker);
+  LOG(INFO) << "executor " << request.executor_id() << " on " << request.host() << " has "
+            << request.cores() << " cores, " << request.memory_mb() << " MiB and "
+            << request.workers_size() << " workers";
+  AllocateSoon();
+}
+
+// A worker that ran before its executor daemon knew this daemon. It is wanted if its application
+// is, and does not believe that it is gone.
+void DriverDaemon::AdoptWorker(Executor& executor, const proto::WorkerRef& worker) {
+  const auto it = applications_.find(worker.app_id());
+  if (it == applications_.end() || !it->second.is_recovered ||
+      it->second.workers.contains(worker.worker_id())) {
+    EndWorker(executor.info.executor_id(), worker.app_id(), worker.worker_id());
+    return;
+  }
+  Application& application = it->second;
+  application.workers[worker.worker_id()] = {.executor_id = executor.info.executor_id(),
+                                             .cores = worker.cores(),
+                                             .memory_mb = worker.memory_mb(),
+                                             .launched_micros = env_.MonotonicMicros()};
+  executor.cores_used += worker.cores();
+  executor.memory_mb_used += worker.memory_mb();
+  application.claimed.erase(worker.worker_id());
+  // It asked for this one, and the daemon before did not live to say that it was started.
+  const auto is_this = [&](const proto::RequestWorker& request) {
+    return request.worker_id() == worker.worker_id();
+  };
+  if (std::erase_if(application.requests, is_this) > 0) {
+    TellLaunched(application, worker.worker_id());
+  }
+}
+
+void DriverDaemon::OnWorkerEnded(const proto::WorkerEnded& ended) {
+  const auto it = applications_.find(ended.app_id());
+  if (it == applications_.end()) return;
+  RemoveWorker(it->second, ended.worker_id(), ended.exit());
+}
+
+void DriverDaemon::RemoveWorker(Application& application, int64_t worker_id,
+                                const proto::ProcessExit& exit) {
+  const auto it = application.workers.find(worker_id);
+  if (it == application.workers.end()) return;
+  const Worker worker = it->second;
+  application.workers.erase(it);
+  if (const auto executor = executors_.find(worker.executor_id); executor != executors_.end()) {
+    executor->second.cores_used -= worker.cores;
+    executor->second.memory_mb_used -= worker.memory_mb;
+  }
+  LOG(INFO) << "worker " << worker_id << " of " << application.record.app_id() << ": "
+            << exit.reason();
+  TellLost(application, worker_id, exit);
+  if (!worker.is_released) CountFailure(application, worker, exit);
+  AllocateSoon();
+}
+
+void DriverDaemon::TellLost(const Application& application, int64_t worker_id,
+                            const proto::ProcessExit& exit) {
+  proto::ToApplication message;
+  message.mutable_worker_lost()->set_worker_id(worker_id);
+  *message.mutable_worker_lost()->mutable_exit() = exit;
+  peers_.SendToApplication(application.session, std::move(message));
+}
+
+void DriverDaemon::TellLaunched(const Application& application, int64_t worker_id) {
+  const Worker& worker = application.workers.at(worker_id);
+  proto::ToApplication message;
+  proto::WorkerLaunched& launched = *message.mutable_worker_launched();
+  launched.set_worker_id(worker_id);
+  if (const auto executor = executors_.find(worker.executor_id); executor != executors_.end()) {
+    launched.set_host(executor->second.info.host());
+  }
+  launched.set_cores(worker.cores);
+  launched.set_memory_mb(worker.memory_mb);
+  peers_.SendToApplication(application.session, std::move(message));
+}
+
+// What fails at once is started again after a while that grows, and at last not any more.
+void DriverDaemon::CountFailure(Application& application, const Worker& worker,
+                                const proto::ProcessExit& exit) {
+  const int64_t now = env_.MonotonicMicros();
+  if (now - worker.launched_micros > kWorkerSteadyMicros) application.failures_in_a_row = 0;
+  const int failures = ++application.failures_in_a_row;
+  if (failures >= options_.worker_failures_max) {
+    // Not while the caller holds it.
+    env_.Post(
+        [this, app_id = application.record.app_id(),
+         error = absl::StrCat(failures, " workers failed in a row; the last one: ", exit.reason(),
+                              "\n", exit.last_stderr())] { EndApplication(app_id, error); });
+    return;
+  }
+  if (failures == 1) return;
+  const int64_t delay = std::min(kRelaunchMicros << std::min(failures - 2, 10), kRelaunchMicrosMax);
+  application.launch_after_micros = now + delay;
+  AllocateAfter(delay);
+}
+
+void DriverDaemon::LoseExecutor(const std::string& executor_id, const std::string& why) {
+  const auto it = executors_.find(executor_id);
+  if (it == executors_.end()) return;
+  LOG(WARNING) << "executor " << executor_id << " is lost: " << why;
+  const SessionId session = it->second.session;
+  const std::string host = it->second.info.host();
+  executor_of_session_.erase(session);
+  executors_.erase(it);
+  peers_.Close(session, absl::UnavailableError(why));
+  proto::ProcessExit exit;
+  exit.set_reason(absl::StrCat("the executor daemon on ", host, " is lost: ", why));
+  for (auto& [app_id, application] : applications_) {
+    std::vector<int64_t> lost;
+    for (const auto& [worker_id, worker] : application.workers) {
+      if (worker.executor_id == executor_id) lost.push_back(worker_id);
+    }
+    for (const int64_t worker_id : lost) {
+      // The application is not to blame.
+      application.workers[worker_id].is_released = true;
+      RemoveWorker(application, worker_id, exit);
+    }
+  }
+}
+
+void DriverDaemon::OnApplicationMessage(SessionId session, const proto::FromApplication& message) {
+  if (message.kind_case() == proto::FromApplication::kRegister) {
+    OnRegisterApplication(session, message.register_());
+    return;
+  }
+  Application* const application = ApplicationOf(session);
+  if (application == nullptr) {
+    peers_.Close(session, absl::FailedPreconditionError("register first"));
+    return;
+  }
+  application->heard_micros = env_.MonotonicMicros();
+  switch (message.kind_case()) {
+    case proto::FromApplication::kRequestWorker:
+      OnRequestWorker(*application, message.request_worker());
+      break;
+    case proto::FromApplication::kReleaseWorker:
+      OnReleaseWorker(*application, message.release_worker().worker_id());
+      break;
+    case proto::FromApplication::kUnregister:
+      EndApplication(application->record.app_id(), message.unregister().error());
+      break;
+    default:
+      break;
+  }
+}
+
+absl::Status DriverDaemon::CheckApplication(const proto::RegisterApplication& request) const {
+  RETURN_IF_ERROR(CheckProgram(request.program()));
+  RETURN_IF_ERROR(CheckDemand(request.demand()));
+  RETURN_IF_ERROR(artifacts_.PathOf(request.program().sha256()).status());
+  for (const proto::ProgramFile& file : request.program().files()) {
+    RETURN_IF_ERROR(artifacts_.PathOf(file.sha256()).status());
+  }
+  if (!request.app_id().empty() && !applications_.contains(request.app_id())) {
+    return absl::NotFoundError(absl::StrCat("the driver daemon has given up ",
+                                            request.app_id().substr(0, 80),
+                                            ": it was away for too long, or ended"));
+  }
+  return absl::OkStatus();
+}
+
+// The driver of a submission that was started again: what it had before waits for nobody.
+void DriverDaemon::EndEarlierAttempts(const std::string& submission_id) {
+  if (submission_id.empty()) return;
+  std::vector<std::string> earlier;
+  for (const auto& [id, application] : applications_) {
+    if (application.record.submission_id() == submission_id && application.session == kNoSession) {
+      earlier.push_back(id);
+    }
+  }
+  for (const std::string& id : earlier) EndApplication(id, "its driver was started again");
+}
+
+// Of the workers that there is room for; when there is none, that there would be in an empty
+// cluster, for which it is worth to wait.
+std::vector<int> DriverDaemon::CoresFor(const proto::Demand& demand) const {
+  std::vector<NodeFacts> nodes = Nodes();
+  std::vector<int> cores = PossibleWorkers(demand, nodes, options_.is_spread);
+  if (!cores.empty()) return cores;
+  for (NodeFacts& node : nodes) {
+    node.cores_free = node.cores;
+    node.memory_mb_free = node.memory_mb;
+  }
+  return PossibleWorkers(demand, std::move(nodes), options_.is_spread);
+}
+
+absl::StatusOr<std::string> DriverDaemon::NewApplication(
+    const proto::RegisterApplication& request) {
+  EndEarlierAttempts(request.submission_id());
+  const std::string id = NewDaemonId("app", env_.NowMicros(), [&](const std::string& taken) {
+    return applications_.contains(taken) ||
+           std::any_of(ended_.begin(), ended_.end(),
+                       [&](const auto& ended) { return ended.app_id() == taken; });
+  });
+  proto::ApplicationRecord record;
+  record.set_app_id(id);
+  record.set_name(request.name());
+  record.set_submission_id(request.submission_id());
+  record.set_started_ms(env_.NowMicros() / 1000);
+  RETURN_IF_ERROR(records_.Write(id, record));
+  applications_[id].record = std::move(record);
+  applications_[id].order = ++last_order_;
+  return id;
+}
+
+void DriverDaemon::OnRegisterApplication(SessionId session,
+                                         const proto::RegisterApplication& request) {
+  const absl::Status status = application_of_session_.contains(session)
+                                  ? absl::FailedPreconditionError("registered already")
+                                  : CheckApplication(request);
+  const absl::StatusOr<std::string> id =
+      !status.ok() ? absl::StatusOr<std::string>(status)
+                   : (request.app_id().empty() ? NewApplication(request) : request.app_id());
+  if (!id.ok()) {
+    peers_.Close(session, id.status());
+    return;
+  }
+  Application& application = applications_[*id];
+  if (application.session != kNoSession) {
+    application_of_session_.erase(application.session);
+    peers_.Close(application.session, absl::AbortedError("the application connected again"));
+  }
+  application.info = request;
+  application.session = session;
+  application.heard_micros = env_.MonotonicMicros();
+  application.requests.clear();  // It says them again.
+  application_of_session_[session] = *id;
+  submissions_.SetApplication(request.submission_id(), *id);
+  UpdateArtifactsInUse();
+  LOG(INFO) << *id << " is " << request.name();
+  proto::ToApplication reply;
+  reply.mutable_registered()->set_app_id(*id);
+  for (const int cores : CoresFor(FactsOf(application).demand)) {
+    reply.mutable_registered()->add_possible_cores(cores);
+  }
+  peers_.SendToApplication(session, std::move(reply));
+  for (const int64_t worker_id : request.launched_workers()) {
+    if (!application.workers.contains(worker_id)) application.claimed.insert(worker_id);
+  }
+  if (!application.is_recovered) GiveClaimsUp(application);
+}
+
+void DriverDaemon::OnRequestWorker(Application& application, const proto::RequestWorker& request) {
+  const int64_t worker_id = request.worker_id();
+  if (request.cores() < 1 || request.cores() > kCoresMax) {
+    peers_.Close(application.session, absl::InvalidArgumentError("a worker without cores"));
+    return;
+  }
+  if (application.workers.contains(worker_id)) {
+    TellLaunched(application, worker_id);
+    return;
+  }
+  const bool is_known = std::any_of(
+      application.requests.begin(), application.requests.end(),
+      [&](const proto::RequestWorker& known) { return known.worker_id() == worker_id; });
+  if (is_known) return;
+  if (application.requests.size() >= kRequestsMax) {
+    peers_.Close(application.session,
+                 absl::ResourceExhaustedError("more workers are asked for than anybody has"));
+    return;
+  }
+  application.requests.push_back(request);
+  AllocateSoon();
+}
+
+void DriverDaemon::OnReleaseWorker(Application& application, int64_t worker_id) {
+  const auto worker = application.workers.find(worker_id);
+  if (worker != application.workers.end()) {
+    worker->second.is_released = true;
+    EndWorker(worker->second.executor_id, application.record.app_id(), worker_id);
+    return;
+  }
+  std::erase_if(application.requests, [&](const proto::RequestWorker& request) {
+    return request.worker_id() == worker_id;
+  });
+  application.claimed.erase(worker_id);
+  proto::ProcessExit exit;
+  exit.set_reason("it does not run");
+  exit.set_is_requested(true);
+  TellLost(application, worker_id, exit);
+  AllocateSoon();
+}
+
+// What it believes to run, and no executor has.
+void DriverDaemon::GiveClaimsUp(Application& application) {
+  proto::ProcessExit exit;
+  exit.set_reason("it ended while the driver daemon was away");
+  for (const int64_t worker_id : std::exchange(application.claimed, {})) {
+    TellLost(application, worker_id, exit);
+  }
+}
+
+void DriverDaemon::EndApplication(const std::string& app_id, const std::string& error) {
+  const auto it = applications_.find(app_id);
+  if (it == applications_.end()) return;
+  Application application = std::move(it->second);
+  applications_.erase(it);
+  LOG(INFO) << app_id << " has ended" << (error.empty() ? "" : ": ") << error;
+  proto::ToExecutor forget;
+  forget.mutable_forget_application()->set_app_id(app_id);
+  for (auto& [executor_id, executor] : executors_) {
+    peers_.SendToExecutor(executor.session, forget);
+  }
+  for (const auto& [worker_id, worker] : application.workers) {
+    Executor& executor = executors_[worker.executor_id];
+    executor.cores_used -= worker.cores;
+    executor.memory_mb_used -= worker.memory_mb;
+  }
+  application.workers.clear();
+  if (application.session != kNoSession) {
+    application_of_session_.erase(application.session);
+    peers_.Close(application.session, error.empty() ? absl::OkStatus() : absl::AbortedError(error));
+    application.session = kNoSession;
+  }
+  proto::ApplicationStatus ended = StatusOf(application);
+  ended.set_ended_ms(env_.NowMicros() / 1000);
+  ended.set_error(error);
+  ended_.push_back(std::move(ended));
+  if (ended_.size() > static_cast<size_t>(options_.ended_max)) ended_.pop_front();
+  const absl::Status status = records_.Delete(app_id);
+  LOG_IF(WARNING, !status.ok()) << "the record of " << app_id << " stays: " << status;
+  UpdateArtifactsInUse();
+  AllocateSoon();
+}
+
+void DriverDaemon::EndWorker(const std::string& executor_id, const std::string& app_id,
+                             int64_t worker_id) {
+  proto::ToExecutor message;
+  message.mutable_end_worker()->set_app_id(app_id);
+  message.mutable_end_worker()->set_worker_id(worker_id);
+  peers_.SendToExecutor(executors_[executor_id].session, std::move(message));
+}
+
+void DriverDaemon::OnClosed(SessionId session) {
+  if (const auto it = executor_of_session_.find(session); it != executor_of_session_.end()) {
+    LoseExecutor(std::string(it->second), "its connection broke");
+    return;
+  }
+  const auto it = application_of_session_.find(session);
+  if (it == application_of_session_.end()) return;
+  Application& application = applications_[it->second];
+  application_of_session_.erase(it);
+  application.session = kNoSession;
+  application.heard_micros = env_.MonotonicMicros();
+  LOG(WARNING) << application.record.app_id() << " lost its connection; it may come back";
+}
+
+void DriverDaemon::AllocateSoon() {
+  if (std::exchange(is_allocation_posted_, true)) return;
+  env_.Post([this] {
+    is_allocation_posted_ = false;
+    Allocate();
+  });
+}
+
+void DriverDaemon::AllocateAfter(int64_t delay_micros) {
+  env_.After(delay_micros, [this] { AllocateSoon(); });
+}
+
+bool DriverDaemon::MayLaunch(const Application& application) const {
+  const int64_t now = env_.MonotonicMicros();
+  return application.session != kNoSession && !application.requests.empty() &&
+         now >= application.launch_after_micros &&
+         (!application.is_recovered || now - started_micros_ >= kRecoveryMicros);
+}
+
+std::vector<NodeFacts> DriverDaemon::Nodes() const {
+  std::vector<NodeFacts> nodes;
+  for (const auto& [id, executor] : executors_) {
+    nodes.push_back({.executor_id = id,
+                     .cores = executor.info.cores(),
+                     .cores_free = executor.info.cores() - executor.cores_used,
+                     .memory_mb = executor.info.memory_mb(),
+                     .memory_mb_free = executor.info.memory_mb() - executor.memory_mb_used});
+  }
+  return nodes;
+}
+
+ApplicationFacts DriverDaemon::FactsOf(const Application& application) const {
+  ApplicationFacts facts{.demand = application.info.demand()};
+  for (const proto::RequestWorker& request : application.requests) {
+    facts.wanted_cores.push_back(request.cores());
+  }
+  if (facts.demand.cores_max() == 0) facts.demand.set_cores_max(options_.cores_default);
+  for (const auto& [worker_id, worker] : application.workers) {
+    facts.cores_held += worker.cores;
+    ++facts.workers_held[worker.executor_id];
+  }
+  return facts;
+}
+
+void DriverDaemon::Allocate() {
+  std::vector<Application*> waiting;
+  for (auto& [id, application] : applications_) {
+    if (MayLaunch(application)) waiting.push_back(&application);
+  }
+  std::sort(waiting.begin(), waiting.end(),
+            [](const Application* a, const Application* b) { return a->order < b->order; });
+  std::vector<ApplicationFacts> facts;
+  facts.reserve(waiting.size());
+  for (const Application* application : waiting) facts.push_back(FactsOf(*application));
+  const std::vector<NodeFacts> nodes = Nodes();
+  const Allocation allocation = millrace::Allocate(facts, nodes, options_.is_spread);
+  for (const Placement& placement : allocation.placements) {
+    Launch(*waiting[placement.application], executors_[nodes[placement.node].executor_id],
+           placement);
+  }
+  for (size_t i = 0; i < waiting.size(); ++i) {
+    if (waiting[i]->waiting == allocation.waiting[i]) continue;
+    waiting[i]->waiting = allocation.waiting[i];
+    proto::ToApplication message;
+    message.mutable_waiting()->set_reason(allocation.waiting[i]);
+    peers_.SendToApplication(waiting[i]->session, std::move(message));
+  }
+}
+
+void DriverDaemon::Launch(Application& application, Executor& executor,
+                          const Placement& placement) {
+  const proto::RequestWorker request = application.requests.front();
+  application.requests.pop_front();
+  const int64_t worker_id = request.worker_id();
+  application.workers[worker_id] = {.executor_id = executor.info.executor_id(),
+                                    .cores = placement.cores,
+                                    .memory_mb = application.info.demand().memory_mb_per_worker(),
+                                    .launched_micros = env_.MonotonicMicros()};
+  executor.cores_used += placement.cores;
+  executor.memory_mb_used += application.info.demand().memory_mb_per_worker();
+  // The application first: a worker may be quick.
+  TellLaunched(application, worker_id);
+  proto::ToExecutor to_executor;
+  proto::LaunchWorker& launch = *to_executor.mutable_launch_worker();
+  launch.mutable_worker()->set_app_id(application.record.app_id());
+  launch.mutable_worker()->set_worker_id(worker_id);
+  launch.mutable_worker()->set_cores(placement.cores);
+  launch.mutable_worker()->set_memory_mb(application.info.demand().memory_mb_per_worker());
+  *launch.mutable_program() = application.info.program();
+  launch.set_driver_address(request.driver_address());
+  application.driver_address = request.driver_address();
+  *launch.mutable_logs() = application.info.logs();
+  peers_.SendToExecutor(executor.session, std::move(to_executor));
+}
+
+// Who is silent is lost; who does not come back is given up.
+void DriverDaemon::Check() {
+  const int64_t now = env_.MonotonicMicros();
+  std::vector<std::string> silent;
+  for (const auto& [id, executor] : executors_) {
+    if (now - executor.heard_micros > options_.peer_timeout_micros) silent.push_back(id);
+  }
+  for (const std::string& id : silent) LoseExecutor(id, "no heartbeat came");
+  std::vector<std::string> gone;
+  for (auto& [id, application] : applications_) {
+    if (application.session != kNoSession) {
+      if (now - application.heard_micros <= options_.peer_timeout_micros) continue;
+      peers_.Close(application.session, absl::UnavailableError("no heartbeat came"));
+      OnClosed(application.session);
+    } else if (now - application.heard_micros > options_.application_grace_micros &&
+               now - started_micros_ > options_.application_grace_micros) {
+      gone.push_back(id);
+    }
+  }
+  for (const std::string& id : gone) EndApplication(id, "its driver is gone");
+  if (now - started_micros_ >= kRecoveryMicros) {
+    for (auto& [id, application] : applications_) {
+      if (!application.is_recovered || application.session == kNoSession) continue;
+      application.is_recovered = false;
+      GiveClaimsUp(application);
+    }
+  }
+  env_.After(kCheckMicros, [this] { Check(); });
+}
+
+void DriverDaemon::UpdateArtifactsInUse() {
+  std::set<std::string> in_use = submissions_.ArtifactsInUse();
+  for (const auto& [id, application] : applications_) {
+    in_use.insert(application.info.program().sha256());
+    for (const proto::ProgramFile& file : application.info.program().files()) {
+      in_use.insert(file.sha256());
+    }
+  }
+  artifacts_.SetInUse(std::move(in_use));
+}
+
+std::string DriverDaemon::WhyNever(const proto::Demand& demand) const {
+  return millrace::WhyNever(demand, Nodes());
+}
+
+DriverDaemon::Application* DriverDaemon::ApplicationOf(SessionId session) {
+  const auto it = application_of_session_.find(session);
+  return it == application_of_session_.end() ? nullptr : &applications_[it->second];
+}
+
+proto::ApplicationStatus DriverDaemon::StatusOf(const Application& application) const {
+  proto::ApplicationStatus status;
+  status.set_app_id(application.record.app_id());
+  status.set_name(application.record.name());
+  status.set_submission_id(application.record.submission_id());
+  status.set_driver_address(application.driver_address);
+  status.set_started_ms(application.record.started_ms());
+  status.set_waiting(application.waiting);
+  status.set_is_connected(application.session != kNoSession);
+  int cores = 0;
+  for (const auto& [worker_id, worker] : application.workers) {
+    cores += worker.cores;
+    proto::PlacedWorker& placed = *status.add_workers();
+    placed.set_worker_id(worker_id);
+    placed.set_executor_id(worker.executor_id);
+    const auto executor = executors_.find(worker.executor_id);
+    if (executor != executors_.end()) placed.set_host(executor->second.info.host());
+    placed.set_cores(worker.cores);
+    placed.set_memory_mb(worker.memory_mb);
+  }
+  status.set_cores(cores);
+  return status;
+}
+
+proto::ListReply DriverDaemon::List() const {
+  proto::ListReply reply;
+  for (const proto::SubmissionStatus& status : submissions_.List()) {
+    *reply.add_submissions() = status;
+  }
+  for (const proto::ApplicationStatus& status : ended_) *reply.add_applications() = status;
+  for (const auto& [id, application] : applications_) {
+    *reply.add_applications() = StatusOf(application);
+  }
+  for (const auto& [id, executor] : executors_) {
+    proto::ExecutorStatus& status = *reply.add_executors();
+    status.set_executor_id(id);
+    status.set_host(executor.info.host());
+    status.set_http_address(executor.info.http_address());
+    status.set_grpc_address(executor.info.grpc_address());
+    status.set_cores(executor.info.cores());
+    status.set_cores_used(executor.cores_used);
+    status.set_memory_mb(executor.info.memory_mb());
+    status.set_memory_mb_used(executor.memory_mb_used);
+    status.set_heartbeat_age_ms((env_.MonotonicMicros() - executor.heard_micros) / 1000);
+  }
+  return reply;
+}
+
+}  // namespace millrace

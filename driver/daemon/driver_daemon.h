@@ -1,0 +1,149 @@
+// The driver daemon: which nodes there are, which applications, and who works for whom.
+#ifndef MILLRACE_DRIVER_DAEMON_DRIVER_DAEMON_H_
+#define MILLRACE_DRIVER_DAEMON_DRIVER_DAEMON_H_
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/artifact/artifact_store.h"
+#include "common/env/env.h"
+#include "driver/daemon/allocation.h"
+#include "driver/daemon/daemon_peers.h"
+#include "driver/daemon/record_dir.h"
+#include "driver/daemon/submissions.h"
+#include "proto/daemon_state.pb.h"
+
+namespace millrace {
+
+// A state machine behind Env and DaemonPeers.
+//
+// Whoever works goes on when the daemon dies: its executor daemons and applications connect to the
+// next one and say what they have. Until kRecoveryMicros after its start that one gives no new
+// workers to applications that it knows from the disk, since some of theirs may still be on their
+// way back.
+//
+// Threads: the event loop of `env`.
+class DriverDaemon {
+ public:
+  struct Options {
+    std::string applications_dir;
+    bool is_spread = true;
+    // Silence after which a peer counts as lost.
+    int64_t peer_timeout_micros = 60'000'000;
+    // Of an application whose connection broke: as long as this its workers wait for it.
+    int64_t application_grace_micros = 10'000'000;
+    int worker_failures_max = 10;  // In a row, before the application is given up.
+    int cores_default = 0;         // Of an application that does not say; 0: all.
+    int ended_max = 100;           // Applications that are remembered after their end.
+  };
+  static constexpr int64_t kRecoveryMicros = 5'000'000;
+  static constexpr int64_t kWorkerSteadyMicros = 10'000'000;
+
+  // All outlive this.
+  DriverDaemon(Env& env, DaemonPeers& peers, Submissions& submissions, ArtifactStore& artifacts,
+               Options options);
+
+  // What the daemon before knew. Once, before all else, and behind that of the submissions.
+  absl::Status Recover();
+
+  void OnExecutorMessage(SessionId session, const proto::FromExecutor& message);
+  void OnApplicationMessage(SessionId session, const proto::FromApplication& message);
+  void OnClosed(SessionId session);
+
+  // Why no node could hold a worker of this size; empty: one can.
+  std::string WhyNever(const proto::Demand& demand) const;
+
+  // What runs where.
+  proto::ListReply List() const;
+
+ private:
+  struct Executor {
+    proto::RegisterExecutor info;
+    SessionId session = kNoSession;
+    int64_t heard_micros = 0;  // Monotonic.
+    int cores_used = 0;
+    int64_t memory_mb_used = 0;
+  };
+  struct Worker {
+    std::string executor_id;
+    int cores = 0;
+    int64_t memory_mb = 0;
+    int64_t launched_micros = 0;  // Monotonic.
+    bool is_released = false;     // It was told to end.
+  };
+  struct Application {
+    proto::ApplicationRecord record;
+    proto::RegisterApplication info;  // Empty until it has registered with this daemon.
+    std::string driver_address;       // Of the last worker that was started.
+    SessionId session = kNoSession;
+    int64_t heard_micros = 0;   // Monotonic; when its connection broke, when it has none.
+    bool is_recovered = false;  // From the disk, and its workers may be on their way.
+    std::map<int64_t, Worker> workers;
+    std::deque<proto::RequestWorker> requests;  // In the order in which they came.
+    // After a restart: workers that it believes to run and that no executor has named yet.
+    std::set<int64_t> claimed;
+    std::string waiting;
+    int failures_in_a_row = 0;
+    int64_t launch_after_micros = 0;  // Monotonic: not again at once what fails at once.
+    uint64_t order = 0;
+  };
+
+  void OnRegisterExecutor(SessionId session, const proto::RegisterExecutor& request);
+  void OnWorkerEnded(const proto::WorkerEnded& ended);
+  void AdoptWorker(Executor& executor, const proto::WorkerRef& worker);
+  void LoseExecutor(const std::string& executor_id, const std::string& why);
+
+  void OnRegisterApplication(SessionId session, const proto::RegisterApplication& request);
+  absl::StatusOr<std::string> NewApplication(const proto::RegisterApplication& request);
+  void EndEarlierAttempts(const std::string& submission_id);
+  std::vector<int> CoresFor(const proto::Demand& demand) const;
+  void OnRequestWorker(Application& application, const proto::RequestWorker& request);
+  void OnReleaseWorker(Application& application, int64_t worker_id);
+  absl::Status CheckApplication(const proto::RegisterApplication& request) const;
+  void EndApplication(const std::string& app_id, const std::string& error);
+  void RemoveWorker(Application& application, int64_t worker_id, const proto::ProcessExit& exit);
+  void TellLaunched(const Application& application, int64_t worker_id);
+  void TellLost(const Application& application, int64_t worker_id, const proto::ProcessExit& exit);
+  void GiveClaimsUp(Application& application);
+  void CountFailure(Application& application, const Worker& worker, const proto::ProcessExit& exit);
+  void EndWorker(const std::string& executor_id, const std::string& app_id, int64_t worker_id);
+
+  // Asks for an Allocate when what happens now is over.
+  void AllocateSoon();
+  void AllocateAfter(int64_t delay_micros);
+  void Allocate();
+  void Launch(Application& application, Executor& executor, const Placement& placement);
+  std::vector<NodeFacts> Nodes() const;
+  ApplicationFacts FactsOf(const Application& application) const;
+  bool MayLaunch(const Application& application) const;
+
+  void Check();
+  void UpdateArtifactsInUse();
+  proto::ApplicationStatus StatusOf(const Application& application) const;
+  Application* ApplicationOf(SessionId session);
+
+  Env& env_;
+  DaemonPeers& peers_;
+  Submissions& submissions_;
+  ArtifactStore& artifacts_;
+  const Options options_;
+  const int64_t started_micros_;
+  RecordDir<proto::ApplicationRecord> records_;
+  std::map<std::string, Executor> executors_;        // By id.
+  std::map<std::string, Application> applications_;  // By id.
+  std::map<SessionId, std::string> executor_of_session_;
+  std::map<SessionId, std::string> application_of_session_;
+  std::deque<proto::ApplicationStatus> ended_;
+  uint64_t last_order_ = 0;
+  bool is_allocation_posted_ = false;
+};
+
+}  // namespace millrace
+
+#endif  // MILLRACE_DRIVER_DAEMON_DRIVER_DAEMON_H_

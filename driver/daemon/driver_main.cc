@@ -1,0 +1,261 @@
+// millrace-driver: the daemon that knows a cluster's nodes and applications.
+#include <fcntl.h>
+#include <gflags/gflags.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <future>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/env/real_env.h"
+#include "common/fs/local_file_system.h"
+#include "common/fs/posix_file.h"
+#include "common/http/http_server.h"
+#include "common/process/stop_signal.h"
+#include "common/rpc/log_service.h"
+#include "common/rpc/rpc_limits.h"
+#include "common/rpc/rpc_security.h"
+#include "common/time/system_clock.h"
+#include "driver/daemon/artifact_service.h"
+#include "driver/daemon/daemon_pages.h"
+#include "driver/daemon/daemon_services.h"
+#include "driver/daemon/driver_daemon.h"
+#include "driver/daemon/local_run_host.h"
+#include "driver/daemon/runner.h"
+#include "glog/logging.h"
+
+DEFINE_string(host, "127.0.0.1", "The address to listen on; 0.0.0.0: all of the machine's.");
+DEFINE_string(public_host, "",
+              "The name under which others reach this machine; that of --host when not set.");
+DEFINE_int32(port, 7077, "The port for executors, applications and millrace-submit; 0: any.");
+DEFINE_int32(http_port, 8080, "The port of the web page, REST and metrics; 0: any.");
+DEFINE_string(state_dir, "", "Where submissions, artifacts and logs are kept. Required.");
+DEFINE_int64(artifact_bytes_max, int64_t{10} << 30, "How large the artifact store may get.");
+DEFINE_bool(spread_out, true, "Spread an application over many nodes instead of filling few.");
+DEFINE_int32(peer_timeout_ms, 60'000, "Silence after which an executor or application is lost.");
+DEFINE_int32(application_grace_ms, 10'000,
+             "How long workers wait for a driver whose connection broke.");
+DEFINE_int32(worker_failures_max, 10,
+             "Workers that may fail in a row before their application is given up.");
+DEFINE_int32(default_cores, 0, "Cores of an application that sets no maximum; 0: all.");
+DEFINE_int32(drivers_max, 100, "Drivers in cluster mode that may run at a time.");
+DEFINE_string(auth_secret_file, "", "The file with the secret that the cluster's processes share.");
+DEFINE_string(tls_cert, "", "Certificates of this machine for mutual TLS (PEM).");
+DEFINE_string(tls_key, "", "The key of --tls_cert (PEM).");
+DEFINE_string(tls_ca, "", "The certificates by which peers' are checked (PEM).");
+DEFINE_bool(insecure, false, "Listen beyond this machine without a secret.");
+
+namespace millrace {
+namespace {
+
+constexpr int kMessageBytesMax = 16 << 20;
+
+// Child processes get the paths too, and have working directories of their own.
+std::string Absolute(const std::string& path) {
+  return path.empty() ? "" : std::filesystem::absolute(path).string();
+}
+
+RpcSecurityOptions SecurityFlags() {
+  return {.auth_secret_file = Absolute(FLAGS_auth_secret_file),
+          .tls_cert = Absolute(FLAGS_tls_cert),
+          .tls_key = Absolute(FLAGS_tls_key),
+          .tls_ca = Absolute(FLAGS_tls_ca),
+          .insecure = FLAGS_insecure};
+}
+
+// Held until the process ends: two daemons on one directory would undo each other's work.
+absl::StatusOr<internal::Descriptor> LockStateDir(const std::string& state_dir) {
+  const std::string path = state_dir + "/lock";
+  internal::Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock.valid()) return internal::ErrnoStatus("open", path);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("another millrace-driver uses '", state_dir, "'"));
+  }
+  return lock;
+}
+
+std::string PublicHost() {
+  if (!FLAGS_public_host.empty()) return FLAGS_public_host;
+  if (FLAGS_host != "0.0.0.0" && FLAGS_host != "::") return FLAGS_host;
+  char name[256] = "";
+  ::gethostname(name, sizeof(name) - 1);
+  return name;
+}
+
+// What the core says of itself, asked from a thread of HTTP.
+proto::ListReply AskForState(Env& env, const DriverDaemon& daemon) {
+  const auto reply = std::make_shared<std::promise<proto::ListReply>>();
+  env.Post([reply, &daemon] { reply->set_value(daemon.List()); });
+  return reply->get_future().get();
+}
+
+void UpdateGauges(MetricsRegistry& metrics, const proto::ListReply& state,
+                  const ArtifactStore& artifacts) {
+  double cores = 0;
+  double cores_used = 0;
+  for (const auto& executor : state.executors()) {
+    cores += executor.cores();
+    cores_used += executor.cores_used();
+  }
+  double running = 0;
+  double workers = 0;
+  for (const auto& application : state.applications()) {
+    running += application.ended_ms() == 0 ? 1 : 0;
+    workers += application.workers_size();
+  }
+  metrics.GetGauge("millrace_executors", "Executor daemons that are registered")
+      ->Set(state.executors_size());
+  metrics.GetGauge("millrace_cores", "Cores of all executors")->Set(cores);
+  metrics.GetGauge("millrace_cores_used", "Cores that workers have")->Set(cores_used);
+  metrics.GetGauge("millrace_applications_running", "Applications that have not ended")
+      ->Set(running);
+  metrics.GetGauge("millrace_workers", "Worker processes of all applications")->Set(workers);
+  metrics.GetGauge("millrace_artifact_store_bytes", "Size of the artifact store")
+      ->Set(static_cast<double>(artifacts.bytes_used()));
+}
+
+absl::Status Serve() {
+  if (FLAGS_state_dir.empty()) {
+    return absl::InvalidArgumentError("--state_dir=DIR is missing: where state is kept");
+  }
+  LocalFileSystem fs;
+  const std::string state_dir = std::filesystem::absolute(FLAGS_state_dir).string();
+  RETURN_IF_ERROR(fs.CreateDirs(state_dir));
+  ASSIGN_OR_RETURN(const internal::Descriptor state_lock, LockStateDir(state_dir));
+  MetricsRegistry metrics;
+  ASSIGN_OR_RETURN(const auto security, RpcSecurity::Load(SecurityFlags(), &metrics));
+  RETURN_IF_ERROR(security->CheckListenHost(FLAGS_host));
+  ASSIGN_OR_RETURN(const auto artifacts,
+                   ArtifactStore::Open(fs, {.dir = state_dir + "/artifacts",
+                                            .bytes_max = FLAGS_artifact_bytes_max,
+                                            .now_ms = [] { return WallClockMicros() / 1000; }}));
+
+  RealEnv env({.name = "driver_daemon"}, fs);
+  SessionTable sessions;
+  LocalRunHost host(fs, state_dir + "/runs",
+                    std::filesystem::read_symlink("/proc/self/exe").string());
+  Submissions::Options submission_options{.dir = state_dir + "/submissions",
+                                          .running_max = FLAGS_drivers_max};
+  for (const auto& [name, value] : SecurityFlags().ToEnvironment()) {
+    submission_options.environment.push_back(absl::StrCat(name, "=", value));
+  }
+  Submissions submissions(env, host, *artifacts, std::move(submission_options));
+  DriverDaemon daemon(env, sessions, submissions, *artifacts,
+                      {.applications_dir = state_dir + "/applications",
+                       .is_spread = FLAGS_spread_out,
+                       .peer_timeout_micros = int64_t{FLAGS_peer_timeout_ms} * 1000,
+                       .application_grace_micros = int64_t{FLAGS_application_grace_ms} * 1000,
+                       .worker_failures_max = FLAGS_worker_failures_max,
+                       .cores_default = FLAGS_default_cores});
+
+  // Drivers are started with our address, which is known when the server runs; the core must be
+  // ready before its first call. So the event loop waits for the port, and calls for the loop.
+  std::promise<int> port_known;
+  std::promise<absl::Status> recovered;
+  env.Post([&] {
+    const int port = port_known.get_future().get();
+    if (port == 0) return;
+    submissions.SetMasterUrl(absl::StrCat("millrace://", PublicHost(), ":", port));
+    absl::Status status = submissions.Recover();
+    if (status.ok()) status = daemon.Recover();
+    recovered.set_value(std::move(status));
+  });
+
+  DriverDaemonServiceShell daemon_service(env, daemon, sessions, *security);
+  ApplicationServiceShell application_service(env, daemon, sessions, *security);
+  SubmitServiceShell submit_service(env, daemon, submissions, *security);
+  ArtifactServiceShell artifact_service(fs, *artifacts, *security);
+  LogServiceShell log_service(
+      fs, *security, [&](const std::string& id) -> absl::StatusOr<std::string> {
+        if (IsPlainId(id) && fs.Stat(host.SubmissionDir(id)).ok()) return host.SubmissionDir(id);
+        return absl::NotFoundError(absl::StrCat("there are no logs of '", id.substr(0, 80),
+                                                "': --list shows the submissions there are"));
+      });
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(absl::StrCat(FLAGS_host, ":", FLAGS_port),
+                           security->server_credentials(), &port);
+  internal::LimitServer(builder);
+  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+  builder.RegisterService(&daemon_service);
+  builder.RegisterService(&application_service);
+  builder.RegisterService(&submit_service);
+  builder.RegisterService(&artifact_service);
+  builder.RegisterService(&log_service);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  port_known.set_value(server == nullptr ? 0 : port);
+  if (server == nullptr) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", FLAGS_host, ":", FLAGS_port,
+                                               ": is the port taken? --port=0 picks a free one"));
+  }
+  RETURN_IF_ERROR(recovered.get_future().get());
+
+  const std::string master_url = absl::StrCat("millrace://", PublicHost(), ":", port);
+  HttpServer http;
+  const auto state = [&] { return AskForState(env, daemon); };
+  http.Handle("/healthz", [&] {
+    state();  // The event loop answers.
+    return HttpServer::Reply{.body = "ok\n"};
+  });
+  http.Handle("/metrics", [&] {
+    UpdateGauges(metrics, state(), *artifacts);
+    return HttpServer::Reply{.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                             .body = metrics.RenderPrometheus()};
+  });
+  http.Handle("/api/v1/applications", [&] {
+    return HttpServer::Reply{.content_type = "application/json", .body = ApplicationsJson(state())};
+  });
+  http.Handle("/json", [&] {
+    return HttpServer::Reply{.content_type = "application/json", .body = StateJson(state())};
+  });
+  http.Handle("/", [&] {
+    return HttpServer::Reply{.content_type = "text/html; charset=utf-8",
+                             .body = StateHtml(state(), master_url)};
+  });
+  ASSIGN_OR_RETURN(const int http_port, http.Start(FLAGS_host, FLAGS_http_port));
+  std::printf("millrace-driver ready: grpc=%s:%d http=%s:%d\n", PublicHost().c_str(), port,
+              PublicHost().c_str(), http_port);
+  std::fflush(stdout);
+
+  AwaitStopSignal();
+  LOG(INFO) << "stops; applications go on and drivers in the cluster too";
+  sessions.CloseAll();
+  http.Stop();
+  // What must not be lost is on the disk, as for a daemon that is killed. The process ends here:
+  // calls that wait for submissions would hold the server back.
+  google::FlushLogFiles(google::GLOG_INFO);
+  ::_exit(0);
+}
+
+}  // namespace
+}  // namespace millrace
+
+int main(int argc, char** argv) {
+  if (argc == 4 && std::string_view(argv[1]) == millrace::kRunnerArgument) {
+    int lock_fd = -1;
+    return absl::SimpleAtoi(argv[3], &lock_fd) ? millrace::RunAttempt(argv[2], lock_fd) : 2;
+  }
+  gflags::SetUsageMessage(
+      "The daemon that knows a cluster's nodes and applications.\n"
+      "  millrace-driver --port=7077 --http_port=8080 --state_dir=DIR");
+  gflags::SetVersionString(MILLRACE_VERSION);
+  gflags::ParseCommandLineFlags(&argc, &argv, /*remove_flags=*/true);
+  if (argc > 1) {
+    std::fprintf(stderr, "millrace-driver: '%s' is no flag; --helpshort shows them\n", argv[1]);
+    return 2;
+  }
+  FLAGS_logtostderr = true;
+  google::InitGoogleLogging(argv[0]);
+  millrace::BlockStopSignals();
+  const absl::Status status = millrace::Serve();
+  std::fprintf(stderr, "millrace-driver: %s\n", std::string(status.message()).c_str());
+  return 1;
+}

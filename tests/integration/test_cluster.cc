@@ -1,0 +1,177 @@
+#include "tests/integration/test_cluster.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace millrace {
+
+namespace {
+
+namespace stdfs = std::filesystem;
+
+Command Installed(const std::string& name, Command arguments) {
+  return MakeCommand(MILLRACE_TEST_BIN, name, std::move(arguments));
+}
+
+std::string ReadFile(const stdfs::path& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+Daemon StartDaemon(const Command& command) {
+  Daemon daemon;
+  daemon.process = std::make_unique<Process>(command);
+  const std::string line = daemon.process->NextLine(Process::kOut).value_or("");
+  const size_t grpc = line.find(" ready: grpc=");
+  const size_t http = line.find(" http=");
+  EXPECT_TRUE(grpc != std::string::npos && http != std::string::npos)
+      << line << daemon.process->Describe();
+  if (http == std::string::npos) return daemon;
+  daemon.grpc = line.substr(grpc + 13, http - grpc - 13);
+  daemon.http = line.substr(http + 6);
+  return daemon;
+}
+
+Command DriverCommand(const std::string& dir, const std::string& port) {
+  return Installed("millrace-driver",
+                   {"--port=" + port, "--http_port=0", "--state_dir=" + dir + "/driver",
+                    "--auth_secret_file=" + dir + "/secret", "--application_grace_ms=2000"});
+}
+
+}  // namespace
+
+bool Eventually(const std::function<bool()>& holds) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+bool IsRunning(pid_t pid) {
+  const std::string stat = ReadFile("/proc/" + std::to_string(pid) + "/stat");
+  return !stat.empty() && stat.find(") Z ") == std::string::npos;
+}
+
+std::string HttpGet(const std::string& address, const std::string& path) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0) << address;
+  const std::string request =
+      "GET " + path + " HTTP/1.1\r\nHost: " + address + "\r\nConnection: close\r\n\r\n";
+  EXPECT_EQ(::send(fd, request.data(), request.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(request.size()));
+  std::string answer;
+  char bytes[4096];
+  for (ssize_t size; (size = ::recv(fd, bytes, sizeof(bytes), 0)) > 0;) {
+    answer.append(bytes, static_cast<size_t>(size));
+  }
+  ::close(fd);
+  return answer;
+}
+
+TestCluster::TestCluster() {
+  std::ofstream(secret_file()) << "the secret of a test\n";
+  EXPECT_EQ(::chmod(secret_file().c_str(), 0600), 0);
+  driver_ = StartDaemon(DriverCommand(path(), "0"));
+}
+
+TestCluster::~TestCluster() {
+  driver_.Kill();
+  driver_.process->AwaitExit();
+  // Drivers in the cluster outlive the daemon: that is what they are for.
+  std::error_code ignored;
+  for (const auto& entry : stdfs::recursive_directory_iterator(path() + "/driver/runs", ignored)) {
+    if (entry.path().filename() != "pid") continue;
+    const int pid = std::atoi(ReadFile(entry.path()).c_str());
+    if (pid > 1 && !stdfs::exists(entry.path().parent_path() / "exit")) ::kill(pid, SIGKILL);
+  }
+}
+
+void TestCluster::RestartDriver() {
+  driver_.process->AwaitExit();
+  driver_ = StartDaemon(DriverCommand(path(), driver_.grpc.substr(driver_.grpc.rfind(':') + 1)));
+}
+
+Daemon& TestCluster::AddExecutor(const std::string& name, int cores, const Command& flags) {
+  Command arguments = {"--driver=" + driver_.grpc,
+                       "--cores=" + std::to_string(cores),
+                       "--memory_mb=8192",
+                       "--http_port=0",
+                       "--work_dir=" + path() + "/" + name,
+                       "--auth_secret_file=" + secret_file()};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  executors_.push_back(
+      std::make_unique<Daemon>(StartDaemon(Installed("millrace-executor", arguments))));
+  EXPECT_TRUE(executors_.back()->process->Await(Process::kErr, "registered with"))
+      << executors_.back()->process->Describe();
+  return *executors_.back();
+}
+
+Command TestCluster::SubmitCommand(const Command& arguments) const {
+  Command command = {"--master", master(), "--auth_secret_file", secret_file()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return Installed("millrace-submit", command);
+}
+
+TestCluster::Finished TestCluster::Submit(const Command& arguments) const {
+  Process process(SubmitCommand(arguments));
+  Finished finished;
+  finished.exit_code = process.AwaitExit().value_or(-1);
+  finished.out = process.text(Process::kOut);
+  finished.err = process.text(Process::kErr);
+  return finished;
+}
+
+std::string TestCluster::SubmitToCluster(const Command& arguments) const {
+  Command command = {"--deploy-mode", "cluster"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  const Finished finished = Submit(command);
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  return finished.out.substr(0, finished.out.find('\n'));
+}
+
+bool TestCluster::AwaitState(const std::string& submission_id, const std::string& state) const {
+  return Eventually([&] {
+    const Finished finished = Submit({"--status", submission_id});
+    return finished.out.find("): " + state) != std::string::npos;
+  });
+}
+
+std::string TestCluster::Script(const std::string& name, const std::string& text) const {
+  std::string script = path() + "/" + name;
+  std::ofstream(script) << "#!/bin/sh\n" << text;
+  EXPECT_EQ(::chmod(script.c_str(), 0700), 0);
+  return script;
+}
+
+std::vector<pid_t> TestCluster::WorkerPids(const std::string& executor) const {
+  std::vector<pid_t> pids;
+  std::error_code ignored;
+  for (const auto& entry :
+       stdfs::recursive_directory_iterator(path() + "/" + executor + "/applications", ignored)) {
+    if (entry.path().filename() != "pid") continue;
+    const int pid = std::atoi(ReadFile(entry.path()).c_str());
+    if (pid > 1) pids.push_back(pid);
+  }
+  return pids;
+}
+
+}  // namespace millrace
