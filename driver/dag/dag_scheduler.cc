@@ -129,9 +129,11 @@ DagScheduler::StageRef DagScheduler::MapStageOf(const Dependency& dependency, co
   if (data_.shuffles.IsComplete(shuffle.shuffle_id)) return nullptr;
   const auto known = map_stages_.find(shuffle.shuffle_id);
   if (known != map_stages_.end()) return known->second->Ref();
-  const int64_t place = workers_.count() == 1 ? workers_.all()[0]->id : MapOutputTracker::kUnplaced;
-  data_.shuffles.Register(shuffle.shuffle_id, dependency.parent->num_partitions, shuffle.num_reduce,
-                          place);
+  data_.shuffles.Register(shuffle.shuffle_id, dependency.parent->num_partitions,
+                          shuffle.num_reduce);
+  // With a choice PlaceAll makes it. Without one the readers are not asked, and may be launched
+  // before a map task is: what they wait for must not gather on a worker that joins meanwhile.
+  if (workers_.count() == 1) PlaceReducePartitions(shuffle.shuffle_id);
   StageRef stage = NewStage(StageKind::kShuffleMap, dependency.parent,
                             data_.shuffles.MissingMaps(shuffle.shuffle_id), job);
   stage->shuffle = dependency.shuffle;
@@ -271,16 +273,22 @@ void DagScheduler::NameHolders(int64_t worker_id, proto::TaskRequest& request) {
   if (workers_.count() > 1) placer_.NameHolders(worker_id, request);
 }
 
-// Partitions that no stage in flight reads get a place too: a later job may read them, and then the
-// map outputs count as made.
-void DagScheduler::NameReduceWorkers(const Stage& stage, proto::OutputBinding& output) {
-  const int64_t shuffle_id = stage.shuffle->shuffle_id;
+// Those that have no place yet.
+void DagScheduler::PlaceReducePartitions(int64_t shuffle_id) {
   const std::vector<int64_t>& places = data_.shuffles.ReduceWorkers(shuffle_id);
   for (size_t i = 0; i < places.size(); ++i) {
     if (places[i] != MapOutputTracker::kUnplaced) continue;
     const int partition = static_cast<int>(i);
     data_.shuffles.PlaceReduce(shuffle_id, partition, workers_.HomeOf(partition));
   }
+}
+
+// Partitions that no stage in flight reads get a place too: a later job may read them, and then the
+// map outputs count as made.
+void DagScheduler::NameReduceWorkers(const Stage& stage, proto::OutputBinding& output) {
+  const int64_t shuffle_id = stage.shuffle->shuffle_id;
+  PlaceReducePartitions(shuffle_id);
+  const std::vector<int64_t>& places = data_.shuffles.ReduceWorkers(shuffle_id);
   // A single worker has no other to send to.
   if (workers_.count() > 1) output.mutable_reduce_workers()->Add(places.begin(), places.end());
 }

@@ -108,6 +108,7 @@ class DagScheduler final : public StageOwner {
   bool AttachJobs(const Stage& from, Stage& to);
   void Open(const StageRef& top);
   void PlaceAll(const std::vector<StageRef>& opened);
+  void PlaceReducePartitions(int64_t shuffle_id);
 
   // From planned to complete.
   void Activate(Stage& stage);

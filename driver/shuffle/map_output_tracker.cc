@@ -6,15 +6,14 @@
 
 namespace millrace::internal {
 
-void MapOutputTracker::Register(int64_t shuffle_id, int map_count, int reduce_count,
-                                int64_t worker_id) {
+void MapOutputTracker::Register(int64_t shuffle_id, int map_count, int reduce_count) {
   const auto [entry, is_new] = shuffles_.try_emplace(shuffle_id);
   if (!is_new) return;
   Shuffle& shuffle = entry->second;
   shuffle.done.resize(static_cast<size_t>(map_count));
   shuffle.counted.resize(static_cast<size_t>(map_count));
   shuffle.missing_count = map_count;
-  shuffle.reduce_workers.assign(static_cast<size_t>(reduce_count), worker_id);
+  shuffle.reduce_workers.assign(static_cast<size_t>(reduce_count), kUnplaced);
 }
 
 std::vector<int64_t> MapOutputTracker::Drop(int64_t shuffle_id) {

@@ -18,9 +18,9 @@ class MapOutputTracker {
  public:
   static constexpr int64_t kUnplaced = -1;
 
-  // Known from its first stage until its lease goes; more calls do nothing. All reduce partitions
-  // begin at `worker_id`, where there is no choice, or without a place.
-  void Register(int64_t shuffle_id, int map_count, int reduce_count, int64_t worker_id = kUnplaced);
+  // Known from its first stage until its lease goes; more calls do nothing. Reduce partitions begin
+  // without a place.
+  void Register(int64_t shuffle_id, int map_count, int reduce_count);
   bool IsRegistered(int64_t shuffle_id) const { return shuffles_.contains(shuffle_id); }
   // Returns the workers that gather something of it.
   std::vector<int64_t> Drop(int64_t shuffle_id);

@@ -220,6 +220,27 @@ TEST_F(DagSchedulerLossesTest, LostReducePartitionsGatherElsewhereWhenTheyAreMad
   EXPECT_TRUE(job->done());
 }
 
+TEST_F(DagSchedulerLossesTest, AReaderThatWasSentAheadToTheOnlyWorkerGetsItsInputsThere) {
+  AddWorker(1, 1);
+  const RddRef sum = Shuffled("sum", Values("values", 1), 2);
+  Collect(sum);
+  SucceedAll();
+  core_.WorkerLost(1, "connection reset");
+  AddWorker(2, 1);
+  Collect(Values("others", 1));
+  const LaunchedTask busy = workers_.Take();
+  const auto job = Collect(sum);
+  ASSERT_THAT(workers_.launched(), SizeIs(2)) << "the readers; the map task waits for a slot";
+  AddWorker(3, 1);
+  const LaunchedTask map = workers_.Take("write");
+  EXPECT_EQ(map.worker_id, 3);
+  EXPECT_THAT(map.request.bindings(0).output().reduce_workers(), ElementsAre(2, 2));
+  Tell(Success(map));
+  Tell(Success(busy));
+  SucceedAll();
+  EXPECT_TRUE(job->done());
+}
+
 // A worker may notice the end of another one before the driver does.
 TEST_F(DagSchedulerLossesTest, ATaskThatDidNotReachAWorkerTriesAgainUnharmed) {
   AddWorker(1, 1);

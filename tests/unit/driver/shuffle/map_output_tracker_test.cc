@@ -42,8 +42,10 @@ TEST(MapOutputTrackerTest, DropSaysWhoGathersSomething) {
 
 TEST(MapOutputTrackerTest, ALostWorkerTakesItsReducePartitionsAndAllMapOutputs) {
   MapOutputTracker tracker;
-  tracker.Register(7, 2, 2, /*worker_id=*/1);
-  tracker.Register(8, 1, 1, /*worker_id=*/2);
+  tracker.Register(7, 2, 2);
+  tracker.Register(8, 1, 1);
+  for (const int reduce : {0, 1}) tracker.PlaceReduce(7, reduce, 1);
+  tracker.PlaceReduce(8, 0, 2);
   for (const int map : {0, 1}) tracker.MapDone(7, map);
   tracker.MapDone(8, 0);
   EXPECT_THAT(tracker.ForgetWorker(1), ElementsAre(7));
