@@ -235,7 +235,7 @@ void GraphCheckpoint::Write(const Built& built) {
 // Recovery.
 
 absl::Status GraphCheckpoint::Recover(const proto::Checkpoint& checkpoint, bool may_lose_state) {
-  const absl::Status match = CheckMatch(checkpoint);
+  absl::Status match = CheckMatch(checkpoint);
   if (!match.ok()) {
     if (!may_lose_state) return match;
     LOG(WARNING) << match.message();

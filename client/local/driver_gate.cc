@@ -11,7 +11,7 @@ void DriverGate::Close(absl::Status reason) {
   reason_ = std::move(reason);
 }
 
-void DriverGate::Replace(std::shared_ptr<Runtime> runtime) {
+void DriverGate::Replace(const std::shared_ptr<Runtime>& runtime) {
   std::shared_ptr<Runtime> released;  // Goes after the lock.
   std::map<int64_t, AccumulatorMerge> accumulators;
   {

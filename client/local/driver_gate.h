@@ -28,7 +28,7 @@ class DriverGate final : public DriverHandle {
 
   void Close(absl::Status reason) ABSL_LOCKS_EXCLUDED(mutex_);
   // Calls go to another driver from now on.
-  void Replace(std::shared_ptr<Runtime> runtime) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Replace(const std::shared_ptr<Runtime>& runtime) ABSL_LOCKS_EXCLUDED(mutex_);
 
   int64_t NewId() override;
   absl::StatusOr<JobResult> RunJob(JobSpec job) override;
