@@ -121,9 +121,9 @@ TEST(ThreadPoolTest, DropsAClosureAsSoonAsItRan) {
 }
 
 TEST(ThreadPoolTest, AGuestRunsWhatIsSubmittedWhileItIsExpected) {
-  ThreadPool pool({.name = "p", .threads = 1});
   absl::Notification busy;
   absl::Notification release;
+  ThreadPool pool({.name = "p", .threads = 1});
   ASSERT_TRUE(pool.TrySubmit([&] {
                     busy.Notify();
                     release.WaitForNotification();
@@ -148,8 +148,8 @@ TEST(ThreadPoolTest, AGuestRunsWhatIsSubmittedWhileItIsExpected) {
 }
 
 TEST(ThreadPoolTest, WhatAGuestLeavesIsRunByOthers) {
-  ThreadPool pool({.name = "p", .threads = 1});
   absl::Notification ran;
+  ThreadPool pool({.name = "p", .threads = 1});
   {
     const ThreadPool::Guest guest(pool);
     ASSERT_TRUE(pool.TrySubmit([&ran] { ran.Notify(); }).ok());
@@ -158,11 +158,11 @@ TEST(ThreadPoolTest, WhatAGuestLeavesIsRunByOthers) {
 }
 
 TEST(ThreadPoolTest, AGuestThatFoundNothingIsNotWaitedFor) {
+  absl::Notification ran;
   ThreadPool pool({.name = "p", .threads = 1});
   ThreadPool::Guest guest(pool);
   while (guest.RunOne()) {
   }
-  absl::Notification ran;
   ASSERT_TRUE(pool.TrySubmit([&ran] { ran.Notify(); }).ok());
   ran.WaitForNotification();
 }
@@ -170,9 +170,9 @@ TEST(ThreadPoolTest, AGuestThatFoundNothingIsNotWaitedFor) {
 // A thread that starts, or comes back from what it did before, may look at the queue first; sooner
 // or later all others sleep.
 TEST(ThreadPoolTest, AThreadThatIsAboutToBeFreeTakesWhatItHasSubmitted) {
-  ThreadPool pool({.name = "p", .threads = 4});
   std::thread::id first;
   std::thread::id second;
+  ThreadPool pool({.name = "p", .threads = 4});
   do {
     absl::Notification ran;
     ASSERT_TRUE(pool.TrySubmit([&] {
@@ -191,6 +191,7 @@ TEST(ThreadPoolTest, AThreadThatIsAboutToBeFreeTakesWhatItHasSubmitted) {
 
 TEST(ThreadPoolTest, NothingIsLeftBehindWhoeverComesAndGoes) {
   std::atomic<int> ran = 0;
+  absl::Notification last;
   ThreadPool pool({.name = "p", .threads = 2, .queue_max = 100'000});
   std::vector<std::thread> guests;
   for (int i = 0; i < 2; ++i) {
@@ -210,7 +211,6 @@ TEST(ThreadPoolTest, NothingIsLeftBehindWhoeverComesAndGoes) {
     });
   }
   for (std::thread& guest : guests) guest.join();
-  absl::Notification last;
   ASSERT_TRUE(pool.TrySubmit([&last] { last.Notify(); }).ok());
   last.WaitForNotification();  // Without a Stop, which would run what was forgotten.
   while (ran < 8000) std::this_thread::yield();
