@@ -141,7 +141,8 @@ GraphCheckpoint::Snapshots GraphCheckpoint::SaveAll() {
     snapshots.push_back(*std::move(snapshot));
     StateSnapshot& saved = snapshots.back();
     const RddRef save = node.SaveInto(saved.output->staging_path());
-    if (save == nullptr) continue;
+    // A failed update is no update to go on from; the next run makes again what came since.
+    if (save == nullptr) return {};
     saved.num_partitions = node.num_partitions();
     saved.update = save->state;
     const absl::Status ran = RunForEffect(graph_.context(), save, node.label());

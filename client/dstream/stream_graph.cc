@@ -218,11 +218,15 @@ absl::StatusOr<std::optional<ResumePoint>> StreamGraph::Recover() {
     return absl::DataLossError(absl::StrCat("the checkpoint in '", checkpoint_directory_,
                                             "' has times that contradict each other"));
   }
-  zero_time_ = zero;
-  last_batch_time_ = from.last_time;
   ASSIGN_OR_RETURN(const bool may_lose_state,
                    context_->conf.GetBool(keys::kCheckpointAllowStateLoss));
-  RETURN_IF_ERROR(checkpoint_->Recover(*latest, may_lose_state));
+  zero_time_ = zero;
+  last_batch_time_ = from.last_time;
+  const absl::Status recovered = checkpoint_->Recover(*latest, may_lose_state);
+  if (!recovered.ok()) {
+    checkpoint_ = nullptr;  // What is there is for a program that fits: nothing may overwrite it.
+    return recovered;
+  }
   resumed_ = from;
   last_batch_time_ = from.completed_time;
   must_catch_up_ = true;
