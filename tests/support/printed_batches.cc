@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <charconv>
 #include <optional>
 
 namespace millrace {
@@ -27,12 +28,19 @@ class Lines {
   std::string_view rest_;
 };
 
+// 0 where there is no number.
+int64_t LeadingNumber(std::string_view text) {
+  int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 bool ParseTime(std::string_view line, PrintedBatch& batch) {
   constexpr std::string_view kHead = "Time: ";
   constexpr std::string_view kUnit = " ms";
   if (!line.starts_with(kHead) || !line.ends_with(kUnit)) return false;
   line = line.substr(kHead.size(), line.size() - kHead.size() - kUnit.size());
-  batch.time_ms = std::stoll("0" + std::string(line));
+  batch.time_ms = LeadingNumber(line);
   return line == std::to_string(batch.time_ms);
 }
 
@@ -94,8 +102,9 @@ std::map<std::string, int64_t> SumCounts(std::string_view output) {
       const bool is_count =
           record.starts_with('(') && record.ends_with(')') && comma != std::string::npos;
       EXPECT_TRUE(is_count) << record;
-      if (is_count)
-        counts[record.substr(1, comma - 1)] += std::stoll("0" + record.substr(comma + 1));
+      if (!is_count) continue;
+      counts[record.substr(1, comma - 1)] +=
+          LeadingNumber(std::string_view(record).substr(comma + 1));
     }
   }
   return counts;

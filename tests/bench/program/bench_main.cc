@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "tests/bench/plain/message_stream.h"
 #include "tests/bench/plain/text_server.h"
 #include "tests/bench/program/programs.h"
 #include "tests/bench/text/text_generator.h"
@@ -19,12 +20,15 @@ DEFINE_int32(runs, 5, "timed runs of each contender");
 DEFINE_int32(text_mb, static_cast<int>(millrace::bench::kFullTextBytes >> 20),
              "size of the text in MiB");
 DEFINE_int32(latency_s, 60, "how long records are sent for the latency row, in seconds");
+DEFINE_bool(serve_stream, false, "internal: be the other end of bare gRPC streams");
 DEFINE_string(serve_text, "", "internal: be the text server that programs count from");
 
 namespace millrace::bench {
 namespace {
 
-constexpr Bar AtLeast(double bound) { return {Bar::Kind::kAtLeast, bound, "x"}; }
+Bar AtLeast(double bound, std::string unit = "x") {
+  return {Bar::Kind::kAtLeast, bound, std::move(unit)};
+}
 Bar AtMost(double bound, std::string unit) { return {Bar::Kind::kAtMost, bound, std::move(unit)}; }
 
 std::vector<Measurement> AllMeasurements() {
@@ -71,6 +75,31 @@ std::vector<Measurement> AllMeasurements() {
         {"the same, median of the last tenth vs the first", AtMost(1.5, "x")}},
        RecordLatency},
       {"memory", {{"resident memory of the quickstart job", AtMost(48, "MiB")}}, ResidentMemory},
+      {"cluster_empty_batch",
+       {{"an empty two-stage batch, two worker processes, median", AtMost(500, "us")},
+        {"the same, 99 of 100", AtMost(2, "ms")}},
+       ClusterEmptyBatch},
+      {"cluster_word_count",
+       {{"word count from loopback TCP, two workers of a slot each, vs local[2]", AtLeast(0.7)},
+        {"the same, blocks with a second copy", AtLeast(0.45)}},
+       ClusterWordCount},
+      {"worker_shuffle",
+       {{"bytes/s of a shuffle between two workers vs bare gRPC streams", AtLeast(0.7)}},
+       WorkerShuffle},
+      {"worker_kill",
+       {{"a receiving worker is killed, 100 ms batches: longest gap", AtMost(1, "s")}},
+       WorkerKill},
+      {"state_kill",
+       {{"a worker with half of 1M keys is killed: longest gap", AtMost(3, "s")}},
+       StateKill},
+      {"submit", {{"submit to first batch, cluster mode", AtMost(2, "s")}}, SubmitTime},
+      {"driver_launches",
+       {{"task launches and completions a second, one driver core", AtLeast(200'000, "/s")}},
+       DriverLaunches},
+      {"idle_daemons",
+       {{"processor time of an idle daemon", AtMost(1, "%")},
+        {"resident memory of an idle daemon", AtMost(32, "MiB")}},
+       IdleDaemons},
       {"compile", {{"compile and link network_word_count", AtMost(8, "s")}}, CompileTime},
   };
 }
@@ -111,5 +140,6 @@ int main(int argc, char** argv) {
   gflags::SetUsageMessage("measures Millrace against plain loops");
   gflags::ParseCommandLineFlags(&argc, &argv, /*remove_flags=*/true);
   if (!FLAGS_serve_text.empty()) return millrace::bench::ServeText(FLAGS_serve_text);
+  if (FLAGS_serve_stream) return millrace::bench::ServeStream();
   return millrace::bench::Run();
 }

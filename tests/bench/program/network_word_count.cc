@@ -64,15 +64,16 @@ class AllBatches {
   absl::Notification all_;
 };
 
-absl::StatusOr<double> TimeMillrace(TextServer& server, const WordTotals& expected) {
+absl::StatusOr<double> TimeMillrace(TextServer& server, const WordTotals& expected,
+                                    const std::string& master, StorageLevel level) {
   AllBatches batches(expected);
   // The end of the text is the end: a second connection would be served the text of the next run.
   StreamingContext ssc(Conf()
                            .SetAppName("NetworkWordCount")
-                           .SetMaster("local[2]")
+                           .SetMaster(master)
                            .Set("millrace.streaming.receiverRestartDelay", "1h"),
                        kBatchInterval);
-  ssc.SocketTextStream("127.0.0.1", server.port())
+  ssc.SocketTextStream("127.0.0.1", server.port(), level)
       .FlatMap([](std::string_view line) { return Split(line, ' '); })
       .Map([](std::string_view word) { return std::pair(word, int64_t{1}); })
       .ReduceByKey(std::plus<>())
@@ -93,29 +94,70 @@ absl::StatusOr<double> TimeMillrace(TextServer& server, const WordTotals& expect
   return seconds;
 }
 
-}  // namespace
+// A text for the server, and what its words come to.
+struct ServedText {
+  TextServer server;
+  WordTotals expected;
+  double mebibytes;
+};
 
-absl::StatusOr<std::vector<Figure>> NetworkWordCount(const BenchOptions& options) {
-  const absl::StatusOr<std::string> path = BenchText(4 * options.text_bytes);
+absl::StatusOr<ServedText> Serve(int64_t bytes) {
+  const absl::StatusOr<std::string> path = BenchText(bytes);
   if (!path.ok()) return path.status();
   const absl::StatusOr<WordTotals> expected = CountWordsMapped(*path);
   if (!expected.ok()) return expected.status();
   absl::StatusOr<TextServer> server = TextServer::Start(*path);
   if (!server.ok()) return server.status();
+  return ServedText{*std::move(server), *expected, static_cast<double>(bytes) / (1 << 20)};
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Figure>> NetworkWordCount(const BenchOptions& options) {
+  absl::StatusOr<ServedText> text = Serve(4 * options.text_bytes);
+  if (!text.ok()) return text.status();
+  TextServer& server = text->server;
   const auto medians = MedianSeconds(
-      {{"one thread", [&] { return TimePlain(CountWordsOfSocket, *server, *expected); }},
+      {{"one thread", [&] { return TimePlain(CountWordsOfSocket, server, text->expected); }},
        {"two threads",
-        [&] { return TimePlain(CountWordsOfSocketOnTwoThreads, *server, *expected); }},
-       {"local[2]", [&] { return TimeMillrace(*server, *expected); }}},
+        [&] { return TimePlain(CountWordsOfSocketOnTwoThreads, server, text->expected); }},
+       {"local[2]",
+        [&] {
+          return TimeMillrace(server, text->expected, "local[2]", StorageLevel::kMemoryAndDisk);
+        }}},
       options.runs);
   if (!medians.ok()) return medians.status();
-  const double mib = static_cast<double>(4 * options.text_bytes) / (1 << 20);
+  const double mib = text->mebibytes;
   const double plain = std::min(medians->at(0), medians->at(1));
   const double ours = medians->at(2);
   return std::vector<Figure>{
       {plain / ours,
        absl::StrFormat("plain %.0f MiB/s (one thread %.0f, two %.0f), Millrace %.0f", mib / plain,
                        mib / medians->at(0), mib / medians->at(1), mib / ours)}};
+}
+
+absl::StatusOr<std::vector<Figure>> ClusterWordCount(const BenchOptions& options) {
+  absl::StatusOr<ServedText> text = Serve(4 * options.text_bytes);
+  if (!text.ok()) return text.status();
+  const auto run = [&](const char* name, const char* master, StorageLevel level) {
+    return Contender{name, [&text, master, level] {
+                       return TimeMillrace(text->server, text->expected, master, level);
+                     }};
+  };
+  constexpr const char* kTwoWorkers = "local-cluster[2,1,2048]";
+  const auto medians =
+      MedianSeconds({run("local[2]", "local[2]", StorageLevel::kMemoryAndDisk),
+                     run("two workers", kTwoWorkers, StorageLevel::kMemoryAndDisk),
+                     run("two workers, two copies", kTwoWorkers, StorageLevel::kMemoryAndDisk2)},
+                    options.runs);
+  if (!medians.ok()) return medians.status();
+  const double local = medians->at(0);
+  const auto detail = [&](double seconds) {
+    return absl::StrFormat("local[2] %.0f MiB/s, cluster %.0f", text->mebibytes / local,
+                           text->mebibytes / seconds);
+  };
+  return std::vector<Figure>{{local / medians->at(1), detail(medians->at(1))},
+                             {local / medians->at(2), detail(medians->at(2))}};
 }
 
 }  // namespace millrace::bench

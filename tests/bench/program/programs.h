@@ -35,6 +35,19 @@ absl::StatusOr<std::vector<Figure>> RecordLatency(const BenchOptions& options);
 absl::StatusOr<std::vector<Figure>> ResidentMemory(const BenchOptions& options);
 absl::StatusOr<std::vector<Figure>> CompileTime(const BenchOptions& options);
 
+// The same jobs by two worker processes: empty batches, and the text from a server.
+absl::StatusOr<std::vector<Figure>> ClusterEmptyBatch(const BenchOptions& options);
+absl::StatusOr<std::vector<Figure>> ClusterWordCount(const BenchOptions& options);
+absl::StatusOr<std::vector<Figure>> WorkerShuffle(const BenchOptions& options);
+// The longest time without output after a worker was killed: one that receives, and one of two that
+// have a million keys of state.
+absl::StatusOr<std::vector<Figure>> WorkerKill(const BenchOptions& options);
+absl::StatusOr<std::vector<Figure>> StateKill(const BenchOptions& options);
+// With a driver daemon and an executor daemon.
+absl::StatusOr<std::vector<Figure>> SubmitTime(const BenchOptions& options);
+absl::StatusOr<std::vector<Figure>> IdleDaemons(const BenchOptions& options);
+absl::StatusOr<std::vector<Figure>> DriverLaunches(const BenchOptions& options);
+
 // The generated text of so many bytes as a file, written once.
 absl::StatusOr<std::string> BenchText(int64_t bytes);
 
