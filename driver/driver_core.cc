@@ -110,13 +110,24 @@ void DriverCore::SendFarewell(int64_t worker_id) {
   workers_.SendToAll(message);
 }
 
-// Runs while there is a worker. Its timer may fire a quarter of the limit late.
+// Runs while there is a worker. Its timer may fire a quarter of the limit late. When it fires later
+// than that, it was this process that stood still (stopped, or without a processor): what workers
+// said meanwhile has not been read yet, so that time does not count against them.
 void DriverCore::WatchSilence() {
   if (options_.worker_timeout_micros <= 0 || is_watching_) return;
   is_watching_ = true;
-  env_.After(std::max<int64_t>(1, options_.worker_timeout_micros / 4), [this] {
+  const int64_t interval_micros = std::max<int64_t>(1, options_.worker_timeout_micros / 4);
+  const int64_t due_micros = env_.MonotonicMicros() + interval_micros;
+  env_.After(interval_micros, [this, interval_micros, due_micros] {
     is_watching_ = false;
-    const int64_t silent_since = env_.MonotonicMicros() - options_.worker_timeout_micros;
+    const int64_t now = env_.MonotonicMicros();
+    const int64_t late_micros = now - due_micros;
+    if (late_micros > interval_micros) {
+      for (const auto& worker : workers_.all()) {
+        worker->last_heard_micros = std::min(worker->last_heard_micros + late_micros, now);
+      }
+    }
+    const int64_t silent_since = now - options_.worker_timeout_micros;
     std::vector<int64_t> silent;
     for (const auto& worker : workers_.all()) {
       if (worker->last_heard_micros < silent_since) silent.push_back(worker->id);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cluster/binary_digest.h"
 #include "common/base/status_macros.h"
+#include "common/config/master_url.h"
 #include "common/fs/file_system.h"
 #include "glog/logging.h"
 
@@ -63,10 +64,11 @@ absl::Status ClusterRuntime::BringUp() {
   listen.listen_host = options_.listen_host;
   listen.application_id = options_.spec.application_id;
   listen.security = options_.security;
+  listen.metrics = options_.metrics.get();
   ASSIGN_OR_RETURN(listen.binary_digest, BinaryDigest());
   RETURN_IF_ERROR(transport_.Listen(listen, *this));
   WorkerSpec spec = options_.spec;
-  spec.driver_address = absl::StrCat(options_.listen_host, ":", transport_.port());
+  spec.driver_address = HostPort{options_.listen_host, transport_.port()}.ToString();
   RETURN_IF_ERROR(launcher_->Start(spec, *this));
   env_.Post([this] {
     for (int i = 0; i < options_.workers; ++i) LaunchWorker();
@@ -78,9 +80,14 @@ absl::Status ClusterRuntime::BringUp() {
       kStartTimeout, [](const Beginning& now) { return now; });
   if (beginning.joined_count >= options_.workers) return absl::OkStatus();
   if (!beginning.failure.empty()) return absl::UnavailableError(beginning.failure);
+  if (beginning.joined_count > 0) {
+    LOG(WARNING) << "starts with " << beginning.joined_count << " of " << options_.workers
+                 << " workers; the others are still waited for";
+    return absl::OkStatus();
+  }
   return absl::UnavailableError(absl::StrCat(
-      beginning.joined_count, " of ", options_.workers, " workers have come up within ",
-      kStartTimeout.count() / 1000, " s; the program must call millrace::Init first thing"));
+      "no worker has come up within ", kStartTimeout.count() / 1000,
+      " s; is there room for one, and does the program call millrace::Init first thing?"));
 }
 
 std::shared_ptr<StreamingHandle> ClusterRuntime::NewStreaming() {

@@ -11,6 +11,7 @@
 #include "client/local/runtime.h"
 #include "common/concurrent/watched.h"
 #include "common/env/real_env.h"
+#include "common/metrics/metrics_registry.h"
 #include "common/rpc/grpc_driver_transport.h"
 #include "driver/service/driver_service.h"
 
@@ -31,6 +32,8 @@ class ClusterRuntime final : public Runtime,
     WorkerSpec spec;  // But for the driver's address.
     std::string listen_host = "127.0.0.1";
     std::shared_ptr<const RpcSecurity> security;
+    // Counts who is refused; `security` was loaded with it.
+    std::shared_ptr<MetricsRegistry> metrics = std::make_shared<MetricsRegistry>();
     int concurrent_jobs = 1;  // Of batches.
     TaskOptions tasks;
     int64_t worker_timeout_micros = 10'000'000;
@@ -40,8 +43,9 @@ class ClusterRuntime final : public Runtime,
     std::string work_dir;
   };
 
-  // Returns when all workers are there. Unavailable: one of them ended before that, or they took
-  // too long; the message has its reason. `fs` outlives the runtime.
+  // Returns when all workers are there, or after a minute with those that are. Unavailable: one of
+  // them ended before that, or none has come; the message has its reason. `fs` outlives the
+  // runtime.
   static absl::StatusOr<std::shared_ptr<ClusterRuntime>> Start(
       Options options, std::unique_ptr<WorkerLauncher> launcher, FileSystem& fs);
   ~ClusterRuntime() override;

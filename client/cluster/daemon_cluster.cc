@@ -14,14 +14,13 @@
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "client/cluster/daemon_worker_launcher.h"
 #include "client/local/program_flags.h"
 #include "common/artifact/artifact_transfer.h"
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
+#include "common/config/demand.h"
 #include "common/config/keys.h"
 #include "common/fs/path.h"
 #include "common/rpc/rpc_limits.h"
@@ -31,11 +30,7 @@ namespace millrace::internal {
 namespace {
 
 constexpr char kThisProgram[] = "/proc/self/exe";
-
-std::string AddressOf(const HostPort& daemon) {
-  return absl::StrContains(daemon.host, ":") ? absl::StrCat("[", daemon.host, "]:", daemon.port)
-                                             : absl::StrCat(daemon.host, ":", daemon.port);
-}
+constexpr int64_t kWorkersMax = 10'000;  // More are refused by the daemon.
 
 // The address of this machine under which packets leave for `peer`, so that what is there finds the
 // way back.
@@ -80,37 +75,15 @@ RpcSecurityOptions SecurityOf(const Conf& conf) {
   return options;
 }
 
-absl::StatusOr<proto::Demand> DemandOf(const Conf& conf) {
-  proto::Demand demand;
-  ASSIGN_OR_RETURN(const auto cores_max, conf.GetInt(keys::kCoresMax));
-  ASSIGN_OR_RETURN(const auto cores, conf.GetInt(keys::kExecutorCores));
-  ASSIGN_OR_RETURN(const int64_t memory_bytes, conf.GetBytes(keys::kExecutorMemory));
-  demand.set_cores_max(static_cast<int32_t>(cores_max.value_or(0)));
-  demand.set_cores_per_worker(static_cast<int32_t>(cores.value_or(0)));
-  demand.set_memory_mb_per_worker(std::max<int64_t>(memory_bytes >> 20, 1));
-  return demand;
-}
-
-// The program and its files, and what the daemon is told of them.
-absl::StatusOr<std::vector<ArtifactFile>> DescribeProgram(const Conf& conf, FileSystem& fs,
-                                                          proto::Program& program) {
-  std::vector<ArtifactFile> files;
-  ASSIGN_OR_RETURN(files.emplace_back(), DescribeArtifact(fs, kThisProgram));
-  program.set_sha256(files.front().sha256);
-  const std::vector<std::string>& argv = ProgramArguments();
+// This program and its files, and what the daemon is told of them.
+absl::StatusOr<std::vector<ArtifactFile>> DescribeThis(const Conf& conf, FileSystem& fs,
+                                                       proto::Program& program) {
+  const std::vector<std::string> argv = WorkerArguments(conf);
   program.set_name(std::string(BaseName(argv.front())));
   for (size_t i = 1; i < argv.size(); ++i) program.add_argv(argv[i]);
-  const std::string list = conf.GetString(keys::kFiles).value_or("");
-  for (const absl::string_view part : absl::StrSplit(list, ',', absl::SkipEmpty())) {
-    const std::string path(part);
-    auto described = DescribeArtifact(fs, path);
-    if (!described.ok()) return AnnotateStatus(described.status(), "millrace.files");
-    proto::ProgramFile& file = *program.add_files();
-    file.set_name(std::string(BaseName(path)));
-    file.set_sha256(described->sha256);
-    files.push_back(*std::move(described));
-  }
-  return files;
+  auto files =
+      DescribeProgram(fs, kThisProgram, conf.GetString(keys::kFiles).value_or(""), program);
+  return files.ok() ? files : AnnotateStatus(files.status(), "millrace.files");
 }
 
 absl::StatusOr<proto::RegisterApplication> RegistrationOf(const Conf& conf) {
@@ -148,11 +121,11 @@ absl::StatusOr<std::unique_ptr<DaemonWorkerLauncher>> RegisterWithOne(
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   const auto channel =
-      grpc::CreateCustomChannel(AddressOf(daemon), security->channel_credentials(), arguments);
+      grpc::CreateCustomChannel(daemon.ToString(), security->channel_credentials(), arguments);
   absl::Status status = UploadArtifacts(fs, channel, *security, files, [](int64_t, int64_t) {});
   if (absl::IsUnavailable(status)) {
     return absl::UnavailableError(absl::StrCat("millrace.master: no driver daemon answers at ",
-                                               AddressOf(daemon), " (", status.message(),
+                                               daemon.ToString(), " (", status.message(),
                                                "): does millrace-driver run there?"));
   }
   RETURN_IF_ERROR(status);
@@ -171,16 +144,16 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartDaemonCluster(const ClusterMaster&
         "millrace.master: in a cluster this program is started again for each worker, so its "
         "main() must begin with millrace::Init(&argc, &argv)");
   }
-  RpcSecurityOptions security = SecurityOf(conf);
-  ASSIGN_OR_RETURN(options.security, RpcSecurity::Load(security, /*metrics=*/nullptr));
+  ASSIGN_OR_RETURN(options.security, RpcSecurity::Load(SecurityOf(conf), options.metrics.get()));
   ASSIGN_OR_RETURN(proto::RegisterApplication registration, RegistrationOf(conf));
   ASSIGN_OR_RETURN(const std::vector<ArtifactFile> files,
-                   DescribeProgram(conf, fs, *registration.mutable_program()));
+                   DescribeThis(conf, fs, *registration.mutable_program()));
   if (const auto host = conf.GetString(keys::kDriverHost)) {
     options.listen_host = *host;
   } else {
     ASSIGN_OR_RETURN(options.listen_host, AddressTowards(master.daemons.front()));
   }
+  RETURN_IF_ERROR(options.security->CheckListenHost(options.listen_host));
   absl::StatusOr<std::unique_ptr<DaemonWorkerLauncher>> launcher =
       absl::UnavailableError("millrace.master names no daemon");
   for (const HostPort& daemon : master.daemons) {
@@ -190,7 +163,8 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartDaemonCluster(const ClusterMaster&
   RETURN_IF_ERROR(launcher.status());
   const std::vector<int>& possible = (*launcher)->possible_cores();
   ASSIGN_OR_RETURN(const auto instances, conf.GetInt(keys::kExecutorInstances));
-  options.workers = std::max(static_cast<int>(instances.value_or(possible.size())), 1);
+  options.workers =
+      static_cast<int>(std::clamp<int64_t>(instances.value_or(possible.size()), 1, kWorkersMax));
   options.spec.application_id = (*launcher)->application_id();
   // Of workers that there is no room for yet.
   options.spec.cores = possible.empty() ? std::max(registration.demand().cores_per_worker(), 1)

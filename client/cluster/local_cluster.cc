@@ -46,6 +46,7 @@ absl::Status WriteSecret(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Runtime>> StartLocalCluster(const LocalClusterMaster& master,
+                                                           const Conf& conf,
                                                            ClusterRuntime::Options options,
                                                            const std::string& local_dir,
                                                            FileSystem& fs) {
@@ -66,9 +67,9 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartLocalCluster(const LocalClusterMas
   RETURN_IF_ERROR(WriteSecret(options.spec.auth_secret_file));
   RpcSecurityOptions security;
   security.auth_secret_file = options.spec.auth_secret_file;
-  ASSIGN_OR_RETURN(options.security, RpcSecurity::Load(security, /*metrics=*/nullptr));
+  ASSIGN_OR_RETURN(options.security, RpcSecurity::Load(security, options.metrics.get()));
   auto launcher = std::make_unique<LocalWorkerLauncher>(
-      LocalWorkerLauncher::Options{.argv = ProgramArguments(), .work_dir = options.work_dir});
+      LocalWorkerLauncher::Options{.argv = WorkerArguments(conf), .work_dir = options.work_dir});
   return ClusterRuntime::Start(std::move(options), std::move(launcher), fs);
 }
 

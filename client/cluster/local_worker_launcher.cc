@@ -72,7 +72,11 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
 
 LocalWorkerLauncher::LocalWorkerLauncher(Options options) : options_(std::move(options)) {}
 
-LocalWorkerLauncher::~LocalWorkerLauncher() { Stop(); }
+LocalWorkerLauncher::~LocalWorkerLauncher() {
+  Stop();
+  // Not before: orders may still come, and the number would be that of another file.
+  if (wake_fd_ >= 0) close(wake_fd_);
+}
 
 absl::Status LocalWorkerLauncher::Start(const WorkerSpec& spec, Listener& listener) {
   spec_ = spec;
@@ -97,7 +101,6 @@ void LocalWorkerLauncher::Stop() {
   if (!thread_.joinable()) return;
   Order([](Orders& orders) { orders.stop = true; });
   thread_.join();
-  close(wake_fd_);
 }
 
 void LocalWorkerLauncher::Order(absl::FunctionRef<void(Orders&)> add) {

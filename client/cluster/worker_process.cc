@@ -18,6 +18,7 @@
 #include "common/base/status_macros.h"
 #include "common/concurrent/watched.h"
 #include "common/config/keys.h"
+#include "common/config/master_url.h"
 #include "common/env/real_env.h"
 #include "common/fs/local_file_system.h"
 #include "common/fs/path.h"
@@ -25,6 +26,7 @@
 #include "common/rpc/grpc_peer_server.h"
 #include "common/rpc/grpc_peer_transport.h"
 #include "common/rpc/grpc_worker_transport.h"
+#include "common/rpc/rpc_limits.h"
 #include "common/time/system_clock.h"
 #include "executor/block/block_store.h"
 #include "executor/block/replica_book.h"
@@ -53,6 +55,8 @@ constexpr std::chrono::seconds kExitGrace{3};
 // For another worker's answer to a task.
 constexpr milliseconds kFetchTimeout{120'000};
 constexpr int64_t kHeartbeatMicros = 1'000'000;
+// A message, and what is around the status in it.
+constexpr size_t kStatusBytesMax = kMessageBytesMax - 4096;
 constexpr int kCoresMax = 1 << 16;
 constexpr int64_t kMemoryMbMax = int64_t{1} << 30;
 
@@ -91,18 +95,19 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
                 const std::shared_ptr<const RpcSecurity>& security)
       : settings_(settings),
         binary_digest_(std::move(binary_digest)),
+        security_(security),
         env_(EnvOptions(settings), fs_),
         memory_(MemoryBytes(settings)),
         disk_(fs_, JoinPath(settings.work_dir, "spill")),
         blocks_(memory_, disk_),
         shuffles_(memory_, blocks_, disk_),
-        peers_(security),
+        peers_(security, settings.application_id),
         replicator_({.worker_id = settings.worker_id, .host = settings.host}, peers_),
         receivers_(env_, blocks_, &replicator_),
         router_({.worker_id = settings.worker_id}, shuffles_, peers_),
         remote_reads_(peers_, kFetchTimeout),
         peer_service_(blocks_, replicas_, shuffles_),
-        peer_server_(security,
+        peer_server_(security, {settings.application_id, settings.worker_id},
                      [this](proto::PeerRequest request, const GrpcPeerServer::Reply& reply) {
                        HandlePeer(std::move(request), reply);
                      }),
@@ -110,6 +115,7 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
 
   // OK: the driver says that the application has ended.
   absl::Status Serve() {
+    RETURN_IF_ERROR(security_->CheckListenHost(settings_.host));
     RETURN_IF_ERROR(peer_server_.Listen(settings_.host));
     MakeCore();
     absl::Status lost = absl::UnavailableError("it has not been reached yet");
@@ -167,10 +173,11 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
     options.worker_id = settings_.worker_id;
     options.application_id = settings_.application_id;
     options.host = settings_.host;
-    options.peer_address = absl::StrCat(settings_.host, ":", peer_server_.port());
+    options.peer_address = HostPort{settings_.host, peer_server_.port()}.ToString();
     options.binary_digest = binary_digest_;
     options.task_slots = settings_.cores;
     options.heartbeat_interval_micros = kHeartbeatMicros;
+    options.status_bytes_max = kStatusBytesMax;
     const TaskServices services{blocks_, shuffles_,      router_,       states_,
                                 fs_,     MonotonicNanos, &remote_reads_};
     core_ = std::make_unique<WorkerCore>(
@@ -178,8 +185,9 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
   }
 
   void AddPeer(const proto::Peers::Peer& peer) {
+    const auto address = ParseHostPort(peer.address());
     peers_.AddPeer(peer.worker_id(), peer.address());
-    replicator_.AddPeer(peer.worker_id(), peer.address().substr(0, peer.address().rfind(':')));
+    replicator_.AddPeer(peer.worker_id(), address.ok() ? address->host : peer.address());
   }
   void RemovePeer(int64_t worker_id) {
     replicator_.RemovePeer(worker_id);
@@ -210,6 +218,7 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
 
   const WorkerSettings settings_;
   const std::string binary_digest_;
+  const std::shared_ptr<const RpcSecurity> security_;
   LocalFileSystem fs_;
   // The env outlives all but the file system: its threads end with Stop, before anything goes.
   RealEnv env_;

@@ -14,13 +14,14 @@ namespace millrace::internal {
 struct WorkerSettings {
   std::string
       driver_address;  // MILLRACE_DRIVER_ADDRESS, host:port of the application's driver core
-  std::string application_id;   // MILLRACE_APP_ID
-  int64_t worker_id = 0;        // MILLRACE_WORKER_ID, unique in the application
-  int cores = 1;                // MILLRACE_WORKER_CORES
-  int64_t memory_mb = 0;        // MILLRACE_WORKER_MEMORY_MB
-  std::string host;             // MILLRACE_WORKER_HOST, by which others reach this process
-  std::string work_dir;         // MILLRACE_WORK_DIR, the process's own; whoever made it removes it
-  RpcSecurityOptions security;  // MILLRACE_AUTH_SECRET_FILE and MILLRACE_TLS_..., optional
+  std::string application_id;  // MILLRACE_APP_ID
+  int64_t worker_id = 0;       // MILLRACE_WORKER_ID, unique in the application
+  int cores = 1;               // MILLRACE_WORKER_CORES
+  int64_t memory_mb = 0;       // MILLRACE_WORKER_MEMORY_MB
+  std::string host;            // MILLRACE_WORKER_HOST, by which others reach this process
+  std::string work_dir;        // MILLRACE_WORK_DIR, the process's own; whoever made it removes it
+  // MILLRACE_AUTH_SECRET_FILE, MILLRACE_TLS_..., MILLRACE_INSECURE; optional
+  RpcSecurityOptions security;
 };
 
 // MILLRACE_ROLE is "worker".

@@ -2,6 +2,7 @@
 
 #include <gflags/gflags.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,12 +10,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/annotate_status.h"
+#include "common/config/keys.h"
 #include "common/config/properties.h"
 
 namespace millrace::internal {
 namespace {
 
 constexpr std::string_view kFlag = "millrace_conf";
+
+absl::string_view Absl(std::string_view text) { return {text.data(), text.size()}; }
 
 Conf& TheProgramConf() {
   static Conf& conf = *new Conf;
@@ -95,6 +99,17 @@ const std::vector<std::string>& ProgramArguments() { return TheProgramArguments(
 
 void SetProgramArguments(std::vector<std::string> arguments) {
   TheProgramArguments() = std::move(arguments);
+}
+
+std::vector<std::string> WorkerArguments(const Conf& conf) {
+  std::vector<std::string> arguments = ProgramArguments();
+  const std::string key(keys::kMemoryFraction.name);
+  const auto value = conf.Get(key);
+  if (!value.has_value() || value == ProgramConf().Get(key)) return arguments;
+  // Behind the command line's own, for the last one counts.
+  arguments.insert(std::find(arguments.begin(), arguments.end(), "--"),
+                   absl::StrCat("--", Absl(kFlag), "=", key, "=", *value));
+  return arguments;
 }
 
 const Conf& ProgramConf() { return TheProgramConf(); }

@@ -24,6 +24,10 @@ void SetDefinedFlags(const std::vector<std::string>& arguments);
 const Conf& ProgramConf();
 void SetProgramConf(Conf conf);
 
+// The arguments with which workers are started: those of this process, and what a worker needs of
+// `conf` for its own setup that the program, and not the command line, has set.
+std::vector<std::string> WorkerArguments(const Conf& conf);
+
 // argv as the process was started with; empty without Init. The same rule.
 const std::vector<std::string>& ProgramArguments();
 void SetProgramArguments(std::vector<std::string> arguments);

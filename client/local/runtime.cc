@@ -99,7 +99,7 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartMaster(const MasterUrl& master, co
         std::chrono::duration_cast<std::chrono::microseconds>(timeout).count();
   }
   if (const auto* local_cluster = std::get_if<LocalClusterMaster>(&master)) {
-    return StartLocalCluster(*local_cluster, std::move(options), common.local_dir, fs);
+    return StartLocalCluster(*local_cluster, conf, std::move(options), common.local_dir, fs);
   }
   return StartDaemonCluster(std::get<ClusterMaster>(master), conf, std::move(options), fs);
 }

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/rpc_limits.h"
@@ -17,12 +16,6 @@ namespace millrace {
 namespace {
 
 constexpr int64_t kTimeoutMs = 20'000;
-
-std::string AddressOf(const HostPort& daemon) {
-  const bool is_ipv6 = absl::StrContains(daemon.host, ":");
-  return is_ipv6 ? absl::StrCat("[", daemon.host, "]:", daemon.port)
-                 : absl::StrCat(daemon.host, ":", daemon.port);
-}
 
 }  // namespace
 
@@ -41,7 +34,7 @@ absl::StatusOr<std::unique_ptr<ClusterClient>> ClusterClient::Connect(
   internal::LimitChannel(arguments);
   absl::Status status;
   for (const HostPort& daemon : master.daemons) {
-    const std::string address = AddressOf(daemon);
+    const std::string address = daemon.ToString();
     std::unique_ptr<ClusterClient> client(new ClusterClient(
         grpc::CreateCustomChannel(address, loaded->channel_credentials(), arguments), loaded,
         address));

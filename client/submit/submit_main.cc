@@ -1,11 +1,12 @@
 // millrace-submit: runs a program, here or in a cluster, and asks a cluster how it is doing.
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <random>
-#include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "client/submit/submit_options.h"
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
+#include "common/config/demand.h"
 #include "common/config/keys.h"
 #include "common/fs/local_file_system.h"
 #include "common/fs/path.h"
@@ -28,6 +30,10 @@ namespace millrace {
 namespace {
 
 constexpr int64_t kWaitMs = 30'000;
+// How long a driver daemon may be away while its answer is waited for: what it runs goes on, and it
+// may be started again.
+constexpr std::chrono::seconds kAwayMax{60};
+constexpr std::chrono::seconds kAskAgain{1};
 
 void Print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -72,38 +78,19 @@ Conf ConfInCluster(const SubmitOptions& options) {
   return conf;
 }
 
-absl::StatusOr<proto::Demand> DemandOf(const Conf& conf) {
-  proto::Demand demand;
-  ASSIGN_OR_RETURN(const auto cores_max, conf.GetInt(keys::kCoresMax));
-  ASSIGN_OR_RETURN(const auto cores, conf.GetInt(keys::kExecutorCores));
-  ASSIGN_OR_RETURN(const int64_t memory_bytes, conf.GetBytes(keys::kExecutorMemory));
-  demand.set_cores_max(static_cast<int32_t>(cores_max.value_or(0)));
-  demand.set_cores_per_worker(static_cast<int32_t>(cores.value_or(0)));
-  demand.set_memory_mb_per_worker(memory_bytes >> 20);
-  return demand;
+template <class Ask>
+auto AskUntilAnswered(const Ask& ask) {
+  const auto give_up = std::chrono::steady_clock::now() + kAwayMax;
+  for (;;) {
+    auto answer = ask();
+    const bool is_away = absl::IsUnavailable(answer.status());
+    if (!is_away || std::chrono::steady_clock::now() >= give_up) return answer;
+    std::this_thread::sleep_for(kAskAgain);
+  }
 }
 
-absl::StatusOr<std::vector<ArtifactFile>> DescribeFiles(const SubmitOptions& options,
-                                                        FileSystem& fs, proto::Program& program) {
-  std::vector<ArtifactFile> files;
-  ASSIGN_OR_RETURN(files.emplace_back(), DescribeArtifact(fs, options.program));
-  program.set_sha256(files.front().sha256);
-  program.set_name(std::string(BaseName(options.program)));
-  std::set<std::string> names;
-  const std::string list = options.conf.GetString(keys::kFiles).value_or("");
-  for (const absl::string_view part : absl::StrSplit(list, ',', absl::SkipEmpty())) {
-    const std::string path(part);
-    ASSIGN_OR_RETURN(ArtifactFile described, DescribeArtifact(fs, path));
-    proto::ProgramFile& file = *program.add_files();
-    file.set_name(std::string(BaseName(path)));
-    file.set_sha256(described.sha256);
-    if (!names.insert(file.name()).second) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--files: two files have the name '", file.name(), "'"));
-    }
-    files.push_back(std::move(described));
-  }
-  return files;
+absl::StatusOr<proto::SubmissionStatus> AwaitStatus(ClusterClient& client, const std::string& id) {
+  return AskUntilAnswered([&] { return client.GetStatus(id, kWaitMs); });
 }
 
 // Until it has ended: 0 when it has done its work.
@@ -113,7 +100,7 @@ absl::StatusOr<int> AwaitEnd(ClusterClient& client, const std::string& id, bool 
     ProgressLine progress(!is_json);
     do {
       progress.Show(status.submission_id().empty() ? "waiting for " + id : StatusText(status));
-      ASSIGN_OR_RETURN(status, client.GetStatus(id, kWaitMs));
+      ASSIGN_OR_RETURN(status, AwaitStatus(client, id));
     } while (!HasEnded(status.state()));
   }
   Print(is_json ? StatusJson(status) : StatusText(status));
@@ -123,8 +110,11 @@ absl::StatusOr<int> AwaitEnd(ClusterClient& client, const std::string& id, bool 
 absl::StatusOr<int> SubmitToCluster(const SubmitOptions& options, ClusterClient& client,
                                     FileSystem& fs) {
   proto::SubmitRequest request;
-  ASSIGN_OR_RETURN(const std::vector<ArtifactFile> files,
-                   DescribeFiles(options, fs, *request.mutable_program()));
+  ASSIGN_OR_RETURN(
+      const std::vector<ArtifactFile> files,
+      DescribeProgram(fs, options.program, options.conf.GetString(keys::kFiles).value_or(""),
+                      *request.mutable_program()));
+  request.mutable_program()->set_name(std::string(BaseName(options.program)));
   for (const std::string& argument : SettingArguments(ConfInCluster(options))) {
     request.mutable_program()->add_argv(argument);
   }
@@ -146,7 +136,9 @@ absl::StatusOr<int> SubmitToCluster(const SubmitOptions& options, ClusterClient&
       progress.Show(absl::StrCat("sending ", sent_bytes >> 20, " of ", bytes >> 20, " MiB"));
     }));
   }
-  ASSIGN_OR_RETURN(const proto::SubmitReply reply, client.Submit(request));
+  // Its id tells the daemon when it has it already.
+  ASSIGN_OR_RETURN(const proto::SubmitReply reply,
+                   AskUntilAnswered([&] { return client.Submit(request); }));
   if (!reply.warning().empty() && !options.is_json) {
     std::fprintf(stderr, "millrace-submit: it will wait for workers: %s\n",
                  reply.warning().c_str());
@@ -175,7 +167,7 @@ absl::StatusOr<int> AskCluster(const SubmitOptions& options, FileSystem& fs) {
     case SubmitVerb::kKill: {
       ASSIGN_OR_RETURN(auto status, client->Kill(options.id));
       while (options.waits && !HasEnded(status.state())) {
-        ASSIGN_OR_RETURN(status, client->GetStatus(options.id, kWaitMs));
+        ASSIGN_OR_RETURN(status, AwaitStatus(*client, options.id));
       }
       Print(options.is_json ? StatusJson(status)
                             : (HasEnded(status.state()) ? StatusText(status)

@@ -43,7 +43,7 @@ absl::StatusOr<std::unique_ptr<ArtifactStore>> ArtifactStore::Open(FileSystem& f
 absl::StatusOr<std::unique_ptr<ArtifactStore::Upload>> ArtifactStore::BeginUpload(
     const std::string& sha256, int64_t size_bytes) {
   if (!IsSha256Hex(sha256)) return NoDigest(sha256);
-  if (size_bytes <= 0) {
+  if (size_bytes < 0) {
     return absl::InvalidArgumentError(absl::StrCat("a size of ", size_bytes, " bytes"));
   }
   std::unique_ptr<Upload> upload;
@@ -60,6 +60,8 @@ absl::StatusOr<std::unique_ptr<ArtifactStore::Upload>> ArtifactStore::BeginUploa
 }
 
 absl::Status ArtifactStore::MakeRoom(int64_t bytes) {
+  // The size is a peer's word: sums with it may overflow, and nothing goes for what never fits.
+  const auto is_full = [&] { return bytes > options_.bytes_max - bytes_used_; };
   std::vector<std::pair<int64_t, std::string>> by_age;
   for (const auto& [sha256, artifact] : artifacts_) {
     const bool is_fresh = artifact.last_used_ms + kFreshMs > options_.now_ms();
@@ -67,12 +69,12 @@ absl::Status ArtifactStore::MakeRoom(int64_t bytes) {
   }
   std::sort(by_age.begin(), by_age.end());
   for (const auto& [last_used_ms, sha256] : by_age) {
-    if (bytes_used_ + bytes <= options_.bytes_max) break;
+    if (!is_full() || bytes > options_.bytes_max) break;
     RETURN_IF_ERROR(fs_.Delete(PathFor(sha256)));
     bytes_used_ -= artifacts_[sha256].size_bytes;
     artifacts_.erase(sha256);
   }
-  if (bytes_used_ + bytes > options_.bytes_max) {
+  if (is_full()) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the artifact store has no room for ", bytes >> 10,
                      " KiB: ", bytes_used_ >> 10, " KiB of its ", options_.bytes_max >> 10,
@@ -116,12 +118,11 @@ absl::Status ArtifactStore::Keep(Upload& upload) {
   if (error) return absl::UnknownError("cannot make '" + upload.path_ + "' executable");
   const absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(fs_.Rename(upload.path_, path));
-  RETURN_IF_ERROR(fs_.SyncDir(options_.dir));
   const auto [it, is_new] = artifacts_.try_emplace(upload.sha256_);
   it->second = {.size_bytes = upload.size_bytes_, .last_used_ms = options_.now_ms()};
   if (!is_new) bytes_used_ -= upload.size_bytes_;
   upload.path_.clear();
-  return absl::OkStatus();
+  return fs_.SyncDir(options_.dir);
 }
 
 void ArtifactStore::Drop(const Upload& upload) {

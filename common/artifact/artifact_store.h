@@ -57,7 +57,8 @@ class ArtifactStore {
     Sha256 digest_;
   };
 
-  // InvalidArgument: no digest, or no size. ResourceExhausted: the quota. Ends before the store.
+  // InvalidArgument: no digest, or a size below 0. ResourceExhausted: the quota. Ends before the
+  // store.
   absl::StatusOr<std::unique_ptr<Upload>> BeginUpload(const std::string& sha256,
                                                       int64_t size_bytes);
 

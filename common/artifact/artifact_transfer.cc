@@ -7,9 +7,11 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
 #include "common/crypto/sha256.h"
+#include "common/fs/path.h"
 #include "common/rpc/rpc_status.h"
 #include "proto/artifact.grpc.pb.h"
 
@@ -47,18 +49,19 @@ absl::Status Upload(FileSystem& fs, proto::ArtifactService::Stub& stub, const Rp
   chunk.set_sha256(file.sha256);
   chunk.set_size_bytes(file.size_bytes);
   bool is_wanted = true;
-  for (uint64_t offset = 0; is_wanted && offset < opened->size_bytes();) {
+  uint64_t offset = 0;
+  do {  // An empty file is a message too.
     std::string& bytes = *chunk.mutable_data();
     bytes.resize(std::min<uint64_t>(kChunkBytes, opened->size_bytes() - offset));
     ASSIGN_OR_RETURN(const size_t size, opened->ReadAt(offset, bytes.data(), bytes.size()));
-    if (size == 0) break;
+    if (size == 0 && offset > 0) break;
     bytes.resize(size);
     offset += size;
     // False: the server has refused it, and the status says why.
     is_wanted = writer->Write(chunk);
     on_sent(static_cast<int64_t>(size));
     chunk.Clear();
-  }
+  } while (is_wanted && offset < opened->size_bytes());
   writer->WritesDone();
   return FromGrpcStatus(writer->Finish());
 }
@@ -82,6 +85,27 @@ absl::StatusOr<ArtifactFile> DescribeArtifact(FileSystem& fs, const std::string&
   if (info.is_dir) return absl::FailedPreconditionError("'" + path + "' is a directory");
   ASSIGN_OR_RETURN(std::string sha256, Sha256HexOfFile(fs, path));
   return ArtifactFile{.path = path, .sha256 = std::move(sha256), .size_bytes = info.size_bytes};
+}
+
+absl::StatusOr<std::vector<ArtifactFile>> DescribeProgram(FileSystem& fs, const std::string& path,
+                                                          const std::string& files,
+                                                          proto::Program& program) {
+  std::vector<ArtifactFile> described;
+  ASSIGN_OR_RETURN(described.emplace_back(), DescribeArtifact(fs, path));
+  program.set_sha256(described.front().sha256);
+  std::set<std::string> names;
+  for (const absl::string_view part : absl::StrSplit(files, ',', absl::SkipEmpty())) {
+    ASSIGN_OR_RETURN(ArtifactFile file, DescribeArtifact(fs, std::string(part)));
+    proto::ProgramFile& named = *program.add_files();
+    named.set_name(std::string(BaseName(file.path)));
+    named.set_sha256(file.sha256);
+    if (!names.insert(named.name()).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("two files have the name '", named.name(), "'"));
+    }
+    described.push_back(std::move(file));
+  }
+  return described;
 }
 
 absl::Status UploadArtifacts(

@@ -14,6 +14,7 @@
 #include "common/artifact/artifact_store.h"
 #include "common/fs/file_system.h"
 #include "common/rpc/rpc_security.h"
+#include "proto/application.pb.h"
 
 namespace grpc {
 class Channel;
@@ -32,6 +33,12 @@ struct ArtifactFile {
 
 // Reads the file once.
 absl::StatusOr<ArtifactFile> DescribeArtifact(FileSystem& fs, const std::string& path);
+
+// The program and, of a list with commas, the files that go into its working directory; `program`
+// is told their digests and the files' names. InvalidArgument: two files have one name.
+absl::StatusOr<std::vector<ArtifactFile>> DescribeProgram(FileSystem& fs, const std::string& path,
+                                                          const std::string& files,
+                                                          proto::Program& program);
 
 // Sends what the store lacks of these. `on_progress` hears how much of how much has been sent.
 // Blocks. Errors name the file.

@@ -78,6 +78,11 @@ absl::StatusOr<MasterUrl> ParseLocalCluster(std::string_view url,
 
 }  // namespace
 
+std::string HostPort::ToString() const {
+  const bool is_ipv6 = host.find(':') != std::string::npos;
+  return is_ipv6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
+}
+
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   const size_t colon = text.rfind(':');
   const auto port = colon == std::string_view::npos

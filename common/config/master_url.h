@@ -34,6 +34,7 @@ struct HostPort {
   std::string host;  // An IPv6 address without its brackets.
   int port = 0;
 
+  std::string ToString() const;  // host:port or [address]:port.
   friend bool operator==(const HostPort&, const HostPort&) = default;
 };
 

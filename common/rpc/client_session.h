@@ -51,9 +51,10 @@ class ClientSession : public grpc::ClientBidiReactor<Out, In> {
     this->StartCall();
   }
 
+  // Lost when the call is over, or about to be.
   void Send(Out message) {
     const absl::MutexLock lock(&mutex_);
-    if (is_closed_) return;
+    if (is_closed_ || is_finishing_) return;
     if (queue_.size() >= kSessionQueueMax) {
       CloseLocked();
       return;

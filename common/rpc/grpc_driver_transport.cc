@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "common/config/master_url.h"
 #include "common/metrics/metrics_registry.h"
 #include "common/rpc/rpc_limits.h"
 #include "common/rpc/rpc_security.h"
@@ -52,16 +53,18 @@ class GrpcDriverTransport::Connection final
     : public grpc::ServerBidiReactor<proto::ToDriver, proto::ToWorker>,
       public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<Shared> shared, std::string peer)
-      : shared_(std::move(shared)), peer_(std::move(peer)) {}
+  Connection(std::shared_ptr<Shared> shared, grpc::CallbackServerContext* context)
+      : shared_(std::move(shared)), context_(context), peer_(context->peer()) {}
 
   void Begin() {
     self_ = shared_from_this();
     StartRead(&incoming_);
   }
 
-  // The event loop's. False: its reader has stopped, and the connection is ended.
+  // The event loop's. A connection whose reader has stopped is ended.
   void Send(proto::ToWorker message) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const size_t bytes = message.ByteSizeLong();
+    if (bytes > internal::kMessageBytesMax) return RefuseToSend(message, bytes);
     {
       const absl::MutexLock lock(&mutex_);
       if (has_ended_) return;
@@ -71,6 +74,9 @@ class GrpcDriverTransport::Connection final
       const bool is_full = outgoing_.count() > internal::kSendQueueCountMax ||
                            outgoing_.bytes() > internal::kSendQueueBytesMax;
       if (!is_full) return;
+      // Else what is being written would keep the call until the worker reads. The context is
+      // there: the call has not been finished.
+      context_->TryCancel();
     }
     End(absl::ResourceExhaustedError(
         absl::StrCat("worker ", worker_id_, " at ", peer_, " does not take what it is sent")));
@@ -117,6 +123,19 @@ class GrpcDriverTransport::Connection final
   }
 
  private:
+  // A worker without a broadcast value fails the tasks that use it; other messages it cannot do
+  // without.
+  void RefuseToSend(const proto::ToWorker& message, size_t bytes) {
+    const std::string why =
+        absl::StrCat(" of ", bytes >> 20, " MiB is larger than the ",
+                     internal::kMessageBytesMax >> 20, " MiB that can be sent to a worker");
+    if (message.has_put_broadcast()) {
+      LOG(ERROR) << "the broadcast value " << message.put_broadcast().broadcast_id() << why;
+    } else {
+      End(absl::ResourceExhaustedError("a message" + why));
+    }
+  }
+
   void ReadNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (has_ended_) return;
     incoming_.Clear();
@@ -195,6 +214,7 @@ class GrpcDriverTransport::Connection final
   }
 
   const std::shared_ptr<Shared> shared_;
+  grpc::CallbackServerContext* const context_;  // Until the call has been finished.
   const std::string peer_;
   std::shared_ptr<Connection> self_;  // Until gRPC is done with it.
   proto::ToDriver incoming_;          // Of the read under way.
@@ -220,7 +240,7 @@ class GrpcDriverTransport::Service final : public proto::WorkerSession::Callback
     grpc::ServerBuilder builder;
     internal::LimitServer(builder);
     builder.RegisterService(this);
-    const std::string address = absl::StrCat(options.listen_host, ":", options.port);
+    const std::string address = HostPort{options.listen_host, options.port}.ToString();
     builder.AddListeningPort(address, options.security->server_credentials(), &port_);
     server_ = builder.BuildAndStart();
     if (server_ != nullptr && port_ != 0) return absl::OkStatus();
@@ -240,7 +260,7 @@ class GrpcDriverTransport::Service final : public proto::WorkerSession::Callback
       grpc::CallbackServerContext* context) override {
     const grpc::Status admitted = shared_->options.security->Admit(*context);
     if (!admitted.ok()) return new Refused(admitted);
-    const auto connection = std::make_shared<Connection>(shared_, context->peer());
+    const auto connection = std::make_shared<Connection>(shared_, context);
     connection->Begin();
     return connection.get();
   }

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_COMMON_RPC_GRPC_PEER_SERVER_H_
 #define MILLRACE_COMMON_RPC_GRPC_PEER_SERVER_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +14,17 @@ namespace millrace {
 
 class RpcSecurity;
 
+// Who a call is for. The port of a worker that has ended may be another one's soon, of another
+// application even, and that one must not answer.
+struct PeerName {
+  static constexpr char kMetadataKey[] = "millrace-peer-name";
+
+  std::string application_id;
+  int64_t worker_id = 0;
+
+  std::string ToString() const { return application_id + "/" + std::to_string(worker_id); }
+};
+
 // Threads: any; the handler is called on gRPC's, one request of a peer at a time.
 class GrpcPeerServer {
  public:
@@ -21,7 +33,9 @@ class GrpcPeerServer {
   using Reply = std::function<void(proto::PeerReply)>;
   using Handler = std::function<void(proto::PeerRequest, const Reply& reply)>;
 
-  GrpcPeerServer(std::shared_ptr<const RpcSecurity> security, Handler handler);
+  // `name` is this worker's; calls for others are refused.
+  GrpcPeerServer(std::shared_ptr<const RpcSecurity> security, const PeerName& name,
+                 Handler handler);
   ~GrpcPeerServer();  // Stops.
 
   // On any port of the host.

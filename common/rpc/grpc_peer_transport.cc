@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/concurrent/one_shot.h"
+#include "common/rpc/grpc_peer_server.h"
 #include "common/rpc/rpc_limits.h"
 #include "common/rpc/rpc_security.h"
 #include "common/rpc/send_queue.h"
@@ -28,11 +29,12 @@ class GrpcPeerTransport::Stream final
 
   const std::string& address() const { return address_; }
 
-  void Begin(const RpcSecurity& security) {
+  void Begin(const RpcSecurity& security, const PeerName& name) {
     grpc::ChannelArguments arguments;
     internal::LimitChannel(arguments);
     channel_ = grpc::CreateCustomChannel(address_, security.channel_credentials(), arguments);
     security.Sign(context_);
+    context_.AddMetadata(PeerName::kMetadataKey, name.ToString());
     const auto stub = proto::WorkerPeer::NewStub(channel_);
     stub->async()->Exchange(&context_, this);
     AddHold();  // For writes, which other threads start; given back when reading has ended.
@@ -41,10 +43,19 @@ class GrpcPeerTransport::Stream final
   }
 
   void Call(proto::PeerRequest request, Done done) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const size_t bytes = request.ByteSizeLong();
+    if (bytes > internal::kMessageBytesMax) {
+      return done(absl::ResourceExhaustedError(
+          absl::StrCat("what is sent to ", peer_, " has ", bytes >> 20, " MiB, and ",
+                       internal::kMessageBytesMax >> 20, " MiB can be sent: use more partitions")));
+    }
     absl::Status reason;
     {
       const absl::MutexLock lock(&mutex_);
-      if (end_reason_.ok()) {
+      if (outgoing_.count() >= internal::kSendQueueCountMax ||
+          outgoing_.bytes() + bytes > internal::kSendQueueBytesMax) {
+        reason = absl::UnavailableError(absl::StrCat(peer_, " does not take what it is sent"));
+      } else if (end_reason_.ok()) {
         request.set_request_id(++last_request_id_);
         waiting_.push_back({last_request_id_, std::move(done)});
         if (has_ended_) return;  // OnDone will have the reason.
@@ -52,8 +63,9 @@ class GrpcPeerTransport::Stream final
           StartWrite(first);
         }
         return;
+      } else {
+        reason = end_reason_;
       }
-      reason = end_reason_;
     }
     done(reason);
   }
@@ -130,8 +142,9 @@ class GrpcPeerTransport::Stream final
   absl::Status end_reason_ ABSL_GUARDED_BY(mutex_);  // OK: gRPC is not done with it.
 };
 
-GrpcPeerTransport::GrpcPeerTransport(std::shared_ptr<const RpcSecurity> security)
-    : security_(std::move(security)) {}
+GrpcPeerTransport::GrpcPeerTransport(std::shared_ptr<const RpcSecurity> security,
+                                     std::string application_id)
+    : security_(std::move(security)), application_id_(std::move(application_id)) {}
 
 GrpcPeerTransport::~GrpcPeerTransport() { Stop(); }
 
@@ -174,7 +187,7 @@ std::shared_ptr<GrpcPeerTransport::Stream> GrpcPeerTransport::StreamTo(int64_t w
     Retire(worker_id);
   }
   auto stream = std::make_shared<Stream>(worker_id, address->second);
-  stream->Begin(*security_);
+  stream->Begin(*security_, {application_id_, worker_id});
   streams_.emplace(worker_id, stream);
   return stream;
 }

@@ -21,7 +21,8 @@ class RpcSecurity;
 // Threads: any; Stop and the destructor on none of gRPC's, and while nobody is in a call.
 class GrpcPeerTransport final : public PeerTransport {
  public:
-  explicit GrpcPeerTransport(std::shared_ptr<const RpcSecurity> security);
+  // Its peers are workers of the same application.
+  GrpcPeerTransport(std::shared_ptr<const RpcSecurity> security, std::string application_id);
   ~GrpcPeerTransport() override;  // Stops.
 
   // `address` is host:port. One that is added again keeps its stream if it is still there.
@@ -44,6 +45,7 @@ class GrpcPeerTransport final : public PeerTransport {
   std::shared_ptr<Stream> StreamTo(int64_t worker_id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::shared_ptr<const RpcSecurity> security_;
+  const std::string application_id_;
 
   absl::Mutex mutex_;
   absl::flat_hash_map<int64_t, std::string> addresses_ ABSL_GUARDED_BY(mutex_);

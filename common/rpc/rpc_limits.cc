@@ -10,6 +10,10 @@ namespace {
 
 constexpr int kPingIntervalMs = 10'000;
 constexpr int kPingTimeoutMs = 10'000;
+// A client whose host is gone is noticed by its silence, if anybody watches that; this is for the
+// connection that it leaves.
+constexpr int kServerPingIntervalMs = 60'000;
+constexpr int kServerPingTimeoutMs = 20'000;
 
 }  // namespace
 
@@ -21,6 +25,8 @@ void LimitServer(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kPingIntervalMs / 2);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kServerPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kServerPingTimeoutMs);
 }
 
 void LimitChannel(grpc::ChannelArguments& arguments) {

@@ -11,13 +11,14 @@ class ServerBuilder;
 
 namespace millrace::internal {
 
-// Of one message: a stage's plan, a result, a broadcast value, a bucket of a shuffle.
+// Of one message: a stage's plan, a result, a broadcast value, a bucket of a shuffle. A larger one
+// would end the stream that it is sent on, so it is refused before that.
 inline constexpr int kMessageBytesMax = 1 << 30;
 // What may wait to be sent on one stream. More means that its reader has stopped.
 inline constexpr size_t kSendQueueCountMax = size_t{1} << 18;
 inline constexpr size_t kSendQueueBytesMax = size_t{2} << 30;
 
-// Limits, and pings by which a client notices that the server's host is gone.
+// Limits, and pings by which either side notices that the other's host is gone.
 void LimitServer(grpc::ServerBuilder& builder);
 void LimitChannel(grpc::ChannelArguments& arguments);
 

@@ -38,6 +38,7 @@ struct EnvironmentName {
   const char* name;
   std::string RpcSecurityOptions::*value;
 };
+constexpr char kInsecureVariable[] = "MILLRACE_INSECURE";
 constexpr EnvironmentName kEnvironment[] = {
     {"MILLRACE_AUTH_SECRET_FILE", &RpcSecurityOptions::auth_secret_file},
     {"MILLRACE_TLS_CERT", &RpcSecurityOptions::tls_cert},
@@ -94,6 +95,8 @@ RpcSecurityOptions RpcSecurityOptions::FromEnvironment() {
   for (const EnvironmentName& variable : kEnvironment) {
     if (const char* value = std::getenv(variable.name)) options.*variable.value = value;
   }
+  const char* const insecure = std::getenv(kInsecureVariable);
+  options.insecure = insecure != nullptr && std::string_view(insecure) == "1";
   return options;
 }
 
@@ -104,6 +107,7 @@ std::vector<std::pair<std::string, std::string>> RpcSecurityOptions::ToEnvironme
       environment.emplace_back(variable.name, this->*variable.value);
     }
   }
+  if (insecure) environment.emplace_back(kInsecureVariable, "1");
   return environment;
 }
 
@@ -146,7 +150,8 @@ absl::Status RpcSecurity::CheckListenHost(std::string_view host) const {
   return absl::FailedPreconditionError(absl::StrCat(
       "'", absl::string_view(host.data(), host.size()),
       "' can be reached from other machines, and whoever reaches it can run programs here: give "
-      "--auth_secret_file=FILE, or listen on 127.0.0.1, or allow it with --insecure"));
+      "--auth_secret_file=FILE (for an application millrace.authenticate.secretFile), or listen on "
+      "127.0.0.1, or allow it with --insecure (MILLRACE_INSECURE=1)"));
 }
 
 std::shared_ptr<grpc::ServerCredentials> RpcSecurity::server_credentials() const {

@@ -37,7 +37,8 @@ struct RpcSecurityOptions {
   bool insecure = false;  // A server may be reached from elsewhere without a secret.
 
   // What a daemon hands to the processes that it starts: MILLRACE_AUTH_SECRET_FILE,
-  // MILLRACE_TLS_CERT, MILLRACE_TLS_KEY, MILLRACE_TLS_CA; those that are empty are left out.
+  // MILLRACE_TLS_CERT, MILLRACE_TLS_KEY, MILLRACE_TLS_CA, and MILLRACE_INSECURE=1; those that are
+  // empty are left out.
   static RpcSecurityOptions FromEnvironment();
   std::vector<std::pair<std::string, std::string>> ToEnvironment() const;
 };
@@ -52,7 +53,8 @@ class RpcSecurity {
                                                                  MetricsRegistry* metrics);
 
   // FailedPrecondition: a server on `host` could be reached from other machines, and neither is
-  // there a secret nor does --insecure allow that.
+  // there a secret nor does --insecure (of a daemon, and MILLRACE_INSECURE=1 of an application)
+  // allow that.
   absl::Status CheckListenHost(std::string_view host) const;
 
   std::shared_ptr<grpc::ServerCredentials> server_credentials() const;

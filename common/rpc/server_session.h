@@ -3,6 +3,7 @@
 #ifndef MILLRACE_COMMON_RPC_SERVER_SESSION_H_
 #define MILLRACE_COMMON_RPC_SERVER_SESSION_H_
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <deque>
@@ -19,19 +20,20 @@ namespace millrace {
 inline constexpr size_t kSessionQueueMax = 10'000;
 
 // A call's reactor, which keeps itself alive until gRPC is done with it.
-// Threads: Send and Close from any; the callbacks come one at a time, on gRPC's threads, and must
-// not block.
+// Threads: Send, ReadOn and Close from any; the callbacks come one at a time, on gRPC's threads,
+// and must not block.
 template <class In, class Out>
 class ServerSession : public grpc::ServerBidiReactor<In, Out> {
  public:
   struct Callbacks {
+    // No other one comes before ReadOn: a peer that sends too fast is held up by its connection.
     std::function<void(In)> on_message;
     std::function<void()> on_closed;  // Once, and last.
   };
 
   // For the service's method to return, after Begin.
-  static std::shared_ptr<ServerSession> Make() {
-    std::shared_ptr<ServerSession> session(new ServerSession);
+  static std::shared_ptr<ServerSession> Make(grpc::CallbackServerContext* context) {
+    std::shared_ptr<ServerSession> session(new ServerSession(context));
     session->self_ = session;
     return session;
   }
@@ -42,12 +44,23 @@ class ServerSession : public grpc::ServerBidiReactor<In, Out> {
     this->StartRead(&in_);
   }
 
+  // The last message has been dealt with.
+  void ReadOn() {
+    const absl::MutexLock lock(&mutex_);
+    if (is_closing_) return;
+    in_.Clear();
+    this->StartRead(&in_);
+  }
+
   void Send(Out message) {
     const absl::MutexLock lock(&mutex_);
     if (is_closing_) return;
     if (queue_.size() >= kSessionQueueMax) {
       CloseLocked(
           {grpc::StatusCode::RESOURCE_EXHAUSTED, "this peer does not read what it is sent"});
+      // Else what is being written would keep the call until the peer reads. The context is there:
+      // the call has not been finished.
+      context_->TryCancel();
       return;
     }
     queue_.push_back(std::move(message));
@@ -61,7 +74,7 @@ class ServerSession : public grpc::ServerBidiReactor<In, Out> {
   }
 
  private:
-  ServerSession() = default;
+  explicit ServerSession(grpc::CallbackServerContext* context) : context_(context) {}
 
   void CloseLocked(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (is_closing_) return;
@@ -75,10 +88,11 @@ class ServerSession : public grpc::ServerBidiReactor<In, Out> {
       Close(grpc::Status::OK);
       return;
     }
-    if (callbacks_.on_message) callbacks_.on_message(std::move(in_));
-    in_.Clear();
-    this->StartRead(&in_);
+    callbacks_.on_message(std::move(in_));
   }
+
+  // The connection broke, maybe while no message was waited for.
+  void OnCancel() override { Close({grpc::StatusCode::CANCELLED, "the connection broke"}); }
 
   void OnWriteDone(bool ok) override {
     const absl::MutexLock lock(&mutex_);
@@ -97,6 +111,7 @@ class ServerSession : public grpc::ServerBidiReactor<In, Out> {
     const std::shared_ptr<ServerSession> last = std::move(self_);
   }
 
+  grpc::CallbackServerContext* const context_;
   Callbacks callbacks_;
   In in_;
   std::shared_ptr<ServerSession> self_;

@@ -5,10 +5,16 @@
 #include "absl/container/flat_hash_set.h"
 
 namespace millrace::internal {
+namespace {
+
+// Numbers come from messages: no table may grow by a wrong one.
+constexpr int kPartitionsMax = 1 << 20;
+
+}  // namespace
 
 bool CachedPartitions::Add(int64_t rdd_id, int partition, int64_t worker_id) {
   const auto found = data_sets_.find(rdd_id);
-  if (found == data_sets_.end()) return false;
+  if (found == data_sets_.end() || partition < 0 || partition >= kPartitionsMax) return false;
   DataSet& data_set = found->second;
   const size_t index = static_cast<size_t>(partition);
   if (data_set.holders.size() <= index) data_set.holders.resize(index + 1);

@@ -21,7 +21,8 @@ class CachedPartitions {
   void Track(int64_t rdd_id) { data_sets_.try_emplace(rdd_id); }
   bool IsTracked(int64_t rdd_id) const { return data_sets_.contains(rdd_id); }
 
-  // False: the data set is not known (any more), the worker should drop the partition.
+  // False: the data set is not known (any more), or there is no such partition; the worker should
+  // drop it.
   bool Add(int64_t rdd_id, int partition, int64_t worker_id);
   void Remove(int64_t rdd_id, int partition, int64_t worker_id);
   void ForgetWorker(int64_t worker_id);

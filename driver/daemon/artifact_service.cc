@@ -53,11 +53,16 @@ grpc::Status ArtifactServiceShell::Fetch(grpc::ServerContext* context,
   const auto path = artifacts_.PathOf(request->sha256());
   if (!path.ok()) return ToGrpcStatus(path.status());
   proto::FetchChunk chunk;
-  return ToGrpcStatus(ForEachChunk(fs_, *path, [&](int64_t size, std::string bytes) {
+  bool is_empty = true;
+  const absl::Status sent = ForEachChunk(fs_, *path, [&](int64_t size, std::string bytes) {
+    is_empty = false;
     chunk.set_size_bytes(size);
     chunk.set_data(std::move(bytes));
     return writer->Write(chunk);
-  }));
+  });
+  // An empty file is a message too.
+  if (sent.ok() && is_empty) writer->Write(chunk);
+  return ToGrpcStatus(sent);
 }
 
 }  // namespace millrace

@@ -63,50 +63,6 @@ void SessionTable::Close(SessionId session, absl::Status status) {
   if (entry.application) entry.application->Close(ToGrpcStatus(status));
 }
 
-grpc::ServerBidiReactor<proto::FromExecutor, proto::ToExecutor>* DriverDaemonServiceShell::Connect(
-    grpc::CallbackServerContext* context) {
-  const auto session = SessionTable::ExecutorSession::Make();
-  if (const grpc::Status status = security_.Admit(*context); !status.ok()) {
-    session->Close(status);
-    return session.get();
-  }
-  const SessionId id = sessions_.Add(session);
-  session->Begin({.on_message =
-                      [this, id](proto::FromExecutor message) {
-                        env_.Post([this, id, message = std::move(message)] {
-                          daemon_.OnExecutorMessage(id, message);
-                        });
-                      },
-                  .on_closed =
-                      [this, id] {
-                        sessions_.Remove(id);
-                        env_.Post([this, id] { daemon_.OnClosed(id); });
-                      }});
-  return session.get();
-}
-
-grpc::ServerBidiReactor<proto::FromApplication, proto::ToApplication>*
-ApplicationServiceShell::Connect(grpc::CallbackServerContext* context) {
-  const auto session = SessionTable::ApplicationSession::Make();
-  if (const grpc::Status status = security_.Admit(*context); !status.ok()) {
-    session->Close(status);
-    return session.get();
-  }
-  const SessionId id = sessions_.Add(session);
-  session->Begin({.on_message =
-                      [this, id](proto::FromApplication message) {
-                        env_.Post([this, id, message = std::move(message)] {
-                          daemon_.OnApplicationMessage(id, message);
-                        });
-                      },
-                  .on_closed =
-                      [this, id] {
-                        sessions_.Remove(id);
-                        env_.Post([this, id] { daemon_.OnClosed(id); });
-                      }});
-  return session.get();
-}
-
 template <class Answer>
 grpc::ServerUnaryReactor* SubmitServiceShell::AnswerOnLoop(grpc::CallbackServerContext& context,
                                                            Answer answer) {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -47,16 +48,39 @@ class SessionTable : public DaemonPeers {
   SessionId last_session_ ABSL_GUARDED_BY(mutex_) = kNoSession;
 };
 
-// Each call is admitted and handed to the event loop, where the core answers it. What is handed to
-// the constructors outlives the server.
-class DriverDaemonServiceShell : public proto::DriverDaemonService::CallbackService {
+// A service of sessions, whose messages and ends are handed to the core on the event loop: one
+// message of each at a time. What is handed to the constructors of the shells outlives the server.
+template <class Service, class In, class Out,
+          void (DriverDaemon::*kOnMessage)(SessionId, const In&)>
+class SessionServiceShell : public Service {
  public:
-  DriverDaemonServiceShell(Env& env, DriverDaemon& daemon, SessionTable& sessions,
-                           const RpcSecurity& security)
+  SessionServiceShell(Env& env, DriverDaemon& daemon, SessionTable& sessions,
+                      const RpcSecurity& security)
       : env_(env), daemon_(daemon), sessions_(sessions), security_(security) {}
 
-  grpc::ServerBidiReactor<proto::FromExecutor, proto::ToExecutor>* Connect(
-      grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<In, Out>* Connect(grpc::CallbackServerContext* context) override {
+    using Session = ServerSession<In, Out>;
+    const std::shared_ptr<Session> session = Session::Make(context);
+    if (const grpc::Status status = security_.Admit(*context); !status.ok()) {
+      session->Close(status);
+      return session.get();
+    }
+    const SessionId id = sessions_.Add(session);
+    session->Begin({.on_message =
+                        [this, id, weak = std::weak_ptr<Session>(session)](In message) {
+                          env_.Post(
+                              [this, id, session = weak.lock(), message = std::move(message)] {
+                                (daemon_.*kOnMessage)(id, message);
+                                session->ReadOn();
+                              });
+                        },
+                    .on_closed =
+                        [this, id] {
+                          sessions_.Remove(id);
+                          env_.Post([this, id] { daemon_.OnClosed(id); });
+                        }});
+    return session.get();
+  }
 
  private:
   Env& env_;
@@ -65,22 +89,14 @@ class DriverDaemonServiceShell : public proto::DriverDaemonService::CallbackServ
   const RpcSecurity& security_;
 };
 
-class ApplicationServiceShell : public proto::ApplicationService::CallbackService {
- public:
-  ApplicationServiceShell(Env& env, DriverDaemon& daemon, SessionTable& sessions,
-                          const RpcSecurity& security)
-      : env_(env), daemon_(daemon), sessions_(sessions), security_(security) {}
+using DriverDaemonServiceShell =
+    SessionServiceShell<proto::DriverDaemonService::CallbackService, proto::FromExecutor,
+                        proto::ToExecutor, &DriverDaemon::OnExecutorMessage>;
+using ApplicationServiceShell =
+    SessionServiceShell<proto::ApplicationService::CallbackService, proto::FromApplication,
+                        proto::ToApplication, &DriverDaemon::OnApplicationMessage>;
 
-  grpc::ServerBidiReactor<proto::FromApplication, proto::ToApplication>* Connect(
-      grpc::CallbackServerContext* context) override;
-
- private:
-  Env& env_;
-  DriverDaemon& daemon_;
-  SessionTable& sessions_;
-  const RpcSecurity& security_;
-};
-
+// Each call is admitted and answered on the event loop.
 class SubmitServiceShell : public proto::SubmitService::CallbackService {
  public:
   SubmitServiceShell(Env& env, DriverDaemon& daemon, Submissions& submissions,

@@ -19,6 +19,7 @@ constexpr int64_t kRelaunchMicrosMax = 5'000'000;
 constexpr int kCoresMax = 1 << 16;
 constexpr int64_t kMemoryMbMax = int64_t{1} << 30;
 constexpr size_t kRequestsMax = 10'000;
+constexpr int kWorkersMax = 10'000;  // Of one executor.
 
 absl::Status CheckDemand(const proto::Demand& demand) {
   const bool is_good = demand.cores_max() >= 0 && demand.cores_max() <= kCoresMax &&
@@ -29,6 +30,21 @@ absl::Status CheckDemand(const proto::Demand& demand) {
   return absl::InvalidArgumentError(absl::StrCat(
       "a demand of ", demand.cores_max(), " cores in workers of ", demand.cores_per_worker(),
       " cores and ", demand.memory_mb_per_worker(), " MiB is not possible"));
+}
+
+bool IsPossible(int64_t cores, int64_t memory_mb) {
+  return cores >= 1 && cores <= kCoresMax && memory_mb >= 1 && memory_mb <= kMemoryMbMax;
+}
+
+// What it has in use is counted against what others get.
+bool IsPossible(const proto::RegisterExecutor& request) {
+  return !request.executor_id().empty() && request.executor_id().size() <= 200 &&
+         IsPossible(request.cores(), request.memory_mb()) &&
+         request.workers_size() <= kWorkersMax &&
+         std::all_of(request.workers().begin(), request.workers().end(),
+                     [](const proto::WorkerRef& worker) {
+                       return IsPossible(worker.cores(), worker.memory_mb());
+                     });
 }
 
 }  // namespace
@@ -55,7 +71,7 @@ absl::Status DriverDaemon::Recover() {
   }
   UpdateArtifactsInUse();
   AllocateAfter(kRecoveryMicros);
-  env_.After(kCheckMicros, [this] { Check(); });
+  CheckLater();
   return absl::OkStatus();
 }
 
@@ -76,9 +92,7 @@ void DriverDaemon::OnExecutorMessage(SessionId session, const proto::FromExecuto
 }
 
 void DriverDaemon::OnRegisterExecutor(SessionId session, const proto::RegisterExecutor& request) {
-  if (request.executor_id().empty() || request.executor_id().size() > 200 || request.cores() < 1 ||
-      request.cores() > kCoresMax || request.memory_mb() < 1 ||
-      request.memory_mb() > kMemoryMbMax || executor_of_session_.contains(session)) {
+  if (!IsPossible(request) || executor_of_session_.contains(session)) {
     peers_.Close(session, absl::InvalidArgumentError("a registration that cannot be right"));
     return;
   }
@@ -491,6 +505,7 @@ void DriverDaemon::Allocate() {
   std::vector<Application*> waiting;
   for (auto& [id, application] : applications_) {
     if (MayLaunch(application)) waiting.push_back(&application);
+    if (application.requests.empty()) application.waiting.clear();
   }
   std::sort(waiting.begin(), waiting.end(),
             [](const Application* a, const Application* b) { return a->order < b->order; });
@@ -538,9 +553,22 @@ void DriverDaemon::Launch(Application& application, Executor& executor,
   peers_.SendToExecutor(executor.session, std::move(to_executor));
 }
 
+// While this process stands still (stopped, or kept by a slow disk) it hears nobody: that time
+// counts against no one.
+void DriverDaemon::ForgiveSilence(int64_t micros) {
+  const int64_t now = env_.MonotonicMicros();
+  for (auto& [id, executor] : executors_) {
+    executor.heard_micros = std::min(executor.heard_micros + micros, now);
+  }
+  for (auto& [id, application] : applications_) {
+    application.heard_micros = std::min(application.heard_micros + micros, now);
+  }
+}
+
 // Who is silent is lost; who does not come back is given up.
 void DriverDaemon::Check() {
   const int64_t now = env_.MonotonicMicros();
+  if (now - check_due_micros_ > kCheckMicros) ForgiveSilence(now - check_due_micros_);
   std::vector<std::string> silent;
   for (const auto& [id, executor] : executors_) {
     if (now - executor.heard_micros > options_.peer_timeout_micros) silent.push_back(id);
@@ -565,6 +593,11 @@ void DriverDaemon::Check() {
       GiveClaimsUp(application);
     }
   }
+  CheckLater();
+}
+
+void DriverDaemon::CheckLater() {
+  check_due_micros_ = env_.MonotonicMicros() + kCheckMicros;
   env_.After(kCheckMicros, [this] { Check(); });
 }
 

@@ -124,6 +124,8 @@ class DriverDaemon {
   bool MayLaunch(const Application& application) const;
 
   void Check();
+  void CheckLater();
+  void ForgiveSilence(int64_t micros);
   void UpdateArtifactsInUse();
   proto::ApplicationStatus StatusOf(const Application& application) const;
   Application* ApplicationOf(SessionId session);
@@ -141,6 +143,7 @@ class DriverDaemon {
   std::map<SessionId, std::string> application_of_session_;
   std::deque<proto::ApplicationStatus> ended_;
   uint64_t last_order_ = 0;
+  int64_t check_due_micros_ = 0;  // Monotonic.
   bool is_allocation_posted_ = false;
 };
 

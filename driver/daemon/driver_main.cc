@@ -1,12 +1,8 @@
 // millrace-driver: the daemon that knows a cluster's nodes and applications.
-#include <fcntl.h>
 #include <gflags/gflags.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <future>
 #include <string>
@@ -14,10 +10,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/config/master_url.h"
+#include "common/daemon/daemon_main.h"
+#include "common/daemon/state_pages.h"
 #include "common/env/real_env.h"
 #include "common/fs/local_file_system.h"
-#include "common/fs/posix_file.h"
 #include "common/http/http_server.h"
+#include "common/metrics/metrics_registry.h"
 #include "common/process/stop_signal.h"
 #include "common/rpc/log_service.h"
 #include "common/rpc/rpc_limits.h"
@@ -31,9 +30,6 @@
 #include "driver/daemon/runner.h"
 #include "glog/logging.h"
 
-DEFINE_string(host, "127.0.0.1", "The address to listen on; 0.0.0.0: all of the machine's.");
-DEFINE_string(public_host, "",
-              "The name under which others reach this machine; that of --host when not set.");
 DEFINE_int32(port, 7077, "The port for executors, applications and millrace-submit; 0: any.");
 DEFINE_int32(http_port, 8080, "The port of the web page, REST and metrics; 0: any.");
 DEFINE_string(state_dir, "", "Where submissions, artifacts and logs are kept. Required.");
@@ -46,56 +42,12 @@ DEFINE_int32(worker_failures_max, 10,
              "Workers that may fail in a row before their application is given up.");
 DEFINE_int32(default_cores, 0, "Cores of an application that sets no maximum; 0: all.");
 DEFINE_int32(drivers_max, 100, "Drivers in cluster mode that may run at a time.");
-DEFINE_string(auth_secret_file, "", "The file with the secret that the cluster's processes share.");
-DEFINE_string(tls_cert, "", "Certificates of this machine for mutual TLS (PEM).");
-DEFINE_string(tls_key, "", "The key of --tls_cert (PEM).");
-DEFINE_string(tls_ca, "", "The certificates by which peers' are checked (PEM).");
-DEFINE_bool(insecure, false, "Listen beyond this machine without a secret.");
 
 namespace millrace {
 namespace {
 
+constexpr char kProgram[] = "millrace-driver";
 constexpr int kMessageBytesMax = 16 << 20;
-
-// Child processes get the paths too, and have working directories of their own.
-std::string Absolute(const std::string& path) {
-  return path.empty() ? "" : std::filesystem::absolute(path).string();
-}
-
-RpcSecurityOptions SecurityFlags() {
-  return {.auth_secret_file = Absolute(FLAGS_auth_secret_file),
-          .tls_cert = Absolute(FLAGS_tls_cert),
-          .tls_key = Absolute(FLAGS_tls_key),
-          .tls_ca = Absolute(FLAGS_tls_ca),
-          .insecure = FLAGS_insecure};
-}
-
-// Held until the process ends: two daemons on one directory would undo each other's work.
-absl::StatusOr<internal::Descriptor> LockStateDir(const std::string& state_dir) {
-  const std::string path = state_dir + "/lock";
-  internal::Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock.valid()) return internal::ErrnoStatus("open", path);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("another millrace-driver uses '", state_dir, "'"));
-  }
-  return lock;
-}
-
-std::string PublicHost() {
-  if (!FLAGS_public_host.empty()) return FLAGS_public_host;
-  if (FLAGS_host != "0.0.0.0" && FLAGS_host != "::") return FLAGS_host;
-  char name[256] = "";
-  ::gethostname(name, sizeof(name) - 1);
-  return name;
-}
-
-// What the core says of itself, asked from a thread of HTTP.
-proto::ListReply AskForState(Env& env, const DriverDaemon& daemon) {
-  const auto reply = std::make_shared<std::promise<proto::ListReply>>();
-  env.Post([reply, &daemon] { reply->set_value(daemon.List()); });
-  return reply->get_future().get();
-}
 
 void UpdateGauges(MetricsRegistry& metrics, const proto::ListReply& state,
                   const ArtifactStore& artifacts) {
@@ -122,6 +74,21 @@ void UpdateGauges(MetricsRegistry& metrics, const proto::ListReply& state,
       ->Set(static_cast<double>(artifacts.bytes_used()));
 }
 
+void AddPages(HttpServer& http, Env& env, const DriverDaemon& daemon, MetricsRegistry& metrics,
+              const ArtifactStore& artifacts, const std::string& master_url) {
+  using State = proto::ListReply;
+  StatePages<State> pages(http, env, [&daemon] { return daemon.List(); });
+  pages.Add("/healthz", kTextType, [](const State&) { return "ok\n"; });
+  pages.Add("/metrics", kMetricsType, [&](const State& state) {
+    UpdateGauges(metrics, state, artifacts);
+    return metrics.RenderPrometheus();
+  });
+  pages.Add("/api/v1/applications", "application/json", ApplicationsJson);
+  pages.Add("/json", "application/json", StateJson);
+  pages.Add("/", "text/html; charset=utf-8",
+            [master_url](const State& state) { return StateHtml(state, master_url); });
+}
+
 absl::Status Serve() {
   if (FLAGS_state_dir.empty()) {
     return absl::InvalidArgumentError("--state_dir=DIR is missing: where state is kept");
@@ -129,7 +96,7 @@ absl::Status Serve() {
   LocalFileSystem fs;
   const std::string state_dir = std::filesystem::absolute(FLAGS_state_dir).string();
   RETURN_IF_ERROR(fs.CreateDirs(state_dir));
-  ASSIGN_OR_RETURN(const internal::Descriptor state_lock, LockStateDir(state_dir));
+  ASSIGN_OR_RETURN(const internal::Descriptor state_lock, LockDirectory(state_dir, kProgram));
   MetricsRegistry metrics;
   ASSIGN_OR_RETURN(const auto security, RpcSecurity::Load(SecurityFlags(), &metrics));
   RETURN_IF_ERROR(security->CheckListenHost(FLAGS_host));
@@ -163,7 +130,7 @@ absl::Status Serve() {
   env.Post([&] {
     const int port = port_known.get_future().get();
     if (port == 0) return;
-    submissions.SetMasterUrl(absl::StrCat("millrace://", PublicHost(), ":", port));
+    submissions.SetMasterUrl("millrace://" + PublicAddress(port));
     absl::Status status = submissions.Recover();
     if (status.ok()) status = daemon.Recover();
     recovered.set_value(std::move(status));
@@ -181,7 +148,7 @@ absl::Status Serve() {
       });
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(absl::StrCat(FLAGS_host, ":", FLAGS_port),
+  builder.AddListeningPort(HostPort{FLAGS_host, FLAGS_port}.ToString(),
                            security->server_credentials(), &port);
   internal::LimitServer(builder);
   builder.SetMaxReceiveMessageSize(kMessageBytesMax);
@@ -196,43 +163,23 @@ absl::Status Serve() {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", FLAGS_host, ":", FLAGS_port,
                                                ": is the port taken? --port=0 picks a free one"));
   }
-  RETURN_IF_ERROR(recovered.get_future().get());
+  // From here on there may be calls under way, which would hold the server's end back.
+  if (const absl::Status status = recovered.get_future().get(); !status.ok()) {
+    EndDaemon(kProgram, status);
+  }
 
-  const std::string master_url = absl::StrCat("millrace://", PublicHost(), ":", port);
   HttpServer http;
-  const auto state = [&] { return AskForState(env, daemon); };
-  http.Handle("/healthz", [&] {
-    state();  // The event loop answers.
-    return HttpServer::Reply{.body = "ok\n"};
-  });
-  http.Handle("/metrics", [&] {
-    UpdateGauges(metrics, state(), *artifacts);
-    return HttpServer::Reply{.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                             .body = metrics.RenderPrometheus()};
-  });
-  http.Handle("/api/v1/applications", [&] {
-    return HttpServer::Reply{.content_type = "application/json", .body = ApplicationsJson(state())};
-  });
-  http.Handle("/json", [&] {
-    return HttpServer::Reply{.content_type = "application/json", .body = StateJson(state())};
-  });
-  http.Handle("/", [&] {
-    return HttpServer::Reply{.content_type = "text/html; charset=utf-8",
-                             .body = StateHtml(state(), master_url)};
-  });
-  ASSIGN_OR_RETURN(const int http_port, http.Start(FLAGS_host, FLAGS_http_port));
-  std::printf("millrace-driver ready: grpc=%s:%d http=%s:%d\n", PublicHost().c_str(), port,
-              PublicHost().c_str(), http_port);
-  std::fflush(stdout);
+  AddPages(http, env, daemon, metrics, *artifacts, "millrace://" + PublicAddress(port));
+  const absl::StatusOr<int> http_port = http.Start(FLAGS_host, FLAGS_http_port);
+  if (!http_port.ok()) EndDaemon(kProgram, http_port.status());
+  PrintReady(kProgram, port, *http_port);
 
   AwaitStopSignal();
   LOG(INFO) << "stops; applications go on and drivers in the cluster too";
   sessions.CloseAll();
   http.Stop();
-  // What must not be lost is on the disk, as for a daemon that is killed. The process ends here:
-  // calls that wait for submissions would hold the server back.
-  google::FlushLogFiles(google::GLOG_INFO);
-  ::_exit(0);
+  // What must not be lost is on the disk, as for a daemon that is killed.
+  EndDaemon(kProgram, absl::OkStatus());
 }
 
 }  // namespace
@@ -243,19 +190,8 @@ int main(int argc, char** argv) {
     int lock_fd = -1;
     return absl::SimpleAtoi(argv[3], &lock_fd) ? millrace::RunAttempt(argv[2], lock_fd) : 2;
   }
-  gflags::SetUsageMessage(
-      "The daemon that knows a cluster's nodes and applications.\n"
-      "  millrace-driver --port=7077 --http_port=8080 --state_dir=DIR");
-  gflags::SetVersionString(MILLRACE_VERSION);
-  gflags::ParseCommandLineFlags(&argc, &argv, /*remove_flags=*/true);
-  if (argc > 1) {
-    std::fprintf(stderr, "millrace-driver: '%s' is no flag; --helpshort shows them\n", argv[1]);
-    return 2;
-  }
-  FLAGS_logtostderr = true;
-  google::InitGoogleLogging(argv[0]);
-  millrace::BlockStopSignals();
-  const absl::Status status = millrace::Serve();
-  std::fprintf(stderr, "millrace-driver: %s\n", std::string(status.message()).c_str());
-  return 1;
+  return millrace::RunDaemon(argc, argv, millrace::kProgram,
+                             "The daemon that knows a cluster's nodes and applications.\n"
+                             "  millrace-driver --port=7077 --http_port=8080 --state_dir=DIR",
+                             [] { return millrace::Serve(); });
 }

@@ -113,9 +113,12 @@ absl::Status LocalRunHost::Start(const RunId& run, const proto::RunRequest& requ
   return SpawnRunner(runner_program_, dir, lock.get());
 }
 
+// What cannot be known now, as without a free descriptor, is asked again later: a driver that runs
+// must not be taken for a dead one.
 bool LocalRunHost::IsLocked(const std::string& attempt_dir) {
   const Descriptor lock(::open((attempt_dir + kRunLockFile).c_str(), O_RDWR | O_CLOEXEC));
-  return lock.valid() && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0;
+  if (!lock.valid()) return errno != ENOENT;
+  return ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0;
 }
 
 std::optional<proto::ProcessExit> LocalRunHost::Poll(const RunId& run) {
@@ -140,8 +143,9 @@ bool LocalRunHost::RequestEnd(const RunId& run) {
   // Its number is written a moment after it was started.
   if (!text.ok() || !absl::SimpleAtoi(*text, &pid) || pid <= 1) return false;
   const Descriptor pid_fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pid_fd.valid()) return errno == ESRCH;  // It has ended, or is asked again.
   // Locked after it was opened: it is the runner and not a later process of the same number.
-  if (!pid_fd.valid() || !IsLocked(dir)) return true;
+  if (!IsLocked(dir)) return true;
   return ::syscall(SYS_pidfd_send_signal, pid_fd.get(), SIGTERM, nullptr, 0) == 0;
 }
 

@@ -25,11 +25,17 @@ class RecordDir {
  public:
   RecordDir(FileSystem& fs, std::string dir) : fs_(fs), dir_(std::move(dir)) {}
 
-  // Afterwards it is on the disk.
+  // Afterwards it is on the disk. ResourceExhausted: it is larger than what ReadAll takes, and the
+  // next daemon would not start.
   absl::Status Write(const std::string& name, Record record) {
     record.set_version(kRecordVersion);
-    RETURN_IF_ERROR(WriteFileAtomically(fs_, JoinPath(dir_, name), record.SerializeAsString()));
-    return absl::OkStatus();
+    const std::string bytes = record.SerializeAsString();
+    if (bytes.size() > kRecordBytesMax) {
+      return absl::ResourceExhaustedError(absl::StrCat("the record of ", name, " has ",
+                                                       bytes.size(), " bytes, more than the ",
+                                                       kRecordBytesMax, " that are kept"));
+    }
+    return WriteFileAtomically(fs_, JoinPath(dir_, name), bytes);
   }
 
   absl::Status Delete(const std::string& name) { return fs_.Delete(JoinPath(dir_, name)); }

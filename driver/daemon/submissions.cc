@@ -14,6 +14,9 @@ namespace {
 
 constexpr int kArgumentsMax = 10'000;
 constexpr int kFilesMax = 1000;
+// Much less than what a record may have: the record also says how attempts ended.
+constexpr size_t kRequestBytesMax = size_t{4} << 20;
+constexpr int64_t kDriverMemoryMbMax = int64_t{1} << 30;
 
 bool HasEnded(proto::SubmissionState state) {
   return state == proto::FINISHED || state == proto::FAILED || state == proto::KILLED;
@@ -67,7 +70,13 @@ absl::Status Submissions::Recover() {
     by_request_id_[record.request().request_id()] = id;
     Submission& submission = submissions_[id];
     submission.record = std::move(record);
-    if (submission.record.status().state() == proto::RELAUNCHING) StartLater(submission);
+    const proto::SubmissionState state = submission.record.status().state();
+    const bool waits = state == proto::SUBMITTED || state == proto::RELAUNCHING;
+    if (waits && submission.record.is_kill_requested()) {
+      End(submission, proto::KILLED);
+    } else if (state == proto::RELAUNCHING) {
+      StartLater(submission);
+    }
   }
   StartWaiting();
   SchedulePoll();
@@ -76,6 +85,23 @@ absl::Status Submissions::Recover() {
 
 absl::Status Submissions::Check(const proto::SubmitRequest& request) const {
   RETURN_IF_ERROR(CheckProgram(request.program()));
+  if (request.ByteSizeLong() > kRequestBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the arguments and settings have ", request.ByteSizeLong(),
+                     " bytes, more than ", kRequestBytesMax, ": put them into a file of --files"));
+  }
+  if (request.driver_memory_mb() < 0 || request.driver_memory_mb() > kDriverMemoryMbMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a driver of ", request.driver_memory_mb(), " MiB is not possible"));
+  }
+  const auto waiting = std::count_if(
+      submissions_.begin(), submissions_.end(),
+      [](const auto& entry) { return entry.second.record.status().state() == proto::SUBMITTED; });
+  if (waiting >= options_.waiting_max) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(waiting, " submissions wait already until one of the ", options_.running_max,
+                     " drivers that may run ends: try again later, or raise --drivers_max"));
+  }
   std::vector<std::string> wanted = {request.program().sha256()};
   for (const proto::ProgramFile& file : request.program().files()) wanted.push_back(file.sha256());
   for (const std::string& sha256 : wanted) RETURN_IF_ERROR(artifacts_.PathOf(sha256).status());

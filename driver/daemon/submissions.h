@@ -35,7 +35,8 @@ class Submissions {
   struct Options {
     std::string dir;
     int running_max = 100;
-    int ended_max = 100;  // Those above that are forgotten, with their logs.
+    int waiting_max = 1000;  // Those above that are refused.
+    int ended_max = 100;     // Those above that are forgotten, with their logs.
     // Added to every driver's environment, NAME=value.
     std::vector<std::string> environment = {};
   };

@@ -404,16 +404,20 @@ void DagScheduler::Complete(const StageRef& stage) {
   stage->phase = Stage::Phase::kEnded;
   metrics_.Add(*stage);
   Unlink(*stage);
-  const auto jobs = std::move(stage->jobs);
-  stage->jobs.clear();
-  for (Job* const job : jobs) {
+  // By ids, for what a job's callback does may end other jobs.
+  std::vector<int64_t> finished;
+  for (Job* const job : std::exchange(stage->jobs, {})) {
     EraseFrom(job->stages, stage.get());
-    if (!job->stages.empty()) continue;
-    if (job->repaired_state == Job::kNoState) {
-      Finish(*job);
+    if (job->stages.empty()) finished.push_back(job->id);
+  }
+  for (const int64_t id : finished) {
+    const auto job = jobs_.find(id);
+    if (job == jobs_.end()) continue;
+    if (job->second->repaired_state == Job::kNoState) {
+      Finish(*job->second);
     } else {
-      job->restarts = 0;
-      StartRepairStep(*job);
+      job->second->restarts = 0;
+      StartRepairStep(*job->second);
     }
   }
   EndWaits(*stage);

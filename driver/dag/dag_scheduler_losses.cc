@@ -149,7 +149,9 @@ void DagScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
     for (const Job* const job : stage->jobs) affected[job->id] |= ran_there;
   }
   for (const auto& [id, ran_there] : affected) {
-    Job& job = *jobs_.at(id);
+    const auto found = jobs_.find(id);
+    if (found == jobs_.end()) continue;  // What another one's callback did has ended it.
+    Job& job = *found->second;
     if (ran_there && ++job.restarts >= options_.max_failures) {
       Fail(job, absl::UnavailableError(absl::StrCat(
                     job.spec.description, ": ", job.restarts,

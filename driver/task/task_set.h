@@ -79,8 +79,8 @@ class TaskSet : public std::enable_shared_from_this<TaskSet> {
 
   struct Task {
     TaskState state = TaskState::kWaiting;
-    uint8_t failures = 0;
-    uint8_t misses = 0;  // Of the plan, without harm.
+    uint8_t misses = 0;  // Of the plan or of a peer, without harm.
+    uint16_t failures = 0;
     uint32_t attempts = 0;
     int64_t running_id = 0;
   };

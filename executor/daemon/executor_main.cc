@@ -1,13 +1,11 @@
 // millrace-executor: the daemon that runs workers on a node.
-#include <fcntl.h>
 #include <gflags/gflags.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <filesystem>
 #include <future>
 #include <random>
@@ -22,9 +20,10 @@
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
 #include "common/config/master_url.h"
+#include "common/daemon/daemon_main.h"
+#include "common/daemon/state_pages.h"
 #include "common/env/real_env.h"
 #include "common/fs/local_file_system.h"
-#include "common/fs/posix_file.h"
 #include "common/http/http_server.h"
 #include "common/metrics/metrics_registry.h"
 #include "common/process/stop_signal.h"
@@ -38,9 +37,6 @@
 #include "glog/logging.h"
 
 DEFINE_string(driver, "", "The driver daemon: host:port. Required.");
-DEFINE_string(host, "127.0.0.1", "The address to listen on; 0.0.0.0: all of the machine's.");
-DEFINE_string(public_host, "",
-              "The name under which others reach this machine; that of --host when not set.");
 DEFINE_int32(port, 0, "The port for gRPC; 0: any.");
 DEFINE_int32(http_port, 8081, "The port of the web page and metrics; 0: any.");
 DEFINE_int32(cores, 0, "Cores that workers may have; 0: all of the machine.");
@@ -48,47 +44,11 @@ DEFINE_int64(memory_mb, 0, "Memory that workers may have; 0: the machine's less 
 DEFINE_string(work_dir, "", "Where workers run and logs are kept. Required.");
 DEFINE_int64(artifact_bytes_max, int64_t{10} << 30, "How large the cache of programs may get.");
 DEFINE_int32(worker_logs_max, 100, "Applications whose logs are kept after their end.");
-DEFINE_string(auth_secret_file, "", "The file with the secret that the cluster's processes share.");
-DEFINE_string(tls_cert, "", "Certificates of this machine for mutual TLS (PEM).");
-DEFINE_string(tls_key, "", "The key of --tls_cert (PEM).");
-DEFINE_string(tls_ca, "", "The certificates by which peers' are checked (PEM).");
-DEFINE_bool(insecure, false, "Listen beyond this machine without a secret.");
 
 namespace millrace {
 namespace {
 
-// Child processes get the paths too, and have working directories of their own.
-std::string Absolute(const std::string& path) {
-  return path.empty() ? "" : std::filesystem::absolute(path).string();
-}
-
-RpcSecurityOptions SecurityFlags() {
-  return {.auth_secret_file = Absolute(FLAGS_auth_secret_file),
-          .tls_cert = Absolute(FLAGS_tls_cert),
-          .tls_key = Absolute(FLAGS_tls_key),
-          .tls_ca = Absolute(FLAGS_tls_ca),
-          .insecure = FLAGS_insecure};
-}
-
-// Held until the process ends.
-absl::StatusOr<internal::Descriptor> LockWorkDir(const std::string& work_dir) {
-  const std::string path = work_dir + "/lock";
-  internal::Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock.valid()) return internal::ErrnoStatus("open", path);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("another millrace-executor uses '", work_dir, "'"));
-  }
-  return lock;
-}
-
-std::string PublicHost() {
-  if (!FLAGS_public_host.empty()) return FLAGS_public_host;
-  if (FLAGS_host != "0.0.0.0" && FLAGS_host != "::") return FLAGS_host;
-  char name[256] = "";
-  ::gethostname(name, sizeof(name) - 1);
-  return name;
-}
+constexpr char kProgram[] = "millrace-executor";
 
 int Cores() {
   if (FLAGS_cores > 0) return FLAGS_cores;
@@ -106,20 +66,11 @@ std::string NewExecutorId() {
   return absl::StrCat(PublicHost(), "-", ::getpid(), "-", absl::Hex(random(), absl::kZeroPad8));
 }
 
-// What the core says of itself, asked from a thread of HTTP.
+// What the core says of itself.
 struct State {
   bool is_registered = false;
   std::vector<ExecutorDaemon::WorkerStatus> workers;
 };
-
-State AskForState(Env& env, const std::shared_future<const ExecutorDaemon*>& daemon) {
-  const auto reply = std::make_shared<std::promise<State>>();
-  // Its registration has the port of the pages, so that it is made after they can be asked for.
-  env.Post([reply, daemon = daemon.get()] {
-    reply->set_value({.is_registered = daemon->is_registered(), .workers = daemon->workers()});
-  });
-  return reply->get_future().get();
-}
 
 std::string StateHtml(const State& state) {
   std::string html = absl::StrCat(
@@ -143,19 +94,14 @@ void UpdateGauges(MetricsRegistry& metrics, const State& state) {
       ->Set(static_cast<double>(state.workers.size()));
 }
 
-void AddPages(HttpServer& http, MetricsRegistry& metrics, const std::function<State()>& ask) {
-  http.Handle("/healthz", [ask] {
-    ask();  // The event loop answers.
-    return HttpServer::Reply{.body = "ok\n"};
+void AddPages(HttpServer& http, Env& env, MetricsRegistry& metrics, std::function<State()> state) {
+  StatePages<State> pages(http, env, std::move(state));
+  pages.Add("/healthz", kTextType, [](const State&) { return "ok\n"; });
+  pages.Add("/metrics", kMetricsType, [&metrics](const State& now) {
+    UpdateGauges(metrics, now);
+    return metrics.RenderPrometheus();
   });
-  http.Handle("/metrics", [ask, &metrics] {
-    UpdateGauges(metrics, ask());
-    return HttpServer::Reply{.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                             .body = metrics.RenderPrometheus()};
-  });
-  http.Handle("/", [ask] {
-    return HttpServer::Reply{.content_type = "text/html; charset=utf-8", .body = StateHtml(ask())};
-  });
+  pages.Add("/", "text/html; charset=utf-8", StateHtml);
 }
 
 absl::Status Serve() {
@@ -168,7 +114,7 @@ absl::Status Serve() {
   LocalFileSystem fs;
   const std::string work_dir = std::filesystem::absolute(FLAGS_work_dir).string();
   RETURN_IF_ERROR(fs.CreateDirs(work_dir));
-  ASSIGN_OR_RETURN(const internal::Descriptor work_lock, LockWorkDir(work_dir));
+  ASSIGN_OR_RETURN(const internal::Descriptor work_lock, LockDirectory(work_dir, kProgram));
   MetricsRegistry metrics;
   ASSIGN_OR_RETURN(const auto security, RpcSecurity::Load(SecurityFlags(), &metrics));
   RETURN_IF_ERROR(security->CheckListenHost(FLAGS_host));
@@ -211,7 +157,7 @@ absl::Status Serve() {
       });
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(absl::StrCat(FLAGS_host, ":", FLAGS_port),
+  builder.AddListeningPort(HostPort{FLAGS_host, FLAGS_port}.ToString(),
                            security->server_credentials(), &port);
   internal::LimitServer(builder);
   builder.RegisterService(&log_service);
@@ -225,53 +171,43 @@ absl::Status Serve() {
   GrpcDriverLink link(env, channel, *security);
   ExecutorDaemon::Options options;
   options.on_refused = [](const absl::Status& status) {
-    std::fprintf(stderr, "millrace-executor: the driver daemon refuses this executor: %s\n",
-                 std::string(status.message()).c_str());
-    ::_exit(1);
+    EndDaemon(kProgram, AnnotateStatus(status, "the driver daemon refuses this executor"));
   };
   proto::RegisterExecutor& registration = options.registration;
   registration.set_executor_id(NewExecutorId());
   registration.set_host(PublicHost());
   registration.set_cores(Cores());
   registration.set_memory_mb(MemoryMb());
+  // The registration has the port of the pages, so that the core is made after they can be asked
+  // for.
   std::promise<const ExecutorDaemon*> made;
-  AddPages(http, metrics,
-           [&env, daemon = made.get_future().share()] { return AskForState(env, daemon); });
+  AddPages(http, env, metrics, [core = made.get_future().share()] {
+    const ExecutorDaemon& daemon = *core.get();
+    return State{.is_registered = daemon.is_registered(), .workers = daemon.workers()};
+  });
   ASSIGN_OR_RETURN(const int http_port, http.Start(FLAGS_host, FLAGS_http_port));
-  registration.set_grpc_address(absl::StrCat(PublicHost(), ":", port));
-  registration.set_http_address(absl::StrCat(PublicHost(), ":", http_port));
+  registration.set_grpc_address(PublicAddress(port));
+  registration.set_http_address(PublicAddress(http_port));
   ExecutorDaemon daemon(env, link, workers, std::move(options));
   env.Post([&] { daemon.Start(); });
   made.set_value(&daemon);
-  std::printf("millrace-executor ready: grpc=%s:%d http=%s:%d\n", PublicHost().c_str(), port,
-              PublicHost().c_str(), http_port);
-  std::fflush(stdout);
+  PrintReady(kProgram, port, http_port);
 
   AwaitStopSignal();
   LOG(INFO) << "stops, and its workers with it";
   http.Stop();
   // Workers die with the threads that have started them.
-  ::_exit(0);
+  EndDaemon(kProgram, absl::OkStatus());
 }
 
 }  // namespace
 }  // namespace millrace
 
 int main(int argc, char** argv) {
-  gflags::SetUsageMessage(
+  return millrace::RunDaemon(
+      argc, argv, millrace::kProgram,
       "The daemon that runs workers on a node.\n"
       "  millrace-executor --driver=host:7077 --cores=N --memory_mb=N --work_dir=DIR "
-      "--http_port=8081");
-  gflags::SetVersionString(MILLRACE_VERSION);
-  gflags::ParseCommandLineFlags(&argc, &argv, /*remove_flags=*/true);
-  if (argc > 1) {
-    std::fprintf(stderr, "millrace-executor: '%s' is no flag; --helpshort shows them\n", argv[1]);
-    return 2;
-  }
-  FLAGS_logtostderr = true;
-  google::InitGoogleLogging(argv[0]);
-  millrace::BlockStopSignals();
-  const absl::Status status = millrace::Serve();
-  std::fprintf(stderr, "millrace-executor: %s\n", std::string(status.message()).c_str());
-  return 1;
+      "--http_port=8081",
+      [] { return millrace::Serve(); });
 }

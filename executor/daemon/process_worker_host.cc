@@ -121,6 +121,7 @@ void ProcessWorkerHost::Start(const proto::LaunchWorker& launch,
       const auto it = running_.find(key);
       it->second->thread.join();
       running_.erase(it);
+      ForgetOldWorkers(key.first);
       on_ended(exit);
     });
   });
@@ -130,7 +131,6 @@ absl::StatusOr<LoggedProcess::Options> ProcessWorkerHost::Prepare(
     const proto::LaunchWorker& launch) {
   const proto::WorkerRef& worker = launch.worker();
   const proto::Program& program = launch.program();
-  RETURN_IF_ERROR(CheckName(worker.app_id(), "the application"));
   RETURN_IF_ERROR(CheckName(program.name(), "the program"));
   const std::string dir = WorkerDir(worker.app_id(), worker.worker_id());
   const std::string work_dir = dir + kWorkDir;
@@ -193,8 +193,15 @@ absl::StatusOr<std::unique_ptr<LoggedProcess>> ProcessWorkerHost::StartProcess(
 
 proto::ProcessExit ProcessWorkerHost::RunWorker(const proto::LaunchWorker& launch,
                                                 Running& running) {
-  const std::string dir = WorkerDir(launch.worker().app_id(), launch.worker().worker_id());
   proto::ProcessExit exit;
+  // Before it is part of any path, those that are deleted below too.
+  if (const absl::Status status = CheckName(launch.worker().app_id(), "the application");
+      !status.ok()) {
+    exit.set_code(127);
+    exit.set_reason(absl::StrCat("not started: ", status.message()));
+    return exit;
+  }
+  const std::string dir = WorkerDir(launch.worker().app_id(), launch.worker().worker_id());
   const auto process = StartProcess(launch, running);
   if (process.ok()) {
     exit = ExitOf((*process)->Run());
@@ -226,6 +233,22 @@ void ProcessWorkerHost::Forget(const std::string& app_id) {
   ForgetOldLogs();
 }
 
+// An application that runs for months may lose many workers.
+void ProcessWorkerHost::ForgetOldWorkers(const std::string& app_id) {
+  if (!CheckName(app_id, "the application").ok()) return;
+  const std::string app_dir = absl::StrCat(options_.dir, "/", app_id);
+  const auto workers = fs_.List(app_dir);
+  if (!workers.ok()) return;
+  std::vector<std::pair<int64_t, std::string>> ended;
+  for (const FileInfo& worker : *workers) {
+    int64_t worker_id = 0;
+    const bool is_running =
+        absl::SimpleAtoi(worker.name, &worker_id) && running_.contains({app_id, worker_id});
+    if (!is_running) ended.emplace_back(worker.modified_ms, worker.name);
+  }
+  DeleteOldest(app_dir, std::move(ended), options_.ended_workers_max);
+}
+
 // Directories of workers go with them; logs stay for those who ask why, but not for ever.
 void ProcessWorkerHost::ForgetOldLogs() {
   const auto applications = fs_.List(options_.dir);
@@ -237,9 +260,15 @@ void ProcessWorkerHost::ForgetOldLogs() {
     });
     if (!is_running) ended.emplace_back(application.modified_ms, application.name);
   }
-  std::sort(ended.begin(), ended.end());
-  for (size_t i = 0; i + static_cast<size_t>(options_.logs_max) < ended.size(); ++i) {
-    const absl::Status status = fs_.DeleteRecursively(options_.dir + "/" + ended[i].second);
+  DeleteOldest(options_.dir, std::move(ended), options_.logs_max);
+}
+
+void ProcessWorkerHost::DeleteOldest(const std::string& dir,
+                                     std::vector<std::pair<int64_t, std::string>> by_age,
+                                     int kept_max) {
+  std::sort(by_age.begin(), by_age.end());
+  for (size_t i = 0; i + static_cast<size_t>(kept_max) < by_age.size(); ++i) {
+    const absl::Status status = fs_.DeleteRecursively(dir + "/" + by_age[i].second);
     LOG_IF(WARNING, !status.ok()) << "old logs stay: " << status;
   }
 }

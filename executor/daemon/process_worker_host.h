@@ -39,7 +39,8 @@ class ProcessWorkerHost : public WorkerHost {
     // Added to every worker's environment.
     std::vector<std::pair<std::string, std::string>> environment = {};
     int end_grace_ms = 5'000;
-    int logs_max = 100;  // Applications whose logs are kept after their end.
+    int logs_max = 100;          // Applications whose logs are kept after their end.
+    int ended_workers_max = 20;  // Of one application: whose logs are kept while it runs.
   };
 
   // `env` and `fs` outlive this.
@@ -72,6 +73,10 @@ class ProcessWorkerHost : public WorkerHost {
   absl::StatusOr<std::unique_ptr<LoggedProcess>> StartProcess(const proto::LaunchWorker& launch,
                                                               Running& running);
   void ForgetOldLogs();
+  void ForgetOldWorkers(const std::string& app_id);
+  // All but the youngest `kept_max` entries of the directory, which are given with their ages.
+  void DeleteOldest(const std::string& dir, std::vector<std::pair<int64_t, std::string>> by_age,
+                    int kept_max);
 
   Env& env_;
   FileSystem& fs_;

@@ -102,11 +102,7 @@ class SaveStateOperator : public Operator {
   bool Compute(TaskNode& node, AnySink* /*out*/) const override {
     auto* const table = AcquireState<KeyedState<K, S>>(node);
     if (table == nullptr) return false;
-    if constexpr (with_times) {
-      SaveStateWithTimes(node, *table);
-    } else {
-      SaveState(node, *table);
-    }
+    SaveState<with_times>(node, *table);
     return StateOutput<Out>(node).Finish();
   }
 };
@@ -217,7 +213,7 @@ class MapWithStateOperator : public Operator {
     if (node.input_count() > 0 && !node.RunInput(0, mapper)) return false;
     mapper.TimeOutIdleKeys();
     if constexpr (snapshots) mapper.AddSnapshot();
-    SaveStateWithTimes(node, *table);
+    SaveState</*with_times=*/true>(node, *table);
     return mapper.output.Finish();
   }
 
@@ -388,7 +384,7 @@ class UpdateStateOperator : public Operator {
         table->Remove(index);
       }
     }
-    SaveState(node, *table);
+    SaveState</*with_times=*/false>(node, *table);
     return output.Finish();
   }
 
@@ -501,7 +497,7 @@ class WindowStateOperator : public Operator {
         table->Remove(index);
       }
     }
-    SaveState(node, *table);
+    SaveState</*with_times=*/false>(node, *table);
     return output.Finish();
   }
 

@@ -30,6 +30,8 @@ void WorkerCore::Start() {
   hello.set_application_id(options_.application_id);
   hello.set_peer_address(options_.peer_address);
   Send(std::move(message));
+  // Again, to a driver that was lost: one heart beats.
+  env_.Cancel(heartbeat_timer_);
   if (options_.heartbeat_interval_micros > 0) SendHeartbeats();
 }
 
@@ -214,8 +216,22 @@ void WorkerCore::Refuse(int64_t task_id, proto::TaskStatus::Outcome outcome,
   SendStatus(std::move(status));
 }
 
+void WorkerCore::LimitStatus(proto::TaskStatus& status) {
+  const size_t bytes = status.ByteSizeLong();
+  if (options_.status_bytes_max == 0 || bytes <= options_.status_bytes_max) return;
+  services_.states.Abort(status.task_id());
+  status.clear_result();
+  SetFailure(absl::ResourceExhaustedError(absl::StrCat(
+                 "the task's result of ", bytes >> 20, " MiB is larger than the ",
+                 options_.status_bytes_max >> 20,
+                 " MiB that can be sent to the driver: use more partitions, or let the workers "
+                 "write it")),
+             status);
+}
+
 void WorkerCore::SendStatus(proto::TaskStatus status) {
   finished_.Add(status.task_id());
+  LimitStatus(status);
   status.set_error_message(ValidUtf8(std::move(*status.mutable_error_message())));
   proto::ToDriver message;
   *message.mutable_task_status() = std::move(status);
@@ -339,7 +355,7 @@ void WorkerCore::SendHeartbeats() {
     if (task->running) heartbeat.add_running_task_ids(id);
   }
   Send(std::move(message));
-  env_.After(options_.heartbeat_interval_micros, [this] { SendHeartbeats(); });
+  heartbeat_timer_ = env_.After(options_.heartbeat_interval_micros, [this] { SendHeartbeats(); });
 }
 
 void WorkerCore::Send(proto::ToDriver message) {

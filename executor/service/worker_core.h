@@ -10,11 +10,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "common/base/recent_ids.h"
 #include "common/env/env.h"
 #include "common/memory/memory_budget.h"
 #include "executor/block/spill_dir.h"
 #include "executor/receiver/receiver_service.h"
-#include "executor/service/finished_tasks.h"
 #include "executor/task/launched_task.h"
 #include "executor/task/stage_plan_cache.h"
 #include "executor/task/task_runner.h"
@@ -30,6 +30,8 @@ struct WorkerOptions {
   std::string binary_digest;
   int task_slots = 1;
   int64_t heartbeat_interval_micros = 0;  // 0: no heartbeats.
+  // A task whose status, with its result, is larger fails: it could not be sent. 0: any size.
+  size_t status_bytes_max = 0;
 };
 
 // The worker's state machine: plans, tasks, and whose turn it is. A task whose shuffle inputs are
@@ -96,6 +98,7 @@ class WorkerCore : public ReceiverService::Listener {
   // The task ends without having run.
   void Refuse(int64_t task_id, proto::TaskStatus::Outcome outcome, const absl::Status& error);
   void SendStatus(proto::TaskStatus status);
+  void LimitStatus(proto::TaskStatus& status);
 
   void CancelTask(int64_t task_id);
   void CommitTask(const proto::CommitTask& commit);
@@ -121,11 +124,12 @@ class WorkerCore : public ReceiverService::Listener {
 
   int64_t driver_epoch_ = 0;
   bool stopped_ = false;
+  TimerId heartbeat_timer_ = kNoTimer;
   int free_slots_;
   StagePlanCache plans_;
   absl::flat_hash_map<int64_t, std::shared_ptr<const std::string>> broadcasts_;
   absl::flat_hash_map<int64_t, std::unique_ptr<Task>> tasks_;
-  FinishedTasks finished_;
+  RecentIds finished_;  // Tasks: a launch may be delivered twice.
   std::deque<int64_t> runnable_;
   // By shuffle, then by reduce partition.
   absl::flat_hash_map<int64_t, absl::flat_hash_map<uint32_t, WaitingTasks>> waiting_;

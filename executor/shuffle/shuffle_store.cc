@@ -37,10 +37,7 @@ ShuffleStore::~ShuffleStore() {
 absl::Status ShuffleStore::Put(MapOutput output) {
   RETURN_IF_ERROR(Check(output));
   const size_t bytes = TotalBytes(output);
-  if (Reserve(bytes)) {
-    InsertInMemory(std::move(output), bytes);
-    return absl::OkStatus();
-  }
+  if (Reserve(bytes)) return InsertInMemory(std::move(output), bytes);
   std::vector<Buffer> chunks;
   chunks.reserve(output.buckets.size());
   for (const auto& bucket : output.buckets) chunks.push_back(bucket.second);
@@ -48,17 +45,25 @@ absl::Status ShuffleStore::Put(MapOutput output) {
       absl::StrCat("shuffle ", output.shuffle_id, " map ", output.map_partition);
   absl::StatusOr<std::string> file = disk_.Write(name, chunks);
   if (!file.ok()) return AnnotateStatus(file.status(), name);
-  InsertOnDisk(output, *std::move(file));
-  return absl::OkStatus();
+  return InsertOnDisk(output, *std::move(file));
 }
 
 bool ShuffleStore::Reserve(size_t bytes) {
   return budget_.TryReserve(bytes) || (blocks_.MakeRoom(bytes) && budget_.TryReserve(bytes));
 }
 
-void ShuffleStore::InsertInMemory(MapOutput&& output, size_t reserved_bytes) {
+absl::Status ShuffleStore::CheckNotDropped(int64_t shuffle_id) const {
+  if (!dropped_.Contains(shuffle_id)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("shuffle ", shuffle_id, " was dropped"));
+}
+
+absl::Status ShuffleStore::InsertInMemory(MapOutput&& output, size_t reserved_bytes) {
   size_t used_bytes = 0;
   absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckNotDropped(output.shuffle_id); !status.ok()) {
+    budget_.Release(reserved_bytes);
+    return status;
+  }
   for (auto& [reduce_partition, bytes] : output.buckets) {
     Bucket* const bucket = Claim(output, reduce_partition);
     if (bucket == nullptr) continue;
@@ -67,10 +72,15 @@ void ShuffleStore::InsertInMemory(MapOutput&& output, size_t reserved_bytes) {
   }
   shuffles_[output.shuffle_id].memory_bytes += used_bytes;
   budget_.Release(reserved_bytes - used_bytes);
+  return absl::OkStatus();
 }
 
-void ShuffleStore::InsertOnDisk(const MapOutput& output, std::string file) {
+absl::Status ShuffleStore::InsertOnDisk(const MapOutput& output, std::string file) {
   absl::MutexLock lock(&mutex_);
+  if (absl::Status status = CheckNotDropped(output.shuffle_id); !status.ok()) {
+    disk_.Discard(std::move(file));
+    return status;
+  }
   std::vector<std::string>& files = shuffles_[output.shuffle_id].spill_files;
   const auto file_index = static_cast<int32_t>(files.size());
   files.push_back(std::move(file));
@@ -80,6 +90,7 @@ void ShuffleStore::InsertOnDisk(const MapOutput& output, std::string file) {
     bucket->spill_chunk = static_cast<uint32_t>(i);
     bucket->spill_file = file_index;
   }
+  return absl::OkStatus();
 }
 
 ShuffleStore::Bucket* ShuffleStore::Claim(const MapOutput& output, uint32_t reduce_partition) {
@@ -166,6 +177,7 @@ absl::StatusOr<std::vector<Buffer>> ShuffleStore::Read(const ReduceKey& key, uin
 
 void ShuffleStore::Drop(int64_t shuffle_id) {
   absl::MutexLock lock(&mutex_);
+  dropped_.Add(shuffle_id);
   const auto it = shuffles_.find(shuffle_id);
   if (it == shuffles_.end()) return;
   Release(it->second);

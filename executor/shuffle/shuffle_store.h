@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/recent_ids.h"
 #include "common/memory/buffer.h"
 #include "common/memory/memory_budget.h"
 #include "executor/block/block_store.h"
@@ -67,6 +68,8 @@ class ShuffleStore : public MapOutputSink {
       : budget_(budget), blocks_(blocks), disk_(disk) {}
   ~ShuffleStore() override;
 
+  // FailedPrecondition: the shuffle was dropped. A task that was given up, or whose worker was, may
+  // not know that yet, and nobody would drop its output again.
   absl::Status Put(MapOutput output) override;
 
   // True: the buckets of `map_count` map partitions are here. Otherwise TakeReady will name the
@@ -80,6 +83,7 @@ class ShuffleStore : public MapOutputSink {
   // The buckets that hold something, in the order of map partitions. NotFound: not all are here.
   absl::StatusOr<std::vector<Buffer>> Read(const ReduceKey& key, uint32_t map_count);
 
+  // For good: its id is never used again.
   void Drop(int64_t shuffle_id);
 
   size_t shuffle_count() const;
@@ -105,8 +109,9 @@ class ShuffleStore : public MapOutputSink {
   // False: there is no room for so much.
   bool Reserve(size_t bytes);
   // Puts what is new of `output` in and releases what was reserved for the rest.
-  void InsertInMemory(MapOutput&& output, size_t reserved_bytes);
-  void InsertOnDisk(const MapOutput& output, std::string file);
+  absl::Status InsertInMemory(MapOutput&& output, size_t reserved_bytes);
+  absl::Status InsertOnDisk(const MapOutput& output, std::string file);
+  absl::Status CheckNotDropped(int64_t shuffle_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // nullptr: the bucket is there already. Else it is counted as present from now on.
   Bucket* Claim(const MapOutput& output, uint32_t reduce_partition)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -119,6 +124,7 @@ class ShuffleStore : public MapOutputSink {
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<int64_t, Shuffle> shuffles_ ABSL_GUARDED_BY(mutex_);
   std::vector<ReduceKey> ready_ ABSL_GUARDED_BY(mutex_);
+  RecentIds dropped_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace::internal

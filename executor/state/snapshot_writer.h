@@ -45,8 +45,9 @@ class SnapshotWriter {
   uint32_t record_count_ = 0;
 };
 
-// Records: pairs of key and state.
-template <class Table>
+// Records: pairs of key and state, or of key and a pair of state and the time of the key's last
+// record.
+template <bool with_times, class Table>
 void SaveState(TaskNode& node, Table& table) {
   SnapshotWriter writer(node);
   if (!writer.is_open()) return;
@@ -54,21 +55,7 @@ void SaveState(TaskNode& node, Table& table) {
     if (!entry.alive) continue;
     Encode(writer.encoder(), entry.key);
     Encode(writer.encoder(), entry.state);
-    writer.RecordDone();
-  }
-  writer.Finish();
-}
-
-// Records: pairs of key and pair of state and the time of the key's last record.
-template <class Table>
-void SaveStateWithTimes(TaskNode& node, Table& table) {
-  SnapshotWriter writer(node);
-  if (!writer.is_open()) return;
-  for (const auto& entry : table.entries()) {
-    if (!entry.alive) continue;
-    Encode(writer.encoder(), entry.key);
-    Encode(writer.encoder(), entry.state);
-    Encode(writer.encoder(), entry.touched_ms);
+    if constexpr (with_times) Encode(writer.encoder(), entry.touched_ms);
     writer.RecordDone();
   }
   writer.Finish();

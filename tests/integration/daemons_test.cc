@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <fstream>
 #include <map>
 #include <string>
 
@@ -14,6 +15,7 @@ namespace millrace {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Counts = std::map<std::string, int64_t>;
 
 Command WordCount(const TcpServer& server, Command options = {}) {
@@ -163,7 +165,9 @@ TEST(ClusterModeTest, CountsThereAndIsEndedByAKill) {
   TestCluster cluster;
   cluster.AddExecutor("a", 1);
   TcpServer server;
-  const std::string id = cluster.SubmitToCluster(WordCount(server));
+  const std::string empty_file = cluster.path() + "/empty";
+  std::ofstream(empty_file).close();
+  const std::string id = cluster.SubmitToCluster(WordCount(server, {"--files", empty_file}));
   TcpPeer peer = server.Accept();
   peer.Send("to be or\nnot to be\n");
   const auto logs = [&] { return cluster.Submit({"--logs", id}).out; };
@@ -224,6 +228,20 @@ TEST(ClusterModeTest, SupervisedItIsStartedAgain) {
   EXPECT_EQ(logs.err, "first\n");
 }
 
+TEST(ClusterModeTest, WhoeverWaitsForTheEndWaitsOnWhileTheDaemonIsAway) {
+  TestCluster cluster;
+  const std::string mark = cluster.path() + "/mark";
+  Process submit(cluster.SubmitCommand(
+      {"--deploy-mode", "cluster", "--wait",
+       cluster.Script("waits", "while [ ! -e " + mark + " ]; do sleep 0.02; done\n")}));
+  ASSERT_TRUE(submit.Await(Process::kOut, "driver-")) << submit.Describe();
+  cluster.KillDriver();
+  cluster.RestartDriver();
+  std::ofstream(mark).close();
+  EXPECT_EQ(submit.AwaitExit(), 0) << submit.Describe();
+  EXPECT_THAT(submit.text(Process::kOut), HasSubstr("FINISHED, attempt 1"));
+}
+
 TEST(ClusterModeTest, AProgramThatCrashesIsReportedWithItsCause) {
   TestCluster cluster;
   const std::string script = cluster.Script("crash", "echo last words >&2; kill -SEGV $$\n");
@@ -276,6 +294,25 @@ TEST(DaemonSafetyTest, NoDaemonListensBeyondTheMachineWithoutASecret) {
                              {"--host=0.0.0.0", "--port=0", "--state_dir=" + dir.path()}));
   EXPECT_EQ(driver.AwaitExit(), 1);
   EXPECT_THAT(driver.text(Process::kErr), HasSubstr("--insecure"));
+}
+
+TEST(DaemonSafetyTest, AnApplicationListensBeyondTheMachineOnlyWithASecretToo) {
+  Process program(
+      MakeCommand(MILLRACE_TEST_BIN, "millrace-submit",
+                  {"--conf", "millrace.driver.host=0.0.0.0", "--master", "millrace://127.0.0.1:1",
+                   std::string(MILLRACE_TEST_EXAMPLES) + "/network_word_count", "127.0.0.1", "1"}));
+  EXPECT_EQ(program.AwaitExit(), 1);
+  EXPECT_THAT(program.text(Process::kErr), HasSubstr("millrace.authenticate.secretFile"));
+}
+
+TEST(DaemonSafetyTest, AskedForHelpADaemonNamesItsFlags) {
+  for (const char* name : {"millrace-driver", "millrace-executor"}) {
+    Process daemon(MakeCommand(MILLRACE_TEST_BIN, name, {"--help"}));
+    EXPECT_EQ(daemon.AwaitExit(), 0);
+    EXPECT_THAT(daemon.text(Process::kOut), HasSubstr("auth_secret_file"));
+    EXPECT_THAT(daemon.text(Process::kOut), HasSubstr("http_port"));
+    EXPECT_THAT(daemon.text(Process::kOut), Not(HasSubstr("logtostderr")));
+  }
 }
 
 TEST(DaemonSafetyTest, TwoDriverDaemonsDoNotShareADirectoryOrAPort) {

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_TESTS_SUPPORT_FAKE_ENV_H_
 #define MILLRACE_TESTS_SUPPORT_FAKE_ENV_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -49,7 +50,8 @@ class FakeEnv : public Env {
     RunUntilIdle();
     while (!timers_.empty() && timers_.begin()->first.first <= end) {
       const auto timer = timers_.begin();
-      SetMonotonic(timer->first.first);
+      // It may be late already.
+      SetMonotonic(std::max(monotonic_micros_, timer->first.first));
       Closure callback = std::move(timer->second);
       timers_.erase(timer);
       callback();

@@ -104,5 +104,18 @@ TEST_F(WorkersTest, ThatComeAfterAllOthersWentAreWatchedToo) {
   EXPECT_THAT(workers_.disconnected(), ElementsAre(Pair(2, ::testing::_)));
 }
 
+TEST_F(WorkersTest, AreNotLostWhileTheDriverStandsStill) {
+  AddPeer(1);
+  AddPeer(2);
+  env_.JumpMonotonic(60 * kSecond);  // What they say meanwhile is not read.
+  env_.Advance(kSecond);
+  EXPECT_THAT(workers_.disconnected(), IsEmpty());
+  Heartbeat(1);
+  env_.Advance(9 * kSecond);
+  Heartbeat(1);
+  env_.Advance(4 * kSecond);
+  EXPECT_THAT(workers_.disconnected(), ElementsAre(Pair(2, ::testing::_)));
+}
+
 }  // namespace
 }  // namespace millrace::internal

@@ -78,5 +78,19 @@ TEST(DefinedFlagsTest, AreSetAndOthersPassedOver) {
   EXPECT_EQ(FLAGS_flags_test_number, 7);
 }
 
+TEST(WorkerArgumentsTest, TellWorkersWhatTheProgramHasSet) {
+  SetProgramArguments({"program", "x", "--", "y"});
+  Conf conf;
+  EXPECT_THAT(WorkerArguments(conf), ElementsAre("program", "x", "--", "y"));
+  conf.Set("millrace.memory.fraction", "0.3");
+  EXPECT_THAT(
+      WorkerArguments(conf),
+      ElementsAre("program", "x", "--millrace_conf=millrace.memory.fraction=0.3", "--", "y"));
+  SetProgramConf(conf);  // Came with the command line.
+  EXPECT_THAT(WorkerArguments(conf), ElementsAre("program", "x", "--", "y"));
+  SetProgramConf(Conf());
+  SetProgramArguments({});
+}
+
 }  // namespace
 }  // namespace millrace::internal

@@ -106,5 +106,25 @@ TEST_F(ArtifactStoreTest, AnUploadThatIsGivenUpGivesItsRoomBack) {
   EXPECT_EQ(Put(std::string(200, 'y')), absl::OkStatus());
 }
 
+TEST_F(ArtifactStoreTest, ASizeThatCannotBeTakesNoRoomAndNothingFromOthers) {
+  ASSERT_EQ(Put("program"), absl::OkStatus());
+  now_ms_ += 2 * ArtifactStore::kFreshMs;
+  for (const int64_t size : {INT64_MAX, INT64_MAX - 3, int64_t{1001}}) {
+    EXPECT_EQ(store_->BeginUpload(Sha256Hex("x"), size).status().code(),
+              absl::StatusCode::kResourceExhausted);
+  }
+  EXPECT_EQ(store_->BeginUpload(Sha256Hex("x"), -1).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(store_->bytes_used(), 7);
+  EXPECT_TRUE(store_->Has(Sha256Hex("program")));
+}
+
+TEST_F(ArtifactStoreTest, AnEmptyFileIsAFile) {
+  ASSERT_EQ(Put(""), absl::OkStatus());
+  const auto path = store_->PathOf(Sha256Hex(""));
+  ASSERT_TRUE(path.ok()) << path.status();
+  EXPECT_EQ(ReadWholeFile(fs_, *path, 100).value(), "");
+}
+
 }  // namespace
 }  // namespace millrace

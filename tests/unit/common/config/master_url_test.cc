@@ -68,5 +68,12 @@ TEST(ParseMasterUrlTest, RefusesAnythingElseAndSaysWhatIsAllowed) {
   }
 }
 
+TEST(HostPortTest, AnAddressWithColonsGetsBrackets) {
+  for (const char* text : {"host:7077", "127.0.0.1:1", "[::1]:7077"}) {
+    EXPECT_EQ(ParseHostPort(text)->ToString(), text);
+  }
+  EXPECT_EQ((HostPort{"::", 0}.ToString()), "[::]:0");
+}
+
 }  // namespace
 }  // namespace millrace

@@ -1,5 +1,7 @@
 // Requests of one worker to another, over a loopback connection.
 #include <gmock/gmock.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -7,9 +9,12 @@
 
 #include "absl/synchronization/notification.h"
 #include "common/concurrent/one_shot.h"
+#include "common/concurrent/watched.h"
 #include "common/rpc/grpc_peer_server.h"
 #include "common/rpc/grpc_peer_transport.h"
+#include "common/rpc/rpc_limits.h"
 #include "common/rpc/rpc_security.h"
+#include "proto/peer.grpc.pb.h"
 #include "tests/support/temp_dir.h"
 
 namespace millrace {
@@ -32,7 +37,7 @@ class GrpcPeerTest : public ::testing::Test {
  protected:
   using Answer = OneShot<absl::StatusOr<proto::PeerReply>>;
 
-  GrpcPeerTest() : security_(Security("a secret of some length")), client_(security_) {}
+  GrpcPeerTest() : security_(Security("a secret of some length")), client_(security_, "app") {}
 
   std::shared_ptr<const RpcSecurity> Security(const std::string& secret) {
     const std::string path = dir_.path() + "/secret" + std::to_string(++secrets_);
@@ -45,7 +50,8 @@ class GrpcPeerTest : public ::testing::Test {
     return *security;
   }
   void Serve(GrpcPeerServer::Handler handler) {
-    server_ = std::make_unique<GrpcPeerServer>(security_, std::move(handler));
+    server_ =
+        std::make_unique<GrpcPeerServer>(security_, PeerName{"app", kServer}, std::move(handler));
     ASSERT_TRUE(server_->Listen("127.0.0.1").ok());
     client_.AddPeer(kServer, "127.0.0.1:" + std::to_string(server_->port()));
   }
@@ -126,9 +132,22 @@ TEST_F(GrpcPeerTest, APeerThatCameBackElsewhereIsReachedThere) {
 
 TEST_F(GrpcPeerTest, AWrongSecretIsRefused) {
   Serve(Echo);
-  GrpcPeerTransport stranger(Security("another secret, just as long"));
+  GrpcPeerTransport stranger(Security("another secret, just as long"), "app");
   stranger.AddPeer(kServer, "127.0.0.1:" + std::to_string(server_->port()));
   EXPECT_THAT(CallAndWait(stranger).status().ToString(), HasSubstr("secret is missing or wrong"));
+}
+
+TEST_F(GrpcPeerTest, WhoeverTookThePortOfAWorkerDoesNotAnswerForIt) {
+  Serve(Echo);
+  const std::string address = "127.0.0.1:" + std::to_string(server_->port());
+  GrpcPeerTransport other_application(security_, "another");
+  other_application.AddPeer(kServer, address);
+  EXPECT_EQ(CallAndWait(other_application).status().code(), absl::StatusCode::kUnavailable);
+  client_.AddPeer(kServer + 1, address);
+  Answer answer;
+  client_.Call(kServer + 1, {},
+               [&answer](absl::StatusOr<proto::PeerReply> reply) { answer.Set(std::move(reply)); });
+  EXPECT_THAT(Await(answer).status().ToString(), HasSubstr("another worker answers there: app/2"));
 }
 
 TEST_F(GrpcPeerTest, AfterStopNobodyIsThere) {
@@ -136,6 +155,65 @@ TEST_F(GrpcPeerTest, AfterStopNobodyIsThere) {
   EXPECT_TRUE(CallAndWait(client_).ok());
   client_.Stop();
   EXPECT_EQ(CallAndWait(client_).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(GrpcPeerTest, WhatIsTooLargeToBeSentIsRefusedAndTheStreamGoesOn) {
+  Serve([](const proto::PeerRequest& request, const GrpcPeerServer::Reply& reply) {
+    if (!request.has_fetch_block()) return Echo(request, reply);
+    proto::PeerReply answer;
+    for (int i = 0; i < 2; ++i) answer.add_buffers(std::string(size_t{513} << 20, 'x'));
+    reply(std::move(answer));
+  });
+  proto::PeerRequest large;
+  for (int i = 0; i < 2; ++i) {
+    large.mutable_put_map_output()->add_buckets(std::string(size_t{513} << 20, 'x'));
+  }
+  Answer put;
+  client_.Call(kServer, std::move(large),
+               [&put](absl::StatusOr<proto::PeerReply> reply) { put.Set(std::move(reply)); });
+  EXPECT_EQ(Await(put).status().code(), absl::StatusCode::kResourceExhausted);
+  Answer fetched;
+  proto::PeerRequest fetch;
+  fetch.mutable_fetch_block();
+  client_.Call(kServer, std::move(fetch), [&fetched](absl::StatusOr<proto::PeerReply> reply) {
+    fetched.Set(std::move(reply));
+  });
+  const auto reply = Await(fetched);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  EXPECT_EQ(reply->error_code(), static_cast<int>(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(reply->error_message(), HasSubstr("1026 MiB"));
+  EXPECT_TRUE(CallAndWait(client_).ok());
+}
+
+TEST_F(GrpcPeerTest, AnswersThatNobodyReadsDoNotPileUp) {
+  constexpr int kCount = 200;
+  Watched<int> handled;
+  Serve([&](const proto::PeerRequest&, const GrpcPeerServer::Reply& reply) {
+    handled.Update([](int& count) { ++count; });
+    proto::PeerReply answer;
+    answer.add_buffers(std::string(1 << 20, 'x'));
+    reply(std::move(answer));
+  });
+  grpc::ChannelArguments arguments;
+  internal::LimitChannel(arguments);
+  const auto stub = proto::WorkerPeer::NewStub(
+      grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server_->port()),
+                                grpc::InsecureChannelCredentials(), arguments));
+  grpc::ClientContext context;
+  security_->Sign(context);
+  context.AddMetadata(PeerName::kMetadataKey, PeerName{"app", kServer}.ToString());
+  const auto call = stub->Exchange(&context);
+  for (int i = 0; i < kCount; ++i) ASSERT_TRUE(call->Write(proto::PeerRequest()));
+  const auto count = [](int now) { return now; };
+  // Given time to go wrong.
+  EXPECT_LT(handled.WaitUntil([](int now) { return now == kCount; }, milliseconds(300), count),
+            kCount);
+  proto::PeerReply reply;
+  for (int i = 0; i < kCount; ++i) ASSERT_TRUE(call->Read(&reply)) << i;
+  call->WritesDone();
+  EXPECT_TRUE(call->Finish().ok());
+  EXPECT_EQ(handled.Get(count), kCount);
+  server_.reset();  // The handler uses what goes with this function.
 }
 
 }  // namespace

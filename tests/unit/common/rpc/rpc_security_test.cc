@@ -172,17 +172,20 @@ TEST_F(RpcSecurityTest, TlsNeedsAllItsFilesAndAPrivateKey) {
 }
 
 TEST_F(RpcSecurityTest, ChildrenGetItByTheirEnvironment) {
-  const RpcSecurityOptions options{.auth_secret_file = "/a", .tls_ca = "/b"};
+  const RpcSecurityOptions options{.auth_secret_file = "/a", .tls_ca = "/b", .insecure = true};
   const auto environment = options.ToEnvironment();
   EXPECT_THAT(environment,
               ::testing::ElementsAre(::testing::Pair("MILLRACE_AUTH_SECRET_FILE", "/a"),
-                                     ::testing::Pair("MILLRACE_TLS_CA", "/b")));
+                                     ::testing::Pair("MILLRACE_TLS_CA", "/b"),
+                                     ::testing::Pair("MILLRACE_INSECURE", "1")));
   for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
   const RpcSecurityOptions again = RpcSecurityOptions::FromEnvironment();
   for (const auto& [name, value] : environment) ::unsetenv(name.c_str());
   EXPECT_EQ(again.auth_secret_file, "/a");
   EXPECT_EQ(again.tls_ca, "/b");
   EXPECT_EQ(again.tls_cert, "");
+  EXPECT_TRUE(again.insecure);
+  EXPECT_FALSE(RpcSecurityOptions::FromEnvironment().insecure);
 }
 
 TEST(RpcStatusTest, CrossesAndComesBack) {

@@ -52,5 +52,12 @@ TEST_F(CachedPartitionsTest, DropSaysWhoHoldsSomething) {
   EXPECT_TRUE(cached_.empty());
 }
 
+TEST_F(CachedPartitionsTest, APartitionThatCannotBeIsNotTaken) {
+  EXPECT_FALSE(cached_.Add(5, -1, 1));
+  EXPECT_FALSE(cached_.Add(5, 1 << 30, 1));
+  cached_.Remove(5, -1, 1);
+  EXPECT_THAT(cached_.HoldersOf(5, -1), IsEmpty());
+}
+
 }  // namespace
 }  // namespace millrace::internal

@@ -410,5 +410,48 @@ TEST_F(DriverDaemonTest, WrongRegistrationsAreRefused) {
   EXPECT_EQ(daemon_->List().applications_size(), 0);
 }
 
+TEST_F(DriverDaemonTest, AnExecutorWhoseWorkersCannotBeIsRefused) {
+  for (const int cores : {-5, 0, 1 << 20}) {
+    proto::FromExecutor message;
+    proto::RegisterExecutor& request = *message.mutable_register_();
+    request.set_executor_id("a");
+    request.set_cores(2);
+    request.set_memory_mb(4096);
+    request.add_workers()->set_cores(cores);
+    request.mutable_workers(0)->set_memory_mb(512);
+    daemon_->OnExecutorMessage(1, message);
+    EXPECT_EQ(peers_.closed[1].code(), absl::StatusCode::kInvalidArgument) << cores;
+  }
+  EXPECT_EQ(daemon_->List().executors_size(), 0);
+}
+
+TEST_F(DriverDaemonTest, NobodyIsLostWhileItStandsStillItself) {
+  Executor(1, "a", 2);
+  const std::string app = Application(2);
+  env_->JumpMonotonic(100 * kSecond);  // What they say meanwhile is not read.
+  env_->Advance(2 * kSecond);
+  EXPECT_EQ(daemon_->List().executors_size(), 1);
+  EXPECT_TRUE(daemon_->List().applications(0).is_connected());
+  env_->Advance(62 * kSecond);
+  EXPECT_EQ(daemon_->List().executors_size(), 0);
+}
+
+TEST_F(DriverDaemonTest, AnApplicationThatCouldNotBeReadAgainIsRefused) {
+  proto::FromApplication message = Registration();
+  message.mutable_register_()->set_name(std::string(17 << 20, 'x'));
+  daemon_->OnApplicationMessage(1, message);
+  EXPECT_EQ(peers_.closed[1].code(), absl::StatusCode::kResourceExhausted);
+  Open();  // Recovers.
+}
+
+TEST_F(DriverDaemonTest, WhoAsksForNothingMoreWaitsForNothing) {
+  Executor(1, "a", 2);
+  Application(2);
+  Request(2, 1, 8);
+  EXPECT_NE(daemon_->List().applications(0).waiting(), "");
+  Release(2, 1);
+  EXPECT_EQ(daemon_->List().applications(0).waiting(), "");
+}
+
 }  // namespace
 }  // namespace millrace

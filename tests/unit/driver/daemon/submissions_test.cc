@@ -75,6 +75,7 @@ class SubmissionsTest : public ::testing::Test {
         std::make_unique<Submissions>(*env_, host_, *artifacts_,
                                       Submissions::Options{.dir = dir_.path() + "/s",
                                                            .running_max = 2,
+                                                           .waiting_max = 3,
                                                            .ended_max = 2,
                                                            .environment = {"SECRET=file"}});
     submissions_->SetMasterUrl("millrace://me:7");
@@ -299,6 +300,40 @@ TEST_F(SubmissionsTest, WhoWaitsHearsOfTheEnd) {
   host_.End(id + "#1", 0);
   Advance(kSecond);
   EXPECT_THAT(heard, ElementsAre(proto::RUNNING, proto::RUNNING, proto::FINISHED));
+}
+
+TEST_F(SubmissionsTest, WhatIsTooLargeIsRefused) {
+  proto::SubmitRequest request = Request();
+  request.mutable_program()->add_argv(std::string(5 << 20, 'x'));
+  EXPECT_EQ(submissions_->Submit(request).status().code(), absl::StatusCode::kInvalidArgument);
+  for (const int64_t memory_mb : {int64_t{-1}, INT64_MAX}) {
+    request = Request();
+    request.set_driver_memory_mb(memory_mb);
+    EXPECT_EQ(submissions_->Submit(request).status().code(), absl::StatusCode::kInvalidArgument);
+  }
+  EXPECT_THAT(submissions_->List(), IsEmpty());
+}
+
+TEST_F(SubmissionsTest, OnlySoManyWait) {
+  for (int i = 0; i < 2 + 3; ++i) Submit(Request());  // Two run.
+  const absl::Status full = submissions_->Submit(Request()).status();
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(full.message()), HasSubstr("3 submissions wait already"));
+}
+
+TEST_F(SubmissionsTest, AKillThatTheDaemonDidNotLiveToCarryOutIsCarriedOut) {
+  const std::string id = Submit(Request(/*supervise=*/true));
+  host_.End(id + "#1", 1);
+  Advance(Submissions::kPollMicros);
+  RecordDir<proto::SubmissionRecord> records(fs_, dir_.path() + "/s");
+  proto::SubmissionRecord record = records.ReadAll()->front();
+  ASSERT_EQ(record.status().state(), proto::RELAUNCHING);
+  record.set_is_kill_requested(true);
+  ASSERT_EQ(records.Write(id, record), absl::OkStatus());
+  Open();
+  EXPECT_EQ(StatusOf(id).state(), proto::KILLED);
+  Advance(100 * kSecond);
+  EXPECT_EQ(host_.started.size(), 1u);
 }
 
 }  // namespace

@@ -336,5 +336,31 @@ TEST_F(DagSchedulerLossesTest, ATaskThatFetchesAShuffleWaitsUntilItIsComplete) {
   EXPECT_TRUE(job->done());
 }
 
+TEST_F(DagSchedulerLossesTest, AJobThatAnotherOnesEndHasEndedIsPassedOver) {
+  const auto end_all = [this](const absl::StatusOr<JobResult>&) { core_.Stop(); };
+  core_.SubmitJob(Collecting(Values("first", 1)), end_all);
+  const auto second = Collect(Values("second", 1));
+  for (int64_t id = 1; id <= 4; ++id) {
+    AddWorker(id, 2);
+    core_.WorkerLost(id, "segmentation fault");
+  }
+  ASSERT_TRUE(second->done());
+  EXPECT_EQ(second->status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(DagSchedulerLossesTest, AJobThatAnotherOnesEndHasEndedDoesNotFinishToo) {
+  AddWorker(1, 4);
+  const RddRef sum = Shuffled("sum", Values("values", 1), 1);
+  core_.SubmitJob(Collecting(sum), [this](const absl::StatusOr<JobResult>&) { core_.Stop(); });
+  const auto second = Collect(sum);
+  // Results may be there before the driver hears of the map task whose outputs they read.
+  const LaunchedTask map = workers_.Take("write");
+  EXPECT_EQ(SucceedAll(), 2);
+  EXPECT_FALSE(second->done());
+  Tell(Success(map));
+  ASSERT_TRUE(second->done());
+  EXPECT_EQ(second->status().code(), absl::StatusCode::kCancelled);
+}
+
 }  // namespace
 }  // namespace millrace::internal

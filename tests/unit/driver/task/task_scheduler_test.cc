@@ -85,6 +85,26 @@ TEST_F(TaskSchedulerTest, AJobFailsWithItsTasksFourthFailure) {
       "the last time on worker 1)");
 }
 
+class PatientTaskSchedulerTest : public TaskSchedulerTest {
+ protected:
+  PatientTaskSchedulerTest()
+      : TaskSchedulerTest([] {
+          DriverOptions options;
+          options.tasks.max_failures = 300;
+          return options;
+        }()) {}
+};
+
+TEST_F(PatientTaskSchedulerTest, AJobFailsAfterAsManyFailuresAsItMayHave) {
+  AddWorker(1, 1);
+  const auto job = Collect(Values("values", 1));
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_FALSE(job->done()) << i;
+    Tell(Failure(workers_.Take(), "boom"));
+  }
+  EXPECT_TRUE(job->done());
+}
+
 TEST_F(TaskSchedulerTest, RetriesElsewhereWhenPossible) {
   AddWorker(1, 1);
   AddWorker(2, 1);

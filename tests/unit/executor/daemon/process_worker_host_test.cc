@@ -33,7 +33,8 @@ class ProcessWorkerHostTest : public ::testing::Test {
             },
             .environment = {{"MILLRACE_AUTH_SECRET_FILE", "/secret"}},
             .end_grace_ms = 50,
-            .logs_max = 1};
+            .logs_max = 1,
+            .ended_workers_max = 2};
   }
   void Script(const std::string& text) {
     const std::string path = dir_.path() + "/program";
@@ -176,6 +177,22 @@ TEST_F(ProcessWorkerHostTest, OldLogsGo) {
   }
   host_->Forget("app-3");
   EXPECT_EQ(fs_.List(dir_.path() + "/applications")->size(), 1u);
+}
+
+TEST_F(ProcessWorkerHostTest, ANameThatIsNoNameDeletesNothing) {
+  ASSERT_TRUE(fs_.CreateDirs(dir_.path() + "/victim/3/work").ok());
+  Start(Launch("../victim"));
+  EXPECT_THAT(AwaitEnd().reason(), HasSubstr("is not a plain name"));
+  EXPECT_TRUE(fs_.Stat(dir_.path() + "/victim/3/work").ok());
+}
+
+TEST_F(ProcessWorkerHostTest, OfAnApplicationThatLosesManyWorkersTheLastLogsStay) {
+  Script("exit 1");
+  for (int64_t id = 1; id <= 5; ++id) {
+    Start(Launch("app", id));
+    AwaitEnd();
+  }
+  EXPECT_EQ(fs_.List(dir_.path() + "/applications/app")->size(), 2u);
 }
 
 }  // namespace

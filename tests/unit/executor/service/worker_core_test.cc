@@ -68,7 +68,8 @@ class WorkerCoreTest : public ::testing::Test, protected WorkerTransport {
                .host = "here",
                .peer_address = "here:77",
                .binary_digest = "abc",
-               .task_slots = 2},
+               .task_slots = 2,
+               .status_bytes_max = 4096},
               {env_, *this,
                TaskServices{blocks_, shuffles_, shuffles_, states_, fs_, &MonotonicNanos}, disk_,
                budget_, receivers_}) {
@@ -192,6 +193,16 @@ TEST_F(WorkerCoreTest, RunsATaskAndReturnsItsResult) {
   env_.RunUntilIdle();
   EXPECT_THAT(NumbersOf(statuses_[1]), ElementsAre(1, 2));
   EXPECT_TRUE(core_.idle());
+}
+
+TEST_F(WorkerCoreTest, AResultThatCannotBeSentFailsItsTask) {
+  std::vector<int64_t> numbers(5000, int64_t{1} << 60);
+  Launch(1, kCollect, {SplitBinding(numbers)});
+  env_.RunUntilIdle();
+  EXPECT_EQ(statuses_[1].outcome(), Status::FAILED);
+  EXPECT_EQ(statuses_[1].error_code(), static_cast<int>(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(statuses_[1].error_message(), HasSubstr("the task's result of "));
+  EXPECT_EQ(statuses_[1].result(), "");
 }
 
 TEST_F(WorkerCoreTest, ReducesStartWhenTheLastMapHasFinishedWithoutTheDriver) {

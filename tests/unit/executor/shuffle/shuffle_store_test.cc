@@ -154,5 +154,17 @@ TEST_F(ShuffleStoreTest, MapsThatFinishAtOnceMakeEachPartitionReadyOnce) {
   }
 }
 
+TEST_F(ShuffleStoreTest, WhatComesAfterTheDropIsRefused) {
+  ASSERT_TRUE(Put(1, 0, {"a"}).ok());
+  store_.Drop(1);
+  store_.Drop(2);  // Of which nothing has come yet.
+  EXPECT_EQ(Put(1, 1, {"b"}).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Put(2, 0, {std::string(200, 'b')}).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_.shuffle_count(), 0u);
+  EXPECT_EQ(budget_.used_bytes(), 0u);
+  disk_.RemoveDiscarded();
+  EXPECT_THAT(*fs_.List("/spill"), IsEmpty());
+}
+
 }  // namespace
 }  // namespace millrace::internal

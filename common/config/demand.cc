@@ -1,0 +1,37 @@
+#include "common/config/demand.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/config/keys.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr int64_t kCoresMax = 1 << 16;
+
+// 0: not set.
+absl::StatusOr<int32_t> CoresOf(const Conf& conf, const OptionalIntKey& key) {
+  ASSIGN_OR_RETURN(const auto cores, conf.GetInt(key));
+  if (cores.value_or(0) <= kCoresMax) return static_cast<int32_t>(cores.value_or(0));
+  return absl::InvalidArgumentError(
+      absl::StrCat(std::string(key.name), ": '", *cores, "' is not allowed: at most ", kCoresMax));
+}
+
+}  // namespace
+
+absl::StatusOr<proto::Demand> DemandOf(const Conf& conf) {
+  proto::Demand demand;
+  ASSIGN_OR_RETURN(const int32_t cores_max, CoresOf(conf, keys::kCoresMax));
+  ASSIGN_OR_RETURN(const int32_t cores, CoresOf(conf, keys::kExecutorCores));
+  ASSIGN_OR_RETURN(const int64_t memory_bytes, conf.GetBytes(keys::kExecutorMemory));
+  demand.set_cores_max(cores_max);
+  demand.set_cores_per_worker(cores);
+  demand.set_memory_mb_per_worker(std::max<int64_t>(memory_bytes >> 20, 1));
+  return demand;
+}
+
+}  // namespace millrace
