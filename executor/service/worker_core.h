@@ -10,11 +10,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "common/base/recent_ids.h"
 #include "common/env/env.h"
 #include "common/memory/memory_budget.h"
 #include "executor/block/spill_dir.h"
 #include "executor/receiver/receiver_service.h"
-#include "executor/service/finished_tasks.h"
 #include "executor/task/launched_task.h"
 #include "executor/task/stage_plan_cache.h"
 #include "executor/task/task_runner.h"
@@ -76,10 +76,8 @@ class WorkerCore : public ReceiverService::Listener {
     int64_t arrived_micros = 0;
     // What the task may write; what is dropped during its run is dropped again after it.
     std::vector<int64_t> written_rdds;
-    int64_t written_shuffle = kNoId;
     int64_t updated_state = kNoId;
     std::vector<int64_t> dropped_rdds;
-    bool shuffle_dropped = false;
     bool state_dropped = false;
   };
   static constexpr int64_t kNoId = -1;
@@ -125,7 +123,7 @@ class WorkerCore : public ReceiverService::Listener {
   StagePlanCache plans_;
   absl::flat_hash_map<int64_t, std::shared_ptr<const std::string>> broadcasts_;
   absl::flat_hash_map<int64_t, std::unique_ptr<Task>> tasks_;
-  FinishedTasks finished_;
+  RecentIds finished_;  // Tasks: tells a repeated launch from a new one.
   std::deque<int64_t> runnable_;
   // By shuffle, then by reduce partition.
   absl::flat_hash_map<int64_t, absl::flat_hash_map<uint32_t, WaitingTasks>> waiting_;

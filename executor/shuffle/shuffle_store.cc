@@ -36,6 +36,8 @@ ShuffleStore::~ShuffleStore() {
 
 absl::Status ShuffleStore::Put(MapOutput output) {
   RETURN_IF_ERROR(Check(output));
+  // Where no reduce partition gathers, nobody would drop the shuffle.
+  if (output.buckets.empty()) return absl::OkStatus();
   const size_t bytes = TotalBytes(output);
   if (Reserve(bytes)) {
     InsertInMemory(std::move(output), bytes);
@@ -59,6 +61,7 @@ bool ShuffleStore::Reserve(size_t bytes) {
 void ShuffleStore::InsertInMemory(MapOutput&& output, size_t reserved_bytes) {
   size_t used_bytes = 0;
   absl::MutexLock lock(&mutex_);
+  if (dropped_.Contains(output.shuffle_id)) return budget_.Release(reserved_bytes);
   for (auto& [reduce_partition, bytes] : output.buckets) {
     Bucket* const bucket = Claim(output, reduce_partition);
     if (bucket == nullptr) continue;
@@ -71,6 +74,7 @@ void ShuffleStore::InsertInMemory(MapOutput&& output, size_t reserved_bytes) {
 
 void ShuffleStore::InsertOnDisk(const MapOutput& output, std::string file) {
   absl::MutexLock lock(&mutex_);
+  if (dropped_.Contains(output.shuffle_id)) return disk_.Discard(std::move(file));
   std::vector<std::string>& files = shuffles_[output.shuffle_id].spill_files;
   const auto file_index = static_cast<int32_t>(files.size());
   files.push_back(std::move(file));
@@ -166,6 +170,7 @@ absl::StatusOr<std::vector<Buffer>> ShuffleStore::Read(const ReduceKey& key, uin
 
 void ShuffleStore::Drop(int64_t shuffle_id) {
   absl::MutexLock lock(&mutex_);
+  dropped_.Add(shuffle_id);
   const auto it = shuffles_.find(shuffle_id);
   if (it == shuffles_.end()) return;
   Release(it->second);

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/recent_ids.h"
 #include "common/memory/buffer.h"
 #include "common/memory/memory_budget.h"
 #include "executor/block/block_store.h"
@@ -80,6 +81,8 @@ class ShuffleStore : public MapOutputSink {
   // The buckets that hold something, in the order of map partitions. NotFound: not all are here.
   absl::StatusOr<std::vector<Buffer>> Read(const ReduceKey& key, uint32_t map_count);
 
+  // Outputs that come later are dropped too: of a map task that nobody waits for any more, or of a
+  // worker that was given up.
   void Drop(int64_t shuffle_id);
 
   size_t shuffle_count() const;
@@ -119,6 +122,7 @@ class ShuffleStore : public MapOutputSink {
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<int64_t, Shuffle> shuffles_ ABSL_GUARDED_BY(mutex_);
   std::vector<ReduceKey> ready_ ABSL_GUARDED_BY(mutex_);
+  RecentIds dropped_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace::internal
