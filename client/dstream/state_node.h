@@ -48,6 +48,7 @@ class StateNode : public DStreamNode {
   // A driver to come can go on from what was saved: what the program gave to begin with is not
   // needed again.
   virtual void OnSaved() {}
+  void ForgetAll() override;
   void Restart() override;
 
  protected:
