@@ -1,7 +1,5 @@
 #include "client/cluster/cluster_runtime.h"
 
-#include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,10 +14,6 @@ namespace {
 
 // Batches being made and listeners, which may wait for one another and for the jobs of batches.
 constexpr int kJobThreads = 8;
-constexpr std::chrono::milliseconds kStartTimeout{60'000};
-// Before a worker is replaced; doubles while workers end before they have joined.
-constexpr int64_t kReplaceDelayMicros = 50'000;
-constexpr int64_t kReplaceDelayMaxMicros = 10'000'000;
 
 RealEnv::Options EnvOptions(const ClusterRuntime::Options& options) {
   RealEnv::Options env;
@@ -46,8 +40,9 @@ ClusterRuntime::ClusterRuntime(Options options, std::unique_ptr<WorkerLauncher> 
       fs_(fs),
       env_(EnvOptions(options_), fs),
       transport_(env_),
-      driver_(env_, *this, MakeDriverOptions(options_)),
-      launcher_(std::move(launcher)) {}
+      launcher_(std::move(launcher)),
+      fleet_(env_, transport_, *launcher_, driver_),
+      driver_(env_, fleet_, MakeDriverOptions(options_)) {}
 
 ClusterRuntime::~ClusterRuntime() { Stop(); }
 
@@ -69,25 +64,8 @@ absl::Status ClusterRuntime::BringUp() {
   RETURN_IF_ERROR(transport_.Listen(listen, *this));
   WorkerSpec spec = options_.spec;
   spec.driver_address = HostPort{options_.listen_host, transport_.port()}.ToString();
-  RETURN_IF_ERROR(launcher_->Start(spec, *this));
-  env_.Post([this] {
-    for (int i = 0; i < options_.workers; ++i) LaunchWorker();
-  });
-  const Beginning beginning = beginning_.WaitUntil(
-      [this](const Beginning& now) {
-        return now.joined_count >= options_.workers || !now.failure.empty();
-      },
-      kStartTimeout, [](const Beginning& now) { return now; });
-  if (beginning.joined_count >= options_.workers) return absl::OkStatus();
-  if (!beginning.failure.empty()) return absl::UnavailableError(beginning.failure);
-  if (beginning.joined_count > 0) {
-    LOG(WARNING) << "starts with " << beginning.joined_count << " of " << options_.workers
-                 << " workers; the others are still waited for";
-    return absl::OkStatus();
-  }
-  return absl::UnavailableError(absl::StrCat(
-      "no worker has come up within ", kStartTimeout.count() / 1000,
-      " s; is there room for one, and does the program call millrace::Init first thing?"));
+  RETURN_IF_ERROR(launcher_->Start(spec, fleet_));
+  return fleet_.BringUp(options_.workers);
 }
 
 std::shared_ptr<StreamingHandle> ClusterRuntime::NewStreaming() {
@@ -103,18 +81,7 @@ std::shared_ptr<StreamingHandle> ClusterRuntime::NewStreaming() {
 
 void ClusterRuntime::Stop() {
   driver_.Stop();
-  env_.Post([this] {
-    is_stopping_ = true;
-    for (const auto& [id, phase] : workers_) {
-      proto::ToWorker message;
-      message.mutable_shutdown();
-      if (phase == WorkerPhase::kJoined) {
-        transport_.SendToWorker(id, std::move(message));
-      } else {
-        launcher_->Kill(id);
-      }
-    }
-  });
+  fleet_.Stop();
   launcher_->Stop();
   env_.Stop();
   driver_.EnvStopped();
@@ -123,81 +90,6 @@ void ClusterRuntime::Stop() {
     const absl::Status removed = fs_.DeleteRecursively(options_.work_dir);
     if (!removed.ok()) LOG(WARNING) << removed;
   }
-}
-
-// ---------------------------------------------------------------------------------------------
-// Workers come and go.
-
-void ClusterRuntime::LaunchWorker() {
-  if (is_stopping_) return;
-  const int64_t id = ++last_worker_id_;
-  workers_[id] = WorkerPhase::kLaunched;
-  launcher_->Launch(id);
-}
-
-void ClusterRuntime::ReplaceLater() {
-  const int64_t delay = kReplaceDelayMicros << std::min(failed_starts_, 8);
-  env_.After(std::min(delay, kReplaceDelayMaxMicros), [this] { LaunchWorker(); });
-}
-
-absl::Status ClusterRuntime::MayJoin(int64_t worker_id) {
-  const auto worker = workers_.find(worker_id);
-  if (worker != workers_.end() && worker->second == WorkerPhase::kLaunched) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("worker ", worker_id,
-                   worker_id <= last_worker_id_ ? " was given up" : " is not one of ours"));
-}
-
-void ClusterRuntime::OnMessage(proto::ToDriver message) {
-  const bool is_hello = message.has_hello();
-  if (is_hello) {
-    workers_[message.worker_id()] = WorkerPhase::kJoined;
-    failed_starts_ = 0;
-  }
-  driver_.core().HandleMessage(std::move(message));
-  if (is_hello) beginning_.Update([](Beginning& now) { ++now.joined_count; });
-}
-
-void ClusterRuntime::SendToWorker(int64_t worker_id, proto::ToWorker message) {
-  transport_.SendToWorker(worker_id, std::move(message));
-}
-
-void ClusterRuntime::DisconnectWorker(int64_t worker_id, const absl::Status& reason) {
-  transport_.DisconnectWorker(worker_id, reason);
-  const auto worker = workers_.find(worker_id);
-  if (worker != workers_.end()) worker->second = WorkerPhase::kGone;
-  launcher_->Kill(worker_id);
-}
-
-void ClusterRuntime::OnDisconnected(int64_t worker_id, const std::string& reason) {
-  if (is_stopping_) return;
-  driver_.core().WorkerLost(worker_id, reason);
-  const auto worker = workers_.find(worker_id);
-  if (worker != workers_.end()) worker->second = WorkerPhase::kGone;
-  launcher_->Kill(worker_id);
-}
-
-void ClusterRuntime::OnWorkerExited(int64_t worker_id, const std::string& reason) {
-  env_.Post([this, worker_id, reason] { OnWorkerExitedOnLoop(worker_id, reason); });
-}
-
-void ClusterRuntime::OnWorkerExitedOnLoop(int64_t worker_id, const std::string& reason) {
-  const auto worker = workers_.find(worker_id);
-  if (is_stopping_ || worker == workers_.end()) return;
-  const WorkerPhase phase = worker->second;
-  workers_.erase(worker);
-  if (phase == WorkerPhase::kLaunched) {
-    ++failed_starts_;
-    LOG(WARNING) << "worker " << worker_id << " has ended before it joined: " << reason;
-    beginning_.Update([&](Beginning& now) {
-      now.failure = absl::StrCat("worker ", worker_id, " has ended before it joined: ", reason);
-    });
-  } else {
-    LOG(WARNING) << "worker " << worker_id << " has ended: " << reason;
-    transport_.DisconnectWorker(worker_id, absl::UnavailableError(reason));
-    driver_.core().WorkerLost(worker_id, reason);
-  }
-  ReplaceLater();
 }
 
 }  // namespace millrace::internal

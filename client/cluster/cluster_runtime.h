@@ -3,13 +3,13 @@
 #define MILLRACE_CLIENT_CLUSTER_CLUSTER_RUNTIME_H_
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "client/cluster/worker_fleet.h"
 #include "client/cluster/worker_launcher.h"
 #include "client/local/runtime.h"
-#include "common/concurrent/watched.h"
 #include "common/env/real_env.h"
 #include "common/metrics/metrics_registry.h"
 #include "common/rpc/grpc_driver_transport.h"
@@ -18,14 +18,12 @@
 namespace millrace::internal {
 
 // The driver core on an event loop, job threads, a gRPC server that workers call, and a launcher
-// that brings workers up. A worker that is lost is ended for good and replaced, under a new id.
+// that brings workers up.
 //
 // Threads: as Runtime says.
 class ClusterRuntime final : public Runtime,
                              public std::enable_shared_from_this<ClusterRuntime>,
-                             private DriverTransport,
-                             private GrpcDriverTransport::Owner,
-                             private WorkerLauncher::Listener {
+                             private GrpcDriverTransport::Owner {
  public:
   struct Options {
     int workers = 1;
@@ -57,44 +55,24 @@ class ClusterRuntime final : public Runtime,
   void Stop() override;
 
  private:
-  struct Beginning {
-    int joined_count = 0;
-    std::string failure;  // Of a worker that has ended; empty: none has.
-  };
-
   ClusterRuntime(Options options, std::unique_ptr<WorkerLauncher> launcher, FileSystem& fs);
   absl::Status BringUp();
 
-  // Of the event loop.
-  void LaunchWorker();
-  void ReplaceLater();
-  void OnWorkerExitedOnLoop(int64_t worker_id, const std::string& reason);
-
-  // DriverTransport
-  void SendToWorker(int64_t worker_id, proto::ToWorker message) override;
-  void DisconnectWorker(int64_t worker_id, const absl::Status& reason) override;
   // GrpcDriverTransport::Owner
-  absl::Status MayJoin(int64_t worker_id) override;
-  void OnMessage(proto::ToDriver message) override;
-  void OnDisconnected(int64_t worker_id, const std::string& reason) override;
-  // WorkerLauncher::Listener
-  void OnWorkerExited(int64_t worker_id, const std::string& reason) override;
+  absl::Status MayJoin(int64_t worker_id) override { return fleet_.MayJoin(worker_id); }
+  void OnMessage(proto::ToDriver message) override { fleet_.OnMessage(std::move(message)); }
+  void OnDisconnected(int64_t worker_id, const std::string& reason) override {
+    fleet_.OnDisconnected(worker_id, reason);
+  }
 
   const Options options_;
   FileSystem& fs_;
   // The env outlives what follows: its threads end with Stop, before anything goes.
   RealEnv env_;
   GrpcDriverTransport transport_;
-  DriverService driver_;
   const std::unique_ptr<WorkerLauncher> launcher_;
-  Watched<Beginning> beginning_;
-
-  // The event loop's.
-  enum class WorkerPhase { kLaunched, kJoined, kGone };
-  std::map<int64_t, WorkerPhase> workers_;  // Whose process has not ended.
-  int64_t last_worker_id_ = 0;
-  int failed_starts_ = 0;  // In a row.
-  bool is_stopping_ = false;
+  WorkerFleet fleet_;
+  DriverService driver_;
 };
 
 }  // namespace millrace::internal

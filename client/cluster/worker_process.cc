@@ -22,22 +22,12 @@
 #include "common/env/real_env.h"
 #include "common/fs/local_file_system.h"
 #include "common/fs/path.h"
-#include "common/memory/memory_budget.h"
 #include "common/rpc/grpc_peer_server.h"
 #include "common/rpc/grpc_peer_transport.h"
 #include "common/rpc/grpc_worker_transport.h"
 #include "common/rpc/rpc_limits.h"
 #include "common/time/system_clock.h"
-#include "executor/block/block_store.h"
-#include "executor/block/replica_book.h"
-#include "executor/block/spill_dir.h"
-#include "executor/receiver/block_replicator.h"
-#include "executor/receiver/threaded_receiver_service.h"
-#include "executor/service/peer_service.h"
-#include "executor/service/worker_core.h"
-#include "executor/shuffle/shuffle_router.h"
-#include "executor/shuffle/shuffle_store.h"
-#include "executor/state/state_store.h"
+#include "executor/service/worker_node.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -52,8 +42,6 @@ constexpr milliseconds kReconnectPause{200};
 // For what was sent to leave, and then for tasks and receivers to end.
 constexpr milliseconds kCloseTimeout{1'000};
 constexpr std::chrono::seconds kExitGrace{3};
-// For another worker's answer to a task.
-constexpr milliseconds kFetchTimeout{120'000};
 constexpr int64_t kHeartbeatMicros = 1'000'000;
 // A message, and what is around the status in it.
 constexpr size_t kStatusBytesMax = kMessageBytesMax - 4096;
@@ -88,7 +76,7 @@ size_t MemoryBytes(const WorkerSettings& settings) {
   return static_cast<size_t>(static_cast<double>(settings.memory_mb << 20) * fraction);
 }
 
-// The worker core, its stores and its connections.
+// A worker with its connections.
 class WorkerProcess final : public GrpcWorkerTransport::Owner {
  public:
   WorkerProcess(const WorkerSettings& settings, std::string binary_digest,
@@ -97,31 +85,29 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
         binary_digest_(std::move(binary_digest)),
         security_(security),
         env_(EnvOptions(settings), fs_),
-        memory_(MemoryBytes(settings)),
-        disk_(fs_, JoinPath(settings.work_dir, "spill")),
-        blocks_(memory_, disk_),
-        shuffles_(memory_, blocks_, disk_),
         peers_(security, settings.application_id),
-        replicator_({.worker_id = settings.worker_id, .host = settings.host}, peers_),
-        receivers_(env_, blocks_, &replicator_),
-        router_({.worker_id = settings.worker_id}, shuffles_, peers_),
-        remote_reads_(peers_, kFetchTimeout),
-        peer_service_(blocks_, replicas_, shuffles_),
+        transport_(env_, settings.driver_address, security, *this),
+        node_({.worker_id = settings.worker_id,
+               .host = settings.host,
+               .memory_bytes = MemoryBytes(settings),
+               .spill_path = JoinPath(settings.work_dir, "spill"),
+               .nanos = MonotonicNanos},
+              {env_, fs_, transport_, peers_}),
         peer_server_(security, {settings.application_id, settings.worker_id},
                      [this](proto::PeerRequest request, const GrpcPeerServer::Reply& reply) {
-                       HandlePeer(std::move(request), reply);
-                     }),
-        transport_(env_, settings.driver_address, security, *this) {}
+                       node_.HandlePeer(std::move(request), reply);
+                     }) {}
 
   // OK: the driver says that the application has ended.
   absl::Status Serve() {
     RETURN_IF_ERROR(security_->CheckListenHost(settings_.host));
     RETURN_IF_ERROR(peer_server_.Listen(settings_.host));
-    MakeCore();
+    node_.MakeCore(CoreOptions());
+    is_made_ = true;
     absl::Status lost = absl::UnavailableError("it has not been reached yet");
     for (;;) {
       RETURN_IF_ERROR(Connect(lost));
-      env_.Post([this] { core_->Start(); });
+      env_.Post([this] { node_.core().Start(); });
       const Progress progress = progress_.WaitUntil(
           [](const Progress& now) { return now.is_over || now.lost.has_value(); }, milliseconds(-1),
           [](const Progress& now) { return now; });
@@ -134,8 +120,8 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
 
   // Waits for running tasks.
   void Stop() {
-    if (core_ == nullptr) return;
-    env_.Post([this] { core_->Stop(); });
+    if (!is_made_) return;
+    env_.Post([this] { node_.core().Stop(); });
     transport_.Close(kCloseTimeout);
     peer_server_.Stop();
     peers_.Stop();
@@ -144,19 +130,8 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
 
   // GrpcWorkerTransport::Owner
   void OnMessage(proto::ToWorker message) override {
-    switch (message.kind_case()) {
-      case proto::ToWorker::kPeers:
-        for (const auto& peer : message.peers().added()) AddPeer(peer);
-        for (const int64_t id : message.peers().removed()) RemovePeer(id);
-        return;
-      case proto::ToWorker::kDropBlocks:
-        replicas_.Remove(message.drop_blocks());
-        return core_->Handle(std::move(message));
-      case proto::ToWorker::kShutdown:
-        return progress_.Update([](Progress& now) { now.is_over = true; });
-      default:
-        return core_->Handle(std::move(message));
-    }
+    if (!message.has_shutdown()) return node_.Handle(std::move(message));
+    progress_.Update([](Progress& now) { now.is_over = true; });
   }
   void OnDisconnected(const absl::Status& reason) override {
     progress_.Update([&](Progress& now) { now.lost = reason; });
@@ -168,33 +143,15 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
     std::optional<absl::Status> lost;
   };
 
-  void MakeCore() {
+  WorkerOptions CoreOptions() const {
     WorkerOptions options;
-    options.worker_id = settings_.worker_id;
     options.application_id = settings_.application_id;
-    options.host = settings_.host;
     options.peer_address = HostPort{settings_.host, peer_server_.port()}.ToString();
     options.binary_digest = binary_digest_;
     options.task_slots = settings_.cores;
     options.heartbeat_interval_micros = kHeartbeatMicros;
     options.status_bytes_max = kStatusBytesMax;
-    const TaskServices services{blocks_, shuffles_,      router_,       states_,
-                                fs_,     MonotonicNanos, &remote_reads_};
-    core_ = std::make_unique<WorkerCore>(
-        options, WorkerCore::Parts{env_, transport_, services, disk_, memory_, receivers_});
-  }
-
-  void AddPeer(const proto::Peers::Peer& peer) {
-    const auto address = ParseHostPort(peer.address());
-    peers_.AddPeer(peer.worker_id(), peer.address());
-    replicator_.AddPeer(peer.worker_id(), address.ok() ? address->host : peer.address());
-  }
-  void RemovePeer(int64_t worker_id) {
-    replicator_.RemovePeer(worker_id);
-    peers_.RemovePeer(worker_id);
-    for (proto::BlockReport& report : replicas_.GiveUp(worker_id)) {
-      core_->OnBlockReport(std::move(report));
-    }
+    return options;
   }
 
   absl::Status Connect(const absl::Status& lost) {
@@ -210,33 +167,17 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
                      kDriverGrace.count() / 1000, " s: ", lost.message()));
   }
 
-  // On gRPC's threads.
-  void HandlePeer(proto::PeerRequest request, const GrpcPeerServer::Reply& reply) {
-    reply(peer_service_.Handle(std::move(request)));
-    if (shuffles_.has_ready()) env_.PostAndRun([this] { core_->OnMapOutputsArrived(); });
-  }
-
   const WorkerSettings settings_;
   const std::string binary_digest_;
   const std::shared_ptr<const RpcSecurity> security_;
   LocalFileSystem fs_;
   // The env outlives all but the file system: its threads end with Stop, before anything goes.
   RealEnv env_;
-  MemoryBudget memory_;
-  SpillDir disk_;
-  BlockStore blocks_;
-  ShuffleStore shuffles_;
-  StateStore states_;
-  ReplicaBook replicas_;  // Of other workers' blocks, here.
   GrpcPeerTransport peers_;
-  BlockReplicator replicator_;
-  ThreadedReceiverService receivers_;
-  ShuffleRouter router_;
-  RemoteReads remote_reads_;
-  PeerService peer_service_;
-  GrpcPeerServer peer_server_;
   GrpcWorkerTransport transport_;
-  std::unique_ptr<WorkerCore> core_;  // Once the port of the peer server is known.
+  WorkerNode node_;
+  GrpcPeerServer peer_server_;
+  bool is_made_ = false;  // The node's core, once the port of the peer server is known.
   Watched<Progress> progress_;
 };
 

@@ -81,10 +81,14 @@ void StateNode::SkipUntil(Time time) {
   if (last > reached_.value_or(zero)) reached_ = last;
 }
 
+void StateNode::ForgetAll() {
+  DStreamNode::ForgetAll();
+  lease_ = nullptr;
+}
+
 void StateNode::Restart() {
   DStreamNode::Restart();
   state_id_ = -1;
-  lease_ = nullptr;
   last_update_ = nullptr;
   reached_.reset();
 }
@@ -125,7 +129,7 @@ RecordStateNode::RecordStateNode(StreamGraph& graph, const Operation& operation,
       initial_(std::move(initial)) {}
 
 void RecordStateNode::ForgetAll() {
-  DStreamNode::ForgetAll();
+  StateNode::ForgetAll();
   program_initial_ = nullptr;
   initial_ = nullptr;
   initial_taker_ = nullptr;

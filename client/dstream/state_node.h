@@ -48,6 +48,7 @@ class StateNode : public DStreamNode {
   // What the update of `time` left is saved in `path`, so many parts, for this driver and those to
   // come.
   void Saved(Time time, const std::string& path, int num_partitions);
+  void ForgetAll() override;
   void Restart() override;
 
  protected:

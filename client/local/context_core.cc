@@ -27,13 +27,17 @@ FileSystem& LocalFiles() {
   return fs;
 }
 
+FileSystem& FilesOf(const RuntimeOptions& options) {
+  return options.fs != nullptr ? *options.fs : LocalFiles();
+}
+
 absl::StatusOr<std::shared_ptr<Runtime>> CheckAndStart(const Conf& conf,
                                                        const RuntimeOptions& options) {
   std::vector<std::string> warnings;
   const absl::Status valid = ValidateConf(conf, &warnings);
   for (const std::string& warning : warnings) LOG(WARNING) << warning;
   RETURN_IF_ERROR(valid);
-  return StartRuntime(conf, options, LocalFiles());
+  return StartRuntime(conf, options, FilesOf(options));
 }
 
 int DefaultParallelism(const Conf& conf, Runtime& runtime) {
@@ -62,7 +66,7 @@ ContextCore::ContextCore(const Conf& program_conf, const RuntimeOptions& options
     : runtime_options_(options), state_(std::make_shared<ContextState>()) {
   state_->conf = program_conf;
   state_->conf.MergeBelow(ProgramConf());
-  state_->fs = &LocalFiles();
+  state_->fs = &FilesOf(options);
   absl::StatusOr<std::shared_ptr<Runtime>> runtime = CheckAndStart(state_->conf, options);
   if (runtime.ok()) {
     state_->default_parallelism = DefaultParallelism(state_->conf, **runtime);
@@ -116,7 +120,7 @@ absl::Status ContextCore::RestartRuntime() {
   ++runtime_options_.driver_epoch;
   old->Stop();
   ASSIGN_OR_RETURN(std::shared_ptr<Runtime> fresh,
-                   StartRuntime(state_->conf, runtime_options_, LocalFiles()));
+                   StartRuntime(state_->conf, runtime_options_, FilesOf(runtime_options_)));
   gate_->Replace(fresh);
   const absl::MutexLock lock(&mutex_);
   runtime_ = std::move(fresh);

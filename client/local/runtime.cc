@@ -109,6 +109,7 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartMaster(const MasterUrl& master, co
 absl::StatusOr<std::shared_ptr<Runtime>> StartRuntime(const Conf& conf,
                                                       const RuntimeOptions& options,
                                                       FileSystem& fs) {
+  if (options.make_runtime != nullptr) return options.make_runtime(conf, options);
   ASSIGN_OR_RETURN(const std::string url, conf.GetString(keys::kMaster));
   ASSIGN_OR_RETURN(const MasterUrl master, ParseMasterUrl(url));
   ASSIGN_OR_RETURN(std::shared_ptr<Runtime> runtime, StartMaster(master, conf, options, fs));

@@ -4,6 +4,7 @@
 #define MILLRACE_CLIENT_LOCAL_RUNTIME_H_
 
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -42,6 +43,12 @@ struct RuntimeOptions {
   Time start_time{0};
   // Rises with every driver of one application, so that their ids differ.
   int64_t driver_epoch = 1;
+
+  // For simulations: what makes the runtime, whatever the master is, and the files that the
+  // application sees. Null: as the master says, and the machine's.
+  std::function<absl::StatusOr<std::shared_ptr<Runtime>>(const Conf&, const RuntimeOptions&)>
+      make_runtime = nullptr;
+  FileSystem* fs = nullptr;
 };
 
 // As the configuration's master says. Whatever is wrong with the configuration is said before any

@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/concurrent/thread_wait.h"
 
 namespace millrace {
 
@@ -39,7 +40,8 @@ class OneShot {
   // For what has no natural limit (a job, the life of an application); its deliverer must promise
   // a value, an error at the latest when it stops.
   T& Wait() {
-    absl::MutexLock lock(&mutex_, absl::Condition(this, &OneShot::IsSet));
+    absl::MutexLock lock(&mutex_);
+    AwaitUnder(mutex_, absl::Condition(this, &OneShot::IsSet), absl::InfiniteDuration());
     return *value_;
   }
 
@@ -47,7 +49,7 @@ class OneShot {
   T* WaitFor(std::chrono::nanoseconds timeout) {
     absl::MutexLock lock(&mutex_);
     const bool set =
-        mutex_.AwaitWithTimeout(absl::Condition(this, &OneShot::IsSet), absl::FromChrono(timeout));
+        AwaitUnder(mutex_, absl::Condition(this, &OneShot::IsSet), absl::FromChrono(timeout));
     return set ? &*value_ : nullptr;
   }
 

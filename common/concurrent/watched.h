@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/concurrent/thread_wait.h"
 
 namespace millrace {
 
@@ -40,9 +41,8 @@ class Watched {
     absl::MutexLock lock(&mutex_);
     auto reached = [this, &is_reached]()
                        ABSL_NO_THREAD_SAFETY_ANALYSIS { return is_reached(value_); };
-    mutex_.AwaitWithTimeout(absl::Condition(&reached), timeout.count() < 0
-                                                           ? absl::InfiniteDuration()
-                                                           : absl::FromChrono(timeout));
+    AwaitUnder(mutex_, absl::Condition(&reached),
+               timeout.count() < 0 ? absl::InfiniteDuration() : absl::FromChrono(timeout));
     return read(value_);
   }
 

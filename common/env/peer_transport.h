@@ -3,6 +3,7 @@
 #define MILLRACE_COMMON_ENV_PEER_TRANSPORT_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -26,6 +27,15 @@ class PeerTransport {
   // the peer is not known, cannot be reached, or was lost meanwhile: then the request may have been
   // carried out. Requests to one peer arrive in their order. Sets the request's id.
   virtual void Call(int64_t worker_id, proto::PeerRequest request, Done done) = 0;
+};
+
+// One that is told who the peers are. Threads: any.
+class PeerConnections : public PeerTransport {
+ public:
+  // `address` is host:port. One that is added again keeps its connection if it is still there.
+  virtual void AddPeer(int64_t worker_id, std::string address) = 0;
+  // Its connection ends, and the calls on it fail.
+  virtual void RemovePeer(int64_t worker_id) = 0;
 };
 
 }  // namespace millrace

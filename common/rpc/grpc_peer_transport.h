@@ -19,17 +19,14 @@ class RpcSecurity;
 // One stream to each peer that was ever called, made at the first call, and anew after it broke.
 //
 // Threads: any; Stop and the destructor on none of gRPC's, and while nobody is in a call.
-class GrpcPeerTransport final : public PeerTransport {
+class GrpcPeerTransport final : public PeerConnections {
  public:
   // Its peers are workers of the same application.
   GrpcPeerTransport(std::shared_ptr<const RpcSecurity> security, std::string application_id);
   ~GrpcPeerTransport() override;  // Stops.
 
-  // `address` is host:port. One that is added again keeps its stream if it is still there.
-  void AddPeer(int64_t worker_id, std::string address) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Its stream ends, and the calls on it fail.
-  void RemovePeer(int64_t worker_id) ABSL_LOCKS_EXCLUDED(mutex_);
-
+  void AddPeer(int64_t worker_id, std::string address) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void RemovePeer(int64_t worker_id) override ABSL_LOCKS_EXCLUDED(mutex_);
   void Call(int64_t worker_id, proto::PeerRequest request, Done done) override
       ABSL_LOCKS_EXCLUDED(mutex_);
 

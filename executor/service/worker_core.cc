@@ -138,8 +138,6 @@ void WorkerCore::NoteOutputs(Task& task) {
     } else if (binding.has_state()) {
       task.written_rdds.push_back(binding.state().rdd_id());
       task.updated_state = binding.state().state_id();
-    } else if (binding.has_output() && binding.output().reduce_count() > 0) {
-      task.written_shuffle = binding.output().shuffle_id();
     }
   }
 }
@@ -264,9 +262,6 @@ void WorkerCore::CommitTask(const proto::CommitTask& commit) {
 
 void WorkerCore::DropShuffle(int64_t shuffle_id) {
   services_.shuffles.Drop(shuffle_id);
-  for (const auto& [id, task] : tasks_) {
-    if (task->written_shuffle == shuffle_id) task->shuffle_dropped = true;
-  }
   const auto waiting = waiting_.find(shuffle_id);
   if (waiting != waiting_.end()) {
     const auto by_partition = std::move(waiting->second);
@@ -304,7 +299,6 @@ void WorkerCore::DropState(int64_t state_id) {
 }
 
 void WorkerCore::DropAgain(const Task& task) {
-  if (task.shuffle_dropped) services_.shuffles.Drop(task.written_shuffle);
   for (const int64_t rdd_id : task.dropped_rdds) services_.blocks.DropRdd(rdd_id);
   if (task.state_dropped) services_.states.Drop(task.updated_state);
 }

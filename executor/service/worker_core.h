@@ -78,10 +78,8 @@ class WorkerCore : public ReceiverService::Listener {
     int64_t arrived_micros = 0;
     // What the task may write; what is dropped during its run is dropped again after it.
     std::vector<int64_t> written_rdds;
-    int64_t written_shuffle = kNoId;
     int64_t updated_state = kNoId;
     std::vector<int64_t> dropped_rdds;
-    bool shuffle_dropped = false;
     bool state_dropped = false;
   };
   static constexpr int64_t kNoId = -1;

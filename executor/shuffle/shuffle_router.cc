@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
+#include "common/concurrent/thread_wait.h"
 #include "proto/peer.pb.h"
 
 namespace millrace::internal {
@@ -53,7 +54,7 @@ class CallsUnderWay {
       const auto is_over = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
         return !error_.ok() || ended_count_ != ended_before || IsBelow(bytes_max);
       };
-      if (!mutex_.AwaitWithTimeout(absl::Condition(&is_over), timeout)) {
+      if (!AwaitUnder(mutex_, absl::Condition(&is_over), timeout)) {
         return absl::UnavailableError(absl::StrCat("no worker that is sent map outputs has ",
                                                    "answered for ", absl::FormatDuration(timeout)));
       }

@@ -1,0 +1,73 @@
+#include "executor/service/worker_node.h"
+
+#include <chrono>
+#include <utility>
+
+#include "common/config/master_url.h"
+
+namespace millrace::internal {
+namespace {
+
+// For another worker's answer to a task.
+constexpr std::chrono::milliseconds kFetchTimeout{120'000};
+
+}  // namespace
+
+WorkerNode::WorkerNode(const Options& options, const Parts& parts)
+    : options_(options),
+      parts_(parts),
+      memory_(options.memory_bytes),
+      disk_(parts.fs, options.spill_path),
+      blocks_(memory_, disk_),
+      shuffles_(memory_, blocks_, disk_),
+      replicator_({.worker_id = options.worker_id, .host = options.host}, parts.peers),
+      receivers_(parts.env, blocks_, &replicator_),
+      router_({.worker_id = options.worker_id}, shuffles_, parts.peers),
+      remote_reads_(parts.peers, kFetchTimeout),
+      peer_service_(blocks_, replicas_, shuffles_) {}
+
+void WorkerNode::MakeCore(WorkerOptions options) {
+  options.worker_id = options_.worker_id;
+  options.host = options_.host;
+  const TaskServices services{blocks_,   shuffles_,      router_,       states_,
+                              parts_.fs, options_.nanos, &remote_reads_};
+  core_ = std::make_unique<WorkerCore>(
+      std::move(options),
+      WorkerCore::Parts{parts_.env, parts_.transport, services, disk_, memory_, receivers_});
+}
+
+void WorkerNode::Handle(proto::ToWorker message) {
+  switch (message.kind_case()) {
+    case proto::ToWorker::kPeers:
+      for (const auto& peer : message.peers().added()) AddPeer(peer);
+      for (const int64_t id : message.peers().removed()) RemovePeer(id);
+      return;
+    case proto::ToWorker::kDropBlocks:
+      replicas_.Remove(message.drop_blocks());
+      return core_->Handle(std::move(message));
+    default:
+      return core_->Handle(std::move(message));
+  }
+}
+
+void WorkerNode::AddPeer(const proto::Peers::Peer& peer) {
+  const auto address = ParseHostPort(peer.address());
+  parts_.peers.AddPeer(peer.worker_id(), peer.address());
+  replicator_.AddPeer(peer.worker_id(), address.ok() ? address->host : peer.address());
+}
+
+void WorkerNode::RemovePeer(int64_t worker_id) {
+  replicator_.RemovePeer(worker_id);
+  parts_.peers.RemovePeer(worker_id);
+  for (proto::BlockReport& report : replicas_.GiveUp(worker_id)) {
+    core_->OnBlockReport(std::move(report));
+  }
+}
+
+void WorkerNode::HandlePeer(proto::PeerRequest request,
+                            absl::FunctionRef<void(proto::PeerReply)> reply) {
+  reply(peer_service_.Handle(std::move(request)));
+  if (shuffles_.has_ready()) parts_.env.PostAndRun([this] { core_->OnMapOutputsArrived(); });
+}
+
+}  // namespace millrace::internal

@@ -1,0 +1,143 @@
+#include "tests/sim/faults.h"
+
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+
+namespace millrace::sim {
+namespace {
+
+constexpr int64_t kPartitionMicrosMax = 15'000'000;
+constexpr int64_t kSlowMicrosMax = 4'000'000;
+constexpr int64_t kSlowNetworkDelayMicrosMax = 400'000;
+constexpr int64_t kSlownessMax = 10;
+constexpr int64_t kClockJumpMicrosMax = 3'000'000;
+
+}  // namespace
+
+Faults::Faults(Cluster& cluster, SimRuntime& runtime, std::vector<Fault> kinds)
+    : cluster_(cluster), runtime_(runtime), node_(cluster.NewNode()), kinds_(std::move(kinds)) {}
+
+Faults::~Faults() { cluster_.world.Kill(node_); }
+
+void Faults::Begin(int64_t interval_micros) {
+  interval_micros_ = interval_micros;
+  if (!kinds_.empty()) Next();
+}
+
+void Faults::End() {
+  cluster_.world.Kill(node_);
+  for (const auto& [from, to] : std::exchange(blocked_, {})) cluster_.network.Unblock(from, to);
+  cluster_.network.ResetDelayMax();
+  for (const auto& [id, worker] : runtime_.workers().alive()) worker->env().SetSlowness(1);
+  runtime_.env().SetSlowness(1);
+  Log("no faults from here on");
+}
+
+void Faults::Next() {
+  World& world = cluster_.world;
+  world.After(world.Between(1, 2 * interval_micros_), node_, EventKind::kFault, [this] {
+    const auto count = static_cast<int64_t>(kinds_.size());
+    Make(kinds_[static_cast<size_t>(cluster_.world.Between(0, count - 1))]);
+    Next();
+  });
+}
+
+void Faults::Log(const std::string& text) {
+  log_.push_back(absl::StrCat(cluster_.world.now_micros(), " us: ", text));
+}
+
+int64_t Faults::PickWorker() {
+  const auto& alive = runtime_.workers().alive();
+  if (alive.empty()) return 0;
+  const int64_t index = cluster_.world.Between(0, static_cast<int64_t>(alive.size()) - 1);
+  return std::next(alive.begin(), index)->first;
+}
+
+NodeId Faults::PickNode() {
+  const int64_t id = cluster_.world.OneIn(3) ? 0 : PickWorker();
+  return id == 0 ? runtime_.env().node() : runtime_.workers().Find(id)->node();
+}
+
+void Faults::Make(Fault fault) {
+  World& world = cluster_.world;
+  switch (fault) {
+    case Fault::kCrash: {
+      const int64_t id = PickWorker();
+      if (id == 0) return;
+      ++lost_worker_count_;
+      Log(absl::StrCat("worker ", id, " crashes"));
+      return runtime_.workers().Crash(id, "it was killed by signal 11 (Segmentation fault)");
+    }
+    case Fault::kBreakConnection: {
+      const int64_t id = PickWorker();
+      if (id == 0) return;
+      ++lost_worker_count_;
+      Log(absl::StrCat("the connection of worker ", id, " breaks"));
+      return runtime_.workers().BreakConnection(id);
+    }
+    case Fault::kBreakPeers: {
+      const int64_t from = PickWorker();
+      const int64_t to = PickWorker();
+      if (from == to) return;
+      Log(absl::StrCat("the stream of worker ", from, " to worker ", to, " breaks"));
+      return runtime_.workers().Find(from)->peers().Break(to, "the connection broke");
+    }
+    case Fault::kPartition: {
+      const NodeId from = PickNode();
+      const NodeId to = PickNode();
+      if (from == to) return;
+      ++lost_worker_count_;
+      Block(from, to);
+      if (world.OneIn(2)) Block(to, from);
+      return;
+    }
+    case Fault::kSlowNetwork:
+      Log("the network is slow");
+      cluster_.network.SetDelayMax(world.Between(1, kSlowNetworkDelayMicrosMax));
+      world.After(world.Between(1, kSlowMicrosMax), node_, EventKind::kFault, [this] {
+        Log("the network is as fast as ever");
+        cluster_.network.ResetDelayMax();
+      });
+      return;
+    case Fault::kSlowProcess:
+      return SlowDown();
+    case Fault::kClockJump: {
+      const int64_t step = world.Between(-kClockJumpMicrosMax, kClockJumpMicrosMax);
+      Log(absl::StrCat("the driver's wall clock jumps by ", step, " us"));
+      return runtime_.env().JumpWallClock(step);
+    }
+  }
+}
+
+void Faults::Block(NodeId from, NodeId to) {
+  World& world = cluster_.world;
+  Log(absl::StrCat("nothing comes from process ", from, " to process ", to));
+  cluster_.network.Block(from, to);
+  blocked_.emplace_back(from, to);
+  const int64_t micros = world.OneIn(2) ? world.Between(1, kPartitionMicrosMax)
+                                        : world.Between(1, kPartitionMicrosMax / 30);
+  world.After(micros, node_, EventKind::kFault, [this, from, to] {
+    Log(absl::StrCat("the way from process ", from, " to process ", to, " is free again"));
+    cluster_.network.Unblock(from, to);
+  });
+}
+
+void Faults::SlowDown() {
+  World& world = cluster_.world;
+  const int64_t id = world.OneIn(4) ? 0 : PickWorker();
+  const auto set = [this, id](int64_t factor) {
+    if (id == 0) return runtime_.env().SetSlowness(factor);
+    SimWorker* const worker = runtime_.workers().Find(id);
+    if (worker != nullptr) worker->env().SetSlowness(factor);
+  };
+  const std::string name = id == 0 ? "the driver" : absl::StrCat("worker ", id);
+  Log(absl::StrCat(name, " is slow"));
+  set(world.Between(2, kSlownessMax));
+  world.After(world.Between(1, kSlowMicrosMax), node_, EventKind::kFault, [this, name, set] {
+    Log(absl::StrCat(name, " is as fast as ever"));
+    set(1);
+  });
+}
+
+}  // namespace millrace::sim

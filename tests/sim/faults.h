@@ -1,0 +1,68 @@
+// What goes wrong in a simulated cluster.
+#ifndef MILLRACE_TESTS_SIM_FAULTS_H_
+#define MILLRACE_TESTS_SIM_FAULTS_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/sim/cluster.h"
+#include "tests/sim/sim_runtime.h"
+
+namespace millrace::sim {
+
+enum class Fault : uint8_t {
+  kCrash,            // A worker process is gone.
+  kBreakConnection,  // Between a worker and the driver.
+  kBreakPeers,       // Between two workers: the answers under way are lost.
+  kPartition,        // One way or both, between two processes, for a while.
+  kSlowNetwork,
+  kSlowProcess,
+  kClockJump,  // Of the driver's wall clock.
+};
+
+// Makes faults of the given kinds at times that the seed decides.
+//
+// Threads: the program's; the faults are events.
+class Faults {
+ public:
+  // Both outlive the faults.
+  Faults(Cluster& cluster, SimRuntime& runtime, std::vector<Fault> kinds);
+  ~Faults();
+  Faults(const Faults&) = delete;
+  Faults& operator=(const Faults&) = delete;
+
+  // One each `interval_micros`, more or less.
+  void Begin(int64_t interval_micros);
+  // None comes any more, and what lasts is over.
+  void End();
+
+  // Workers that crashed or were cut off for so long that they may have been given up.
+  int lost_worker_count() const { return lost_worker_count_; }
+  // Each with its time.
+  const std::vector<std::string>& log() const { return log_; }
+
+ private:
+  void Next();
+  void Make(Fault fault);
+  void Log(const std::string& text);
+  // One of those that live; 0: there is none.
+  int64_t PickWorker();
+  NodeId PickNode();
+  void Block(NodeId from, NodeId to);
+  void SlowDown();
+
+  Cluster& cluster_;
+  SimRuntime& runtime_;
+  const NodeId node_;
+  const std::vector<Fault> kinds_;
+  int64_t interval_micros_ = 0;
+  int lost_worker_count_ = 0;
+  std::vector<std::pair<NodeId, NodeId>> blocked_;
+  std::vector<std::string> log_;
+};
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_TESTS_SIM_FAULTS_H_

@@ -1,0 +1,46 @@
+#include "tests/sim/network.h"
+
+#include <algorithm>
+
+namespace millrace::sim {
+
+void Network::Channel::Close() {
+  is_open_ = false;
+  const std::deque<Closure> lost = std::exchange(held_, {});
+}
+
+Network::ChannelRef Network::Open(NodeId from, NodeId to) {
+  std::erase_if(channels_, [](const auto& channel) { return channel.expired(); });
+  ChannelRef channel(new Channel(from, to));
+  channels_.push_back(channel);
+  return channel;
+}
+
+void Network::Send(const ChannelRef& channel, Closure arrive) {
+  if (!channel->is_open_) return;
+  if (blocked_.contains({channel->from_, channel->to_})) {
+    channel->held_.push_back(std::move(arrive));
+    return;
+  }
+  Dispatch(channel, std::move(arrive));
+}
+
+void Network::Dispatch(const ChannelRef& channel, Closure arrive) {
+  int64_t& last = channel->last_arrival_micros_;
+  last = std::max(last + 1, world_.now_micros() + world_.Delay(delay_micros_max_));
+  world_.At(last, channel->to_, EventKind::kMessage,
+            [channel, arrive = std::move(arrive)]() mutable {
+              if (channel->is_open_) arrive();
+            });
+}
+
+void Network::Unblock(NodeId from, NodeId to) {
+  if (blocked_.erase({from, to}) == 0) return;
+  for (const auto& weak : channels_) {
+    const ChannelRef channel = weak.lock();
+    if (channel == nullptr || channel->from_ != from || channel->to_ != to) continue;
+    for (Closure& arrive : std::exchange(channel->held_, {})) Dispatch(channel, std::move(arrive));
+  }
+}
+
+}  // namespace millrace::sim

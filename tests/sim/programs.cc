@@ -1,0 +1,221 @@
+#include "tests/sim/programs.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace millrace::sim {
+namespace {
+
+using Sums = std::map<std::string, int64_t>;
+
+constexpr int kWindowBatches = 4;
+constexpr int64_t kForgetValue = 7;  // Of values by 10: the key's state goes.
+
+std::string LineOf(const Record& record) {
+  return record.first + "=" + std::to_string(record.second);
+}
+
+Lines LinesOf(const Sums& sums) {
+  Lines lines;
+  for (const auto& [key, sum] : sums) lines.push_back(LineOf({key, sum}));
+  return lines;
+}
+
+// -- Without state --------------------------------------------------------------------------------
+
+DStream<std::string> SumByKey(StreamingContext& ssc, const Shape& shape) {
+  return shape.InputOf(0)
+      .In(ssc)
+      .ReduceByKey(std::plus<>(), shape.reduce_partitions)
+      .Map(Fn<&LineOf>);
+}
+
+Lines ExpectedSumByKey(const Shape& shape, const std::vector<Time>& batches) {
+  Sums sums;
+  for (const auto& [key, value] : shape.InputOf(0).At(batches.back())) sums[key] += value;
+  return LinesOf(sums);
+}
+
+// Two shuffles, one behind the other.
+DStream<std::string> CountOfSums(StreamingContext& ssc, const Shape& shape) {
+  return shape.InputOf(0)
+      .In(ssc)
+      .ReduceByKey(std::plus<>(), shape.reduce_partitions)
+      .Map([](const Record& sum) {
+        return Record("last digit " + std::to_string(sum.second % 3), 1);
+      })
+      .ReduceByKey(std::plus<>(), shape.map_partitions)
+      .Map(Fn<&LineOf>);
+}
+
+Lines ExpectedCountOfSums(const Shape& shape, const std::vector<Time>& batches) {
+  Sums sums;
+  for (const auto& [key, value] : shape.InputOf(0).At(batches.back())) sums[key] += value;
+  Sums counts;
+  for (const auto& [key, sum] : sums) ++counts["last digit " + std::to_string(sum % 3)];
+  return LinesOf(counts);
+}
+
+DStream<std::string> Join(StreamingContext& ssc, const Shape& shape) {
+  auto left = shape.InputOf(0).In(ssc).ReduceByKey(std::plus<>(), shape.reduce_partitions);
+  auto right = shape.InputOf(1).In(ssc);
+  return left.Join(right, shape.reduce_partitions + 1)
+      .Map([](const std::pair<std::string, std::pair<int64_t, int64_t>>& both) {
+        return both.first + "=" + std::to_string(both.second.first) + "," +
+               std::to_string(both.second.second);
+      });
+}
+
+Lines ExpectedJoin(const Shape& shape, const std::vector<Time>& batches) {
+  Sums left;
+  for (const auto& [key, value] : shape.InputOf(0).At(batches.back())) left[key] += value;
+  Lines lines;
+  for (const auto& [key, value] : shape.InputOf(1).At(batches.back())) {
+    if (!left.contains(key)) continue;
+    lines.push_back(key + "=" + std::to_string(left[key]) + "," + std::to_string(value));
+  }
+  return lines;
+}
+
+// -- Windows --------------------------------------------------------------------------------------
+
+std::span<const Time> LastWindow(const std::vector<Time>& batches) {
+  const size_t length = std::min<size_t>(kWindowBatches, batches.size());
+  return std::span(batches).last(length);
+}
+
+DStream<std::string> MaxOfWindow(StreamingContext& ssc, const Shape& shape) {
+  return shape.InputOf(0)
+      .In(ssc)
+      .ReduceByKeyAndWindow([](int64_t a, int64_t b) { return std::max(a, b); },
+                            kWindowBatches * shape.batch_interval, shape.batch_interval,
+                            shape.reduce_partitions)
+      .Map(Fn<&LineOf>);
+}
+
+Lines ExpectedMaxOfWindow(const Shape& shape, const std::vector<Time>& batches) {
+  Sums largest;
+  for (const Time time : LastWindow(batches)) {
+    for (const auto& [key, value] : shape.InputOf(0).At(time)) {
+      largest[key] = std::max(largest.contains(key) ? largest[key] : value, value);
+    }
+  }
+  return LinesOf(largest);
+}
+
+// Its batches are kept on workers.
+DStream<std::string> WindowOfKept(StreamingContext& ssc, const Shape& shape) {
+  auto sums = shape.InputOf(0).In(ssc).ReduceByKey(std::plus<>(), shape.reduce_partitions);
+  sums.Persist();
+  return sums.Window(kWindowBatches * shape.batch_interval).Map(Fn<&LineOf>);
+}
+
+Lines ExpectedWindowOfKept(const Shape& shape, const std::vector<Time>& batches) {
+  Lines lines;
+  for (const Time time : LastWindow(batches)) {
+    for (std::string& line : ExpectedSumByKey(shape, {time})) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+// -- State ----------------------------------------------------------------------------------------
+
+std::optional<int64_t> UpdateSum(const std::string& /*key*/, std::span<const int64_t> values,
+                                 std::optional<int64_t> sum) {
+  for (const int64_t value : values) {
+    if (value % 10 == kForgetValue) return std::nullopt;
+  }
+  for (const int64_t value : values) sum = sum.value_or(0) + value;
+  return sum;
+}
+
+DStream<std::string> UpdateState(StreamingContext& ssc, const Shape& shape) {
+  return shape.InputOf(0)
+      .In(ssc)
+      .UpdateStateByKey<int64_t>(Fn<&UpdateSum>, shape.reduce_partitions)
+      .Map(Fn<&LineOf>);
+}
+
+Lines ExpectedUpdateState(const Shape& shape, const std::vector<Time>& batches) {
+  Sums sums;
+  for (const Time time : batches) {
+    std::map<std::string, std::vector<int64_t>> values;
+    for (const auto& [key, value] : shape.InputOf(0).At(time)) values[key].push_back(value);
+    for (const auto& [key, of_key] : values) {
+      const bool forgets = std::any_of(of_key.begin(), of_key.end(),
+                                       [](int64_t value) { return value % 10 == kForgetValue; });
+      if (forgets) {
+        sums.erase(key);
+        continue;
+      }
+      for (const int64_t value : of_key) sums[key] += value;
+    }
+  }
+  return LinesOf(sums);
+}
+
+DStream<std::string> MapState(StreamingContext& ssc, const Shape& shape) {
+  auto spec = StateSpec([](std::string key, std::optional<int64_t> value, State<int64_t>& state) {
+                state.Update(state.GetOption().value_or(0) + *value);
+                return Record(std::move(key), state.Get());
+              }).NumPartitions(shape.reduce_partitions);
+  return shape.InputOf(0)
+      .In(ssc)
+      .ReduceByKey(std::plus<>(), shape.map_partitions)
+      .MapWithState(spec)
+      .Map(Fn<&LineOf>);
+}
+
+Lines ExpectedMapState(const Shape& shape, const std::vector<Time>& batches) {
+  Sums sums;
+  Lines lines;
+  for (const Time time : batches) {
+    Sums of_batch;
+    for (const auto& [key, value] : shape.InputOf(0).At(time)) of_batch[key] += value;
+    lines.clear();
+    for (const auto& [key, sum] : of_batch) {
+      sums[key] += sum;
+      lines.push_back(LineOf({key, sums[key]}));
+    }
+  }
+  return lines;
+}
+
+DStream<std::string> SlidingSum(StreamingContext& ssc, const Shape& shape) {
+  return shape.InputOf(0)
+      .In(ssc)
+      .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), kWindowBatches * shape.batch_interval,
+                            shape.batch_interval, shape.reduce_partitions,
+                            [](const Record& sum) { return sum.second != 0; })
+      .Map(Fn<&LineOf>);
+}
+
+Lines ExpectedSlidingSum(const Shape& shape, const std::vector<Time>& batches) {
+  Sums sums;
+  for (const Time time : LastWindow(batches)) {
+    for (const auto& [key, value] : shape.InputOf(0).At(time)) sums[key] += value;
+  }
+  std::erase_if(sums, [](const auto& sum) { return sum.second == 0; });
+  return LinesOf(sums);
+}
+
+}  // namespace
+
+const std::vector<Program>& Programs() {
+  static const std::vector<Program>& programs = *new std::vector<Program>{
+      {"sum_by_key", false, SumByKey, ExpectedSumByKey},
+      {"count_of_sums", false, CountOfSums, ExpectedCountOfSums},
+      {"join", false, Join, ExpectedJoin},
+      {"max_of_window", false, MaxOfWindow, ExpectedMaxOfWindow},
+      {"window_of_kept", false, WindowOfKept, ExpectedWindowOfKept},
+      {"update_state", true, UpdateState, ExpectedUpdateState},
+      {"map_state", true, MapState, ExpectedMapState},
+      {"sliding_sum", true, SlidingSum, ExpectedSlidingSum},
+  };
+  return programs;
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,43 @@
+// The programs that simulations run, each with a plain model of what it must put out.
+#ifndef MILLRACE_TESTS_SIM_PROGRAMS_H_
+#define MILLRACE_TESTS_SIM_PROGRAMS_H_
+
+#include <millrace/millrace.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/sim/records.h"
+
+namespace millrace::sim {
+
+// What a program is declared with, as far as it does not matter for its results.
+struct Shape {
+  uint64_t seed = 0;  // Of its inputs.
+  std::chrono::milliseconds batch_interval{1000};
+  int map_partitions = 2;
+  int reduce_partitions = 2;
+
+  Input InputOf(int number) const {
+    return {.seed = seed + static_cast<uint64_t>(number), .partitions = map_partitions};
+  }
+};
+
+using Lines = std::vector<std::string>;
+
+struct Program {
+  std::string name;
+  // Keeps state on workers, which is lost with them.
+  bool has_state = false;
+  std::function<DStream<std::string>(StreamingContext&, const Shape&)> declare;
+  // What the last of these batches, which are all since the first one, must put out, in any order.
+  std::function<Lines(const Shape&, const std::vector<Time>& batches)> expected;
+};
+
+const std::vector<Program>& Programs();
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_TESTS_SIM_PROGRAMS_H_

@@ -1,0 +1,56 @@
+#include "tests/sim/sim_worker.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tests/sim/sim_workers.h"
+
+namespace millrace::sim {
+namespace {
+
+constexpr int64_t kHeartbeatMicros = 1'000'000;
+// What a process takes to end by itself.
+constexpr int64_t kEndMicrosMax = 100'000;
+
+std::string HostOf(int64_t worker_id) { return absl::StrCat("host", worker_id); }
+
+}  // namespace
+
+SimWorker::SimWorker(SimWorkers& owner, int64_t worker_id)
+    : owner_(owner),
+      id_(worker_id),
+      env_(owner.cluster().world, owner.cluster().NewNode(), owner.cluster().fs,
+           owner.cluster().pace),
+      peers_(owner, env_.node()),
+      worker_({.worker_id = worker_id,
+               .host = HostOf(worker_id),
+               .memory_bytes = owner.settings().memory_bytes,
+               .spill_path = absl::StrCat("/spill/", env_.node()),
+               .nanos = World::NowNanos},
+              {env_, owner.cluster().fs, *this, peers_}) {
+  internal::WorkerOptions core;
+  core.peer_address = absl::StrCat(HostOf(worker_id), ":1");
+  core.task_slots = owner.settings().task_slots;
+  core.heartbeat_interval_micros = kHeartbeatMicros;
+  worker_.MakeCore(core);
+}
+
+void SimWorker::Begin() {
+  Network& network = owner_.cluster().network;
+  connection_ = {network.Open(node(), owner_.driver()), network.Open(owner_.driver(), node())};
+  env_.Post([this] { worker_.core().Start(); });
+}
+
+void SimWorker::SendToDriver(proto::ToDriver message) {
+  owner_.cluster().network.Send(connection_.up, [owner = &owner_, connection = connection_,
+                                                 message = std::move(message)]() mutable {
+    owner->OnMessage(connection, std::move(message));
+  });
+}
+
+void SimWorker::OnMessage(proto::ToWorker message) {
+  if (!message.has_shutdown()) return worker_.Handle(std::move(message));
+  owner_.EndLater(id_, owner_.cluster().world.Delay(kEndMicrosMax), "it exited with code 0");
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,57 @@
+// A simulated worker process.
+#ifndef MILLRACE_TESTS_SIM_SIM_WORKER_H_
+#define MILLRACE_TESTS_SIM_SIM_WORKER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/env/env.h"
+#include "executor/service/worker_node.h"
+#include "tests/sim/sim_env.h"
+#include "tests/sim/sim_peers.h"
+
+namespace millrace::sim {
+
+class SimWorkers;
+
+// The two directions between a worker and its driver.
+struct DriverConnection {
+  Network::ChannelRef up;  // To the driver.
+  Network::ChannelRef down;
+};
+
+// The product's worker on a simulated Env and connections.
+//
+// Threads: whoever has the turn.
+class SimWorker final : private WorkerTransport {
+ public:
+  SimWorker(SimWorkers& owner, int64_t worker_id);
+
+  // Calls its driver.
+  void Begin();
+
+  int64_t id() const { return id_; }
+  NodeId node() const { return env_.node(); }
+  SimEnv& env() { return env_; }
+  internal::WorkerNode& worker() { return worker_; }
+  SimPeers& peers() { return peers_; }
+  const DriverConnection& connection() const { return connection_; }
+
+  // From its driver.
+  void OnMessage(proto::ToWorker message);
+
+ private:
+  void SendToDriver(proto::ToDriver message) override;
+
+  SimWorkers& owner_;
+  const int64_t id_;
+  SimEnv env_;
+  SimPeers peers_;
+  DriverConnection connection_;
+  internal::WorkerNode worker_;
+};
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_TESTS_SIM_SIM_WORKER_H_

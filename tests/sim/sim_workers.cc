@@ -1,0 +1,133 @@
+#include "tests/sim/sim_workers.h"
+
+#include <utility>
+
+#include "glog/logging.h"
+
+namespace millrace::sim {
+namespace {
+
+constexpr int64_t kLaunchMicrosMax = 500'000;
+constexpr int64_t kKillMicrosMax = 20'000;
+// One that the launcher does not reach at once.
+constexpr int64_t kLateKillMicrosMax = 3'000'000;
+constexpr int64_t kStopGraceMicros = 3'000'000;
+// Until a process learns that another one has gone.
+constexpr int64_t kNoticeMicrosMax = 50'000;
+// A worker that has lost its connection calls again, is refused, and ends.
+constexpr int64_t kRefusedMicrosMax = 400'000;
+
+}  // namespace
+
+SimWorkers::~SimWorkers() { CHECK(workers_.empty()); }
+
+SimWorker* SimWorkers::Find(int64_t worker_id) const {
+  const auto worker = workers_.find(worker_id);
+  return worker == workers_.end() ? nullptr : worker->second.get();
+}
+
+void SimWorkers::Launch(int64_t worker_id) {
+  ++launching_;
+  cluster_.world.After(cluster_.world.Delay(kLaunchMicrosMax), launcher_, EventKind::kProcess,
+                       [this, worker_id] {
+                         --launching_;
+                         auto worker = std::make_unique<SimWorker>(*this, worker_id);
+                         SimWorker& begun = *worker;
+                         workers_[worker_id] = std::move(worker);
+                         begun.Begin();
+                       });
+}
+
+void SimWorkers::Kill(int64_t worker_id) {
+  World& world = cluster_.world;
+  EndLater(worker_id, world.Delay(world.OneIn(4) ? kLateKillMicrosMax : kKillMicrosMax),
+           "it was killed by signal 9 (Killed)");
+}
+
+void SimWorkers::EndLater(int64_t worker_id, int64_t delay_micros, const std::string& reason) {
+  cluster_.world.After(delay_micros, launcher_, EventKind::kProcess,
+                       [this, worker_id, reason] { Crash(worker_id, reason); });
+}
+
+void SimWorkers::Crash(int64_t worker_id, const std::string& reason) {
+  const auto found = workers_.find(worker_id);
+  if (found == workers_.end()) return;
+  World& world = cluster_.world;
+  const NodeId node = found->second->node();
+  const DriverConnection connection = found->second->connection();
+  connection.up->Close();
+  connection.down->Close();
+  world.Kill(node);
+  workers_.erase(found);
+  if (!cluster_.network.is_blocked(node, driver_)) TellDriver(worker_id, "its connection ended");
+  world.After(world.Delay(kNoticeMicrosMax), driver_, EventKind::kProcess,
+              [this, worker_id, reason] { fleet_->OnWorkerExited(worker_id, reason); });
+  for (const auto& [id, other] : workers_) {
+    if (cluster_.network.is_blocked(node, other->node())) continue;
+    world.After(world.Delay(kNoticeMicrosMax), other->node(), EventKind::kProcess,
+                [peer = other.get(), worker_id] {
+                  peer->peers().Break(worker_id, "its process has ended");
+                });
+  }
+}
+
+void SimWorkers::BreakConnection(int64_t worker_id) {
+  SimWorker* const worker = Find(worker_id);
+  if (worker == nullptr) return;
+  worker->connection().up->Close();
+  worker->connection().down->Close();
+  TellDriver(worker_id, "the connection broke");
+  EndLater(worker_id, cluster_.world.Delay(kRefusedMicrosMax), "it exited with code 1");
+}
+
+void SimWorkers::TellDriver(int64_t worker_id, const std::string& reason) {
+  World& world = cluster_.world;
+  world.After(world.Delay(kNoticeMicrosMax), driver_, EventKind::kMessage,
+              [this, worker_id, reason] {
+                if (connections_.erase(worker_id) > 0) fleet_->OnDisconnected(worker_id, reason);
+              });
+}
+
+void SimWorkers::Stop() {
+  World& world = cluster_.world;
+  world.RunUntil([this] { return workers_.empty() && launching_ == 0; },
+                 world.now_micros() + kStopGraceMicros);
+  while (!workers_.empty()) Crash(workers_.begin()->first, "it was killed by signal 9 (Killed)");
+  world.Kill(launcher_);
+}
+
+// ---------------------------------------------------------------------------------------------
+// The driver's side.
+
+void SimWorkers::OnMessage(const DriverConnection& connection, proto::ToDriver message) {
+  const int64_t id = message.worker_id();
+  const auto known = connections_.find(id);
+  if (known == connections_.end()) {
+    if (!message.has_hello()) return;
+    const absl::Status may_join = fleet_->MayJoin(id);
+    if (!may_join.ok()) {
+      return EndLater(id, cluster_.world.Delay(kRefusedMicrosMax), "it exited with code 1");
+    }
+    connections_[id] = connection;
+  }
+  fleet_->OnMessage(std::move(message));
+}
+
+void SimWorkers::SendToWorker(int64_t worker_id, proto::ToWorker message) {
+  const auto connection = connections_.find(worker_id);
+  if (connection == connections_.end()) return;
+  cluster_.network.Send(connection->second.down,
+                        [this, worker_id, message = std::move(message)]() mutable {
+                          Find(worker_id)->OnMessage(std::move(message));
+                        });
+}
+
+void SimWorkers::DisconnectWorker(int64_t worker_id, const absl::Status& /*reason*/) {
+  const auto connection = connections_.find(worker_id);
+  if (connection == connections_.end()) return;
+  connection->second.up->Close();
+  connection->second.down->Close();
+  connections_.erase(connection);
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,88 @@
+// The worker processes of a simulated driver, and who is connected with whom.
+#ifndef MILLRACE_TESTS_SIM_SIM_WORKERS_H_
+#define MILLRACE_TESTS_SIM_SIM_WORKERS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/cluster/worker_fleet.h"
+#include "client/cluster/worker_launcher.h"
+#include "common/env/env.h"
+#include "tests/sim/cluster.h"
+#include "tests/sim/sim_worker.h"
+
+namespace millrace::sim {
+
+struct WorkerSettings {
+  int task_slots = 2;
+  size_t memory_bytes = size_t{64} << 20;
+};
+
+// Launches workers, carries their messages to and from the driver as gRPC does, and ends them.
+//
+// Threads: whoever has the turn; the driver's side is called as events of the driver's node.
+class SimWorkers final : public DriverTransport, public internal::WorkerLauncher {
+ public:
+  // The cluster outlives the workers.
+  SimWorkers(Cluster& cluster, NodeId driver, const WorkerSettings& settings)
+      : cluster_(cluster), launcher_(cluster.NewNode()), driver_(driver), settings_(settings) {}
+  ~SimWorkers() override;
+
+  // Before the first launch.
+  void SetFleet(internal::WorkerFleet& fleet) { fleet_ = &fleet; }
+
+  // WorkerLauncher
+  absl::Status Start(const internal::WorkerSpec& /*spec*/, Listener& /*listener*/) override {
+    return absl::OkStatus();
+  }
+  void Launch(int64_t worker_id) override;
+  // A worker may live on for a moment, as one that cannot be reached does.
+  void Kill(int64_t worker_id) override;
+  void Stop() override;
+
+  // DriverTransport
+  void SendToWorker(int64_t worker_id, proto::ToWorker message) override;
+  void DisconnectWorker(int64_t worker_id, const absl::Status& reason) override;
+
+  // -- For the workers --------------------------------------------------------------------------
+
+  Cluster& cluster() { return cluster_; }
+  NodeId driver() const { return driver_; }
+  const WorkerSettings& settings() const { return settings_; }
+  // Null: its process has ended.
+  SimWorker* Find(int64_t worker_id) const;
+  // At the driver: a message of a worker, whose first is its hello.
+  void OnMessage(const DriverConnection& connection, proto::ToDriver message);
+  // Its process ends after `delay_micros`, whatever it does.
+  void EndLater(int64_t worker_id, int64_t delay_micros, const std::string& reason);
+
+  // -- Faults, and what is looked at ------------------------------------------------------------
+
+  // Whose processes live.
+  const std::map<int64_t, std::unique_ptr<SimWorker>>& alive() const { return workers_; }
+  // The process is gone, at once. As an event, or between events.
+  void Crash(int64_t worker_id, const std::string& reason);
+  // Both ends learn of it, each at its time.
+  void BreakConnection(int64_t worker_id);
+
+ private:
+  // The driver will learn that the connection has ended.
+  void TellDriver(int64_t worker_id, const std::string& reason);
+
+  Cluster& cluster_;
+  const NodeId launcher_;
+  const NodeId driver_;
+  const WorkerSettings settings_;
+  internal::WorkerFleet* fleet_ = nullptr;
+  int launching_ = 0;
+  std::map<int64_t, std::unique_ptr<SimWorker>> workers_;
+  std::map<int64_t, DriverConnection> connections_;  // As the driver sees it.
+};
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_TESTS_SIM_SIM_WORKERS_H_
