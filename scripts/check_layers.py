@@ -3,7 +3,8 @@
 
 1. Every include is one that scripts/layers.txt allows, and names its file from the repository root.
 2. Every file of the product stands exactly once in the map of a README: the nearest one above it. Every folder with a
-   README stands in the map of the README above it, and every top folder has one.
+   README stands in the map of the README above it, and every top folder has one. Of deploy/ that is every file, whatever
+   it is, but those that a user makes there.
 
 A map is a table with the head `file` or `folder`. The first cell of a row names files (`codec.h` stands for codec.cc
 too, unless that is named; `codec` for all files codec.*) or folders (`record/`).
@@ -16,9 +17,10 @@ import pathlib
 import re
 import sys
 
-TOP_FOLDERS = ("proto", "common", "executor", "driver", "client", "tests")
+TOP_FOLDERS = ("proto", "common", "executor", "driver", "client", "deploy", "tests")
 # tests/unit mirrors the source, so its files need no map of their own.
-MAPPED_FOLDERS = ("proto", "common", "executor", "driver", "client")
+MAPPED_FOLDERS = ("proto", "common", "executor", "driver", "client", "deploy")
+USERS_FILES = ("deploy/.env", "deploy/secret")  # As .gitignore has them.
 SOURCE_SUFFIXES = (".h", ".cc", ".proto")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -32,6 +34,14 @@ def sources(root, tops):
     for path in sorted((root / top).rglob("*")):
       if path.suffix in SOURCE_SUFFIXES and path.is_file():
         yield path.relative_to(root).as_posix()
+
+
+def mapped_files(root):
+  yield from sources(root, MAPPED_FOLDERS)
+  for path in sorted((root / "deploy").rglob("*")):
+    name = path.relative_to(root).as_posix()
+    if path.is_file() and path.name != "README.md" and path.suffix not in SOURCE_SUFFIXES and name not in USERS_FILES:
+      yield name
 
 
 def read_layers(root):
@@ -118,7 +128,7 @@ def named_by(file, entries):
 def check_maps(root):
   files_of = collections.defaultdict(list)  # folder of a README -> what its map must name
   bare = collections.defaultdict(list)  # folder that no README speaks of -> its files
-  for name in sources(root, MAPPED_FOLDERS):
+  for name in mapped_files(root):
     folder = pathlib.PurePosixPath(name).parent
     while folder.name and not (root / folder / "README.md").is_file():
       folder = folder.parent

@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kRegisterTimeout{20'000};
 constexpr std::chrono::milliseconds kReconnectDelay{300};
-constexpr std::chrono::milliseconds kHeartbeatInterval{5'000};
+constexpr int64_t kHeartbeatMsMin = 10;
+constexpr int64_t kHeartbeatMsMax = 60'000;
 constexpr std::chrono::milliseconds kEndTimeout{5'000};
 constexpr std::chrono::milliseconds kCloseTimeout{2'000};
 
@@ -95,6 +96,7 @@ void DaemonWorkerLauncher::Stop() {
                       [](const Progress&) { return 0; });
   loop_.Post([this] {
     is_stopping_ = true;
+    loop_.Cancel(heartbeat_timer_);
     if (!connection_->is_open()) {
       progress_.Update([](Progress& now) { now.is_closed = true; });
       return;
@@ -156,13 +158,14 @@ void DaemonWorkerLauncher::OnMessage(const proto::ToApplication& message) {
 
 void DaemonWorkerLauncher::OnRegistered(const proto::ApplicationRegistered& registered) {
   is_registered_ = true;
+  ScheduleHeartbeat(std::chrono::milliseconds(
+      std::clamp(registered.heartbeat_interval_ms(), kHeartbeatMsMin, kHeartbeatMsMax)));
   if (application_id_.empty()) {
     application_id_ = registered.app_id();
     possible_cores_.assign(registered.possible_cores().begin(), registered.possible_cores().end());
     free_cores_ = possible_cores_;
     std::sort(free_cores_.begin(), free_cores_.end());
     progress_.Update([](Progress& now) { now.is_registered = true; });
-    loop_.PostAfter(kHeartbeatInterval, [this] { Heartbeat(); });
     return;
   }
   // What it was asked before the connection broke, if it is still true.
@@ -177,6 +180,7 @@ void DaemonWorkerLauncher::OnRegistered(const proto::ApplicationRegistered& regi
 
 void DaemonWorkerLauncher::OnClosed(const absl::Status& status) {
   is_registered_ = false;
+  loop_.Cancel(heartbeat_timer_);
   if (is_stopping_) {
     progress_.Update([](Progress& now) { now.is_closed = true; });
     return;
@@ -225,11 +229,14 @@ void DaemonWorkerLauncher::SendRelease(int64_t worker_id) {
   connection_->Send(std::move(message));
 }
 
-void DaemonWorkerLauncher::Heartbeat() {
-  proto::FromApplication message;
-  message.mutable_heartbeat();
-  if (is_registered_) connection_->Send(std::move(message));
-  loop_.PostAfter(kHeartbeatInterval, [this] { Heartbeat(); });
+// While the connection lasts: each has an interval of its own, which its daemon tells.
+void DaemonWorkerLauncher::ScheduleHeartbeat(std::chrono::milliseconds interval) {
+  heartbeat_timer_ = loop_.PostAfter(interval, [this, interval] {
+    proto::FromApplication message;
+    message.mutable_heartbeat();
+    connection_->Send(std::move(message));
+    ScheduleHeartbeat(interval);
+  });
 }
 
 }  // namespace millrace::internal

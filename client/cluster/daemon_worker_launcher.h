@@ -2,6 +2,7 @@
 #ifndef MILLRACE_CLIENT_CLUSTER_DAEMON_WORKER_LAUNCHER_H_
 #define MILLRACE_CLIENT_CLUSTER_DAEMON_WORKER_LAUNCHER_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -77,7 +78,7 @@ class DaemonWorkerLauncher final : public WorkerLauncher {
   void OnWorkerLost(int64_t worker_id, const std::string& reason);
   void SendRequest(int64_t worker_id, const Worker& worker);
   void SendRelease(int64_t worker_id);
-  void Heartbeat();
+  void ScheduleHeartbeat(std::chrono::milliseconds interval);
 
   const Options options_;
   const std::unique_ptr<DaemonConnection> connection_;
@@ -95,6 +96,7 @@ class DaemonWorkerLauncher final : public WorkerLauncher {
   bool is_registered_ = false;
   bool is_stopping_ = false;
   bool was_given_up_ = false;
+  EventLoop::TimerId heartbeat_timer_ = 0;  // 0: none.
 
   // Last, so that it ends before what it uses.
   EventLoop loop_;

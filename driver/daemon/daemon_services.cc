@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "common/rpc/rpc_status.h"
 
@@ -29,17 +28,6 @@ SessionId SessionTable::Add(std::shared_ptr<ApplicationSession> session) {
 void SessionTable::Remove(SessionId session) {
   const absl::MutexLock lock(&mutex_);
   sessions_.erase(session);
-}
-
-void SessionTable::CloseAll() {
-  std::vector<SessionId> open;
-  {
-    const absl::MutexLock lock(&mutex_);
-    for (const auto& [session, entry] : sessions_) open.push_back(session);
-  }
-  for (const SessionId session : open) {
-    Close(session, absl::UnavailableError("the driver daemon stops"));
-  }
 }
 
 SessionTable::Entry SessionTable::Find(SessionId session) {

@@ -30,7 +30,6 @@ class SessionTable : public DaemonPeers {
   SessionId Add(std::shared_ptr<ExecutorSession> session);
   SessionId Add(std::shared_ptr<ApplicationSession> session);
   void Remove(SessionId session);
-  void CloseAll();
 
   void SendToExecutor(SessionId session, proto::ToExecutor message) override;
   void SendToApplication(SessionId session, proto::ToApplication message) override;

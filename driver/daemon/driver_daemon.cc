@@ -107,7 +107,7 @@ void DriverDaemon::OnRegisterExecutor(SessionId session, const proto::RegisterEx
   executor.heard_micros = env_.MonotonicMicros();
   executor_of_session_[session] = request.executor_id();
   proto::ToExecutor reply;
-  reply.mutable_registered()->set_heartbeat_interval_ms(options_.peer_timeout_micros / 4000);
+  reply.mutable_registered()->set_heartbeat_interval_ms(HeartbeatIntervalMs());
   peers_.SendToExecutor(session, std::move(reply));
   for (const proto::WorkerRef& worker : request.workers()) AdoptWorker(executor, worker);
   LOG(INFO) << "executor " << request.executor_id() << " on " << request.host() << " has "
@@ -342,6 +342,7 @@ void DriverDaemon::OnRegisterApplication(SessionId session,
   LOG(INFO) << *id << " is " << request.name();
   proto::ToApplication reply;
   reply.mutable_registered()->set_app_id(*id);
+  reply.mutable_registered()->set_heartbeat_interval_ms(HeartbeatIntervalMs());
   for (const int cores : CoresFor(FactsOf(application).demand)) {
     reply.mutable_registered()->add_possible_cores(cores);
   }

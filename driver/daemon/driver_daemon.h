@@ -129,6 +129,8 @@ class DriverDaemon {
   void UpdateArtifactsInUse();
   proto::ApplicationStatus StatusOf(const Application& application) const;
   Application* ApplicationOf(SessionId session);
+  // Of every peer: some may come late before it counts as lost.
+  int64_t HeartbeatIntervalMs() const { return options_.peer_timeout_micros / 4000; }
 
   Env& env_;
   DaemonPeers& peers_;

@@ -176,9 +176,10 @@ absl::Status Serve() {
 
   AwaitStopSignal();
   LOG(INFO) << "stops; applications go on and drivers in the cluster too";
-  sessions.CloseAll();
   http.Stop();
-  // What must not be lost is on the disk, as for a daemon that is killed.
+  // What must not be lost is on the disk, as for a daemon that is killed. The process ends here,
+  // and so do its connections all at once: closed one by one, those of executors would be losses
+  // that applications are told of. And calls that wait for submissions would hold the server back.
   EndDaemon(kProgram, absl::OkStatus());
 }
 

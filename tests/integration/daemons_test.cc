@@ -138,6 +138,31 @@ TEST(ClientModeTest, ADriverDaemonThatIsKilledStopsNothingAndTheNextOneKnows) {
   EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
 }
 
+TEST(ClientModeTest, ADriverDaemonThatIsStoppedTakesNoWorkers) {
+  TestCluster cluster;
+  Daemon& executor = cluster.AddExecutor("a", 1);
+  TcpServer server;
+  Process program(cluster.SubmitCommand(WordCount(server)));
+  TcpPeer peer = server.Accept();
+  const std::vector<pid_t> workers = cluster.WorkerPids("a");
+  ASSERT_EQ(workers.size(), 1u);
+  cluster.driver().process->Signal(SIGTERM);
+  EXPECT_EQ(cluster.driver().process->AwaitExit(), 0) << cluster.driver().process->Describe();
+  EXPECT_TRUE(executor.process->Await(Process::kErr, "no connection")) << "it has noticed";
+  EXPECT_TRUE(program.Await(Process::kErr, "no connection")) << program.Describe();
+  cluster.RestartDriver();
+  EXPECT_TRUE(Eventually([&] {
+    return cluster.Submit({"--list"}).out.find("1 cores in 1 workers  running") !=
+           std::string::npos;
+  })) << cluster.Submit({"--list"}).out;
+  peer.Send("a\n");
+  EXPECT_TRUE(AwaitCounts(program, {{"a", 1}})) << program.Describe();
+  EXPECT_EQ(cluster.WorkerPids("a"), workers);
+  EXPECT_THAT(program.text(Process::kErr), Not(HasSubstr("lost")));
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
+}
+
 TEST(ClientModeTest, AFunctionThatCrashesTakesItsWorkerAndSaysWhy) {
   TestCluster cluster;
   cluster.AddExecutor("a", 1);

@@ -13,6 +13,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 
 constexpr int64_t kSecond = 1'000'000;
 
@@ -37,6 +38,8 @@ class RecordingPeers : public DaemonPeers {
       said.push_back(to + "launch " + std::to_string(worker.worker_id()) + " with " +
                      std::to_string(worker.cores()));
       last_launch = message.launch_worker();
+    } else if (message.has_registered()) {
+      heartbeat_interval_ms[session] = message.registered().heartbeat_interval_ms();
     } else if (message.has_end_worker()) {
       said.push_back(to + "end " + std::to_string(message.end_worker().worker_id()));
     } else if (message.has_forget_application()) {
@@ -47,6 +50,7 @@ class RecordingPeers : public DaemonPeers {
     const std::string to = std::to_string(session) + " ";
     if (message.has_registered()) {
       app_ids[session] = message.registered().app_id();
+      heartbeat_interval_ms[session] = message.registered().heartbeat_interval_ms();
       possible_cores.assign(message.registered().possible_cores().begin(),
                             message.registered().possible_cores().end());
     } else if (message.has_worker_launched()) {
@@ -64,6 +68,7 @@ class RecordingPeers : public DaemonPeers {
 
   std::vector<std::string> said;
   std::map<SessionId, std::string> app_ids;
+  std::map<SessionId, int64_t> heartbeat_interval_ms;
   std::vector<int> possible_cores;
   std::map<SessionId, absl::Status> closed;
   proto::LaunchWorker last_launch;
@@ -294,6 +299,12 @@ TEST_F(DriverDaemonTest, ASilentExecutorIsLost) {
   env_->Advance(3 * kSecond);
   EXPECT_EQ(daemon_->List().executors_size(), 0);
   EXPECT_EQ(peers_.closed[1].code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(DriverDaemonTest, EveryPeerIsToldToBeHeardWellWithinTheTimeout) {
+  Executor(1, "a", 2);
+  Application(2);
+  EXPECT_THAT(peers_.heartbeat_interval_ms, ElementsAre(Pair(1, 15'000), Pair(2, 15'000)));
 }
 
 TEST_F(DriverDaemonTest, AnApplicationThatComesBackInTimeKeepsItsWorkers) {
