@@ -48,6 +48,10 @@ void DriverCore::HandleMessage(proto::ToDriver message) {
       if (streaming_ != nullptr)
         streaming_->HandleReceiverEvent(worker_id, message.receiver_event());
       return;
+    case proto::ToDriver::kBlocksCopied:
+      // Without a run there are no blocks, and nothing was asked for.
+      if (streaming_ != nullptr) streaming_->HandleBlocksCopied(worker_id, message.blocks_copied());
+      return;
     case proto::ToDriver::kCachedDropped:
       return data_.NoteDropped(worker_id, message.cached_dropped().partitions());
     default:

@@ -51,6 +51,7 @@ StreamingRun::StreamingRun(Parts parts, StreamingSpec spec, Observer observer)
       receivers_(
           env_, parts.workers, data_.blocks, *bus_, spec_,
           {.limits = RateController::InitialLimits(spec_), .first_sequence = parts.first_sequence}),
+      copies_(parts.workers, data_.blocks),
       ticker_(env_, spec_.batch_interval, BatchDelayMicros(spec_),
               [this](Time batch_time) { OnTick(batch_time); }),
       free_lanes_(std::max(1, spec_.concurrent_jobs)) {}
@@ -68,6 +69,9 @@ absl::Status StreamingRun::Start() {
       direct.rate_limit->Set(controller->limits().rate);
       rate_controllers_.emplace(direct.stream_id, *std::move(controller));
     }
+  }
+  for (const ReceiverSpec& receiver : spec_.receivers) {
+    copies_.AddStream(receiver.stream_id, receiver.storage_level);
   }
   is_started_ = true;
   const Time now(env_.NowMicros() / kMicrosPerMilli);
@@ -405,10 +409,18 @@ void StreamingRun::HandleReceiverEvent(int64_t worker_id, const proto::ReceiverE
   receivers_.HandleReceiverEvent(worker_id, event);
 }
 
-void StreamingRun::WorkerAdded() {
-  if (is_started_) receivers_.WorkerAdded();
+void StreamingRun::HandleBlocksCopied(int64_t worker_id, const proto::BlocksCopied& copied) {
+  copies_.HandleCopied(worker_id, copied);
 }
 
-void StreamingRun::WorkerLost(int64_t worker_id) { receivers_.WorkerLost(worker_id); }
+void StreamingRun::WorkerAdded() {
+  if (is_started_) receivers_.WorkerAdded();
+  copies_.WorkerAdded();
+}
+
+void StreamingRun::WorkerLost(int64_t worker_id) {
+  receivers_.WorkerLost(worker_id);
+  copies_.WorkerLost(worker_id);
+}
 
 }  // namespace millrace::internal

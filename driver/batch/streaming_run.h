@@ -15,6 +15,7 @@
 #include "driver/batch/batch_ticker.h"
 #include "driver/batch/running_batch.h"
 #include "driver/batch/streaming_handle.h"
+#include "driver/block/block_copies.h"
 #include "driver/block/worker_data.h"
 #include "driver/cluster/worker_registry.h"
 #include "driver/event/listener_bus.h"
@@ -66,6 +67,7 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
 
   void HandleBlockReport(int64_t worker_id, const proto::BlockReport& report);
   void HandleReceiverEvent(int64_t worker_id, const proto::ReceiverEvent& event);
+  void HandleBlocksCopied(int64_t worker_id, const proto::BlocksCopied& copied);
   void WorkerAdded();
   void WorkerLost(int64_t worker_id);
 
@@ -122,6 +124,7 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
   const std::shared_ptr<ListenerBus> bus_;
   BatchReporter reporter_;
   ReceiverTracker receivers_;
+  BlockCopies copies_;
   BatchTicker ticker_;
   std::map<int64_t, RateController> rate_controllers_;  // By stream.
 

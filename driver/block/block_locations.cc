@@ -45,6 +45,18 @@ const BlockLocations::Holders& BlockLocations::HoldersOf(BlockRef block) const {
   return found == holders_.end() ? none : found->second;
 }
 
+std::vector<BlockRef> BlockLocations::WithOneHolder() const {
+  std::vector<Key> keys;
+  for (const auto& [key, holders] : holders_) {
+    if (holders.size() == 1) keys.push_back(key);
+  }
+  std::sort(keys.begin(), keys.end());
+  std::vector<BlockRef> blocks;
+  blocks.reserve(keys.size());
+  for (const auto& [stream_id, sequence] : keys) blocks.push_back({stream_id, sequence});
+  return blocks;
+}
+
 std::string ToString(BlockRef block) {
   return absl::StrCat("block ", block.sequence, " of stream ", block.stream_id);
 }

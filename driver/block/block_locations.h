@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
@@ -27,6 +28,11 @@ class BlockLocations {
 
   // Empty: nobody has it.
   const Holders& HoldersOf(BlockRef block) const;
+
+  // Not dropped yet.
+  bool IsKnown(BlockRef block) const { return holders_.contains(KeyOf(block)); }
+  // Those that one worker alone has, by stream and sequence.
+  std::vector<BlockRef> WithOneHolder() const;
 
   bool empty() const { return holders_.empty(); }
 

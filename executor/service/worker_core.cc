@@ -75,8 +75,9 @@ void WorkerCore::Handle(proto::ToWorker message) {
     case proto::ToWorker::kDropBroadcast:
       broadcasts_.erase(message.drop_broadcast().broadcast_id());
       return;
-    case proto::ToWorker::kPeers:     // For whoever connects the worker.
-    case proto::ToWorker::kShutdown:  // For whoever runs it.
+    case proto::ToWorker::kPeers:       // For whoever connects the worker.
+    case proto::ToWorker::kCopyBlocks:  // The same.
+    case proto::ToWorker::kShutdown:    // For whoever runs it.
     case proto::ToWorker::KIND_NOT_SET:
       return;
   }

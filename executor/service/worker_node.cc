@@ -21,6 +21,7 @@ WorkerNode::WorkerNode(const Options& options, const Parts& parts)
       blocks_(memory_, disk_),
       shuffles_(memory_, blocks_, disk_),
       replicator_({.worker_id = options.worker_id, .host = options.host}, parts.peers),
+      copier_(parts.env, blocks_, parts.peers),
       receivers_(parts.env, blocks_, &replicator_),
       router_({.worker_id = options.worker_id}, shuffles_, parts.peers),
       remote_reads_(parts.peers, kFetchTimeout),
@@ -42,6 +43,13 @@ void WorkerNode::Handle(proto::ToWorker message) {
       for (const auto& peer : message.peers().added()) AddPeer(peer);
       for (const int64_t id : message.peers().removed()) RemovePeer(id);
       return;
+    case proto::ToWorker::kCopyBlocks:
+      return copier_.Copy(message.copy_blocks(), [this](proto::BlocksCopied copied) {
+        proto::ToDriver answer;
+        answer.set_worker_id(options_.worker_id);
+        *answer.mutable_blocks_copied() = std::move(copied);
+        parts_.transport.SendToDriver(std::move(answer));
+      });
     case proto::ToWorker::kDropBlocks:
       replicas_.Remove(message.drop_blocks());
       return core_->Handle(std::move(message));

@@ -14,6 +14,7 @@
 #include "executor/block/block_store.h"
 #include "executor/block/replica_book.h"
 #include "executor/block/spill_dir.h"
+#include "executor/receiver/block_copier.h"
 #include "executor/receiver/block_replicator.h"
 #include "executor/receiver/threaded_receiver_service.h"
 #include "executor/service/peer_service.h"
@@ -77,6 +78,7 @@ class WorkerNode {
   StateStore states_;
   ReplicaBook replicas_;  // Of other workers' blocks, here.
   BlockReplicator replicator_;
+  BlockCopier copier_;
   ThreadedReceiverService receivers_;
   ShuffleRouter router_;
   RemoteReads remote_reads_;
