@@ -159,11 +159,13 @@ absl::Status Serve() {
   builder.RegisterService(&log_service);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   port_known.set_value(server == nullptr ? 0 : port);
+  // From here on the event loop uses what stands here, and there may be calls under way, which
+  // would hold the server's end back: the process ends instead.
   if (server == nullptr) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", FLAGS_host, ":", FLAGS_port,
-                                               ": is the port taken? --port=0 picks a free one"));
+    EndDaemon(kProgram, absl::UnavailableError(
+                            absl::StrCat("cannot listen on ", FLAGS_host, ":", FLAGS_port,
+                                         ": is the port taken? --port=0 picks a free one")));
   }
-  // From here on there may be calls under way, which would hold the server's end back.
   if (const absl::Status status = recovered.get_future().get(); !status.ok()) {
     EndDaemon(kProgram, status);
   }
