@@ -23,7 +23,9 @@ DriverCore::DriverCore(Env& env, DriverTransport& transport, DriverOptions optio
       workers_(transport, options_.epoch),
       data_(workers_),
       tasks_(env_, workers_, options_.tasks, options_.epoch << kTaskIdBits),
-      dag_({workers_, data_, tasks_, accumulators_, metrics_}, options_.tasks.max_failures) {
+      dag_({workers_, data_, tasks_, accumulators_, metrics_},
+           {.max_failures = options_.tasks.max_failures,
+            .repairs_states = options_.repairs_states}) {
   dag_.SetBatchFilter([this](int64_t batch_time_ms) {
     return streaming_ != nullptr && streaming_->IsUnfinished(batch_time_ms);
   });

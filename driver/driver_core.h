@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -32,6 +33,9 @@ struct DriverOptions {
   // A worker that has said nothing for so long is lost; 0: silence means nothing. Well above the
   // interval of its heartbeats.
   int64_t worker_timeout_micros = 0;
+  // Remembers how states have come about since they were saved, and makes what a lost worker had of
+  // them again.
+  bool repairs_states = false;
   // Told on the event loop when workers come and go.
   std::function<void(int total_slots)> on_slots_changed;
 };
@@ -58,6 +62,8 @@ class DriverCore final : public StreamingHost {
   void DropShuffle(int64_t shuffle_id) { data_.DropShuffle(shuffle_id); }
   void DropRdd(int64_t rdd_id) { data_.DropRdd(rdd_id); }
   void DropState(int64_t state_id) { data_.DropState(state_id); }
+  // What was saved of a state, as a step to make lost partitions of; see StateTracker::Saved.
+  void StateSaved(int64_t state_id, RddRef load) { dag_.StateSaved(state_id, std::move(load)); }
   void PutBroadcast(int64_t broadcast_id, std::string encoded);
   void DropBroadcast(int64_t broadcast_id);
   Accumulators& accumulators() { return accumulators_; }

@@ -33,6 +33,7 @@ DriverOptions MakeDriverOptions(const ClusterRuntime::Options& options) {
   driver.tasks = options.tasks;
   driver.epoch = options.driver_epoch;
   driver.worker_timeout_micros = options.worker_timeout_micros;
+  driver.repairs_states = true;
   return driver;
 }
 

@@ -24,6 +24,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int64_t kSoonNanos = 100'000'000;
+// For so many checkpoint intervals the batches that made a state are kept if it cannot be saved.
+constexpr int kIntervalsKept = 10;
 
 std::string StateDirectory(const std::string& id, Time time) {
   return absl::StrCat(absl::Hex(XXH3_64bits(id.data(), id.size()), absl::kZeroPad16), "-",
@@ -179,7 +181,7 @@ void GraphCheckpoint::Saved(const Snapshots& snapshots) {
     state.time = snapshot.time;
     if (snapshot.is_nothing()) continue;
     state.path = JoinPath(BaseName(store_.state_directory()), BaseName(snapshot.output->path()));
-    state.node->OnSaved();
+    state.node->Saved(snapshot.time, snapshot.output->path(), snapshot.num_partitions);
   }
 }
 
@@ -187,6 +189,14 @@ Time GraphCheckpoint::oldest_saved() const {
   Time oldest = graph_.last_batch_time();
   for (const auto& [id, state] : states_) oldest = std::min(oldest, state.time);
   return oldest;
+}
+
+Time GraphCheckpoint::RepairableFrom(Time batch_time) const {
+  Time from = batch_time;
+  for (const auto& [id, state] : states_) {
+    from = std::min(from, std::max(state.time, batch_time - kIntervalsKept * state.interval));
+  }
+  return from;
 }
 
 // ---------------------------------------------------------------------------------------------

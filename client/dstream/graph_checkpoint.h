@@ -84,6 +84,9 @@ class GraphCheckpoint {
   // The oldest batch that a state was saved of: those behind it may have to be made again.
   Time oldest_saved() const;
 
+  // Lost partitions of states are made of what was saved and of batches behind this one.
+  Time RepairableFrom(Time batch_time) const;
+
   struct Built {
     int64_t number = 0;  // Rising.
     proto::Checkpoint checkpoint;

@@ -64,6 +64,17 @@ RddRef StateNode::SaveInto(const std::string& path) {
                       std::move(update));
 }
 
+void StateNode::Saved(Time time, const std::string& path, int num_partitions) {
+  OnSaved();
+  DriverHandle& driver = *graph().context()->driver;
+  if (!driver.repairs_states()) return;
+  auto update = std::make_shared<StateUpdate>();
+  update->state_id = state_id_;
+  update->batch_time_ms = time.ms();
+  driver.StateSaved(state_id_, LoadSavedState(graph().context(), format_, path, num_partitions,
+                                              std::move(update)));
+}
+
 void StateNode::SkipUntil(Time time) {
   const Time zero = graph().zero_time();
   const Time last = (time - milliseconds(1)).Floor(slide(), zero);
@@ -79,7 +90,7 @@ void StateNode::Restart() {
 }
 
 RddRef StateNode::Read(const std::string& path) const {
-  return format_.read(graph().context(), path);
+  return ReadSavedState(graph().context(), format_, path);
 }
 
 std::shared_ptr<StateUpdate> StateNode::NextUpdate(Time time) {

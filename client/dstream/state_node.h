@@ -45,12 +45,14 @@ class StateNode : public DStreamNode {
   // Null: it is not committed.
   RddRef SaveInto(const std::string& path);
   int num_partitions() const { return num_partitions_; }
-  // A driver to come can go on from what was saved: what the program gave to begin with is not
-  // needed again.
-  virtual void OnSaved() {}
+  // What the update of `time` left is saved in `path`, so many parts, for this driver and those to
+  // come.
+  void Saved(Time time, const std::string& path, int num_partitions);
   void Restart() override;
 
  protected:
+  // What the program gave to begin with is not needed again.
+  virtual void OnSaved() {}
   // The update that leads to `time`, and its result. `update` builds on last_time().
   virtual absl::StatusOr<RddRef> Update(Time time, const StateUpdateRef& update) = 0;
   // The state is as of `update` from here on.
@@ -89,10 +91,10 @@ class RecordStateNode final : public StateNode {
   void ForgetAll() override;
   void ForgetBefore(Time batch_time) override;
   void Restore(Time time, const std::string& path) override;
-  void OnSaved() override { program_initial_ = nullptr; }
   void Restart() override;
 
  private:
+  void OnSaved() override { program_initial_ = nullptr; }
   // As long as it is open whether the initial state was taken in.
   bool needs_previous() const override { return initial_taker_ != nullptr; }
   bool restores() const override { return is_restored_ && may_take_initial(); }

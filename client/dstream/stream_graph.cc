@@ -17,6 +17,7 @@
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
 #include "common/config/keys.h"
+#include "driver/service/driver_handle.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -493,16 +494,22 @@ void StreamGraph::AddJobsOfUnasked(Time batch_time, std::vector<BatchJob>& jobs)
 
 Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
   milliseconds remember = batch_interval_;
+  Time needed_behind = batch_time;
   std::vector<StateSnapshot> snapshots;
   {
     const std::lock_guard lock(lock_);
     if (!cut_short) unfinished_.erase(batch_time);
-    if (checkpoint_ != nullptr) snapshots = checkpoint_->TakeSnapshots(batch_time);
+    if (checkpoint_ != nullptr) {
+      snapshots = checkpoint_->TakeSnapshots(batch_time);
+      if (context_->driver->repairs_states()) {
+        needed_behind = checkpoint_->RepairableFrom(batch_time);
+      }
+    }
     for (const auto& node : nodes_) node->ForgetBefore(batch_time);
     for (const InputNode* input : inputs_) remember = std::max(remember, input->remember());
   }
   if (checkpoint_ != nullptr) Save(snapshots);
-  return batch_time - remember;
+  return needed_behind - remember;
 }
 
 void StreamGraph::Save(const std::vector<StateSnapshot>& snapshots) {

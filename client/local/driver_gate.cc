@@ -70,6 +70,17 @@ Lease DriverGate::StateLease(int64_t state_id) {
   return runtime ? runtime->driver().StateLease(state_id) : nullptr;
 }
 
+bool DriverGate::repairs_states() const {
+  const auto runtime = this->runtime();
+  return runtime && runtime->driver().repairs_states();
+}
+
+void DriverGate::StateSaved(int64_t state_id, RddRef load) {
+  if (const auto runtime = this->runtime()) {
+    runtime->driver().StateSaved(state_id, std::move(load));
+  }
+}
+
 Lease DriverGate::PutBroadcast(int64_t broadcast_id, std::string encoded) {
   const auto runtime = this->runtime();
   if (!runtime) return nullptr;

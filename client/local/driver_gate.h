@@ -36,6 +36,8 @@ class DriverGate final : public DriverHandle {
   Lease ShuffleLease(int64_t shuffle_id) override;
   Lease CacheLease(int64_t rdd_id) override;
   Lease StateLease(int64_t state_id) override;
+  bool repairs_states() const override;
+  void StateSaved(int64_t state_id, RddRef load) override;
   Lease PutBroadcast(int64_t broadcast_id, std::string encoded) override;
   void RegisterAccumulator(int64_t accumulator_id, AccumulatorMerge merge) override;
   void UnregisterAccumulator(int64_t accumulator_id) override;

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "common/fs/atomic_output.h"
+#include "common/fs/path.h"
+
 namespace millrace::internal {
 
 RddRef MakeStateful(const ContextRef& context, OperatorRef op, const RecordTypeOperators& type,
@@ -13,6 +16,27 @@ RddRef MakeStateful(const ContextRef& context, OperatorRef op, const RecordTypeO
   node->state = std::move(update);
   PersistNode(context, node, StorageLevel::kMemoryAndDisk);
   return node;
+}
+
+RddRef ReadSavedState(const ContextRef& context, const StateFormat& format,
+                      const std::string& path) {
+  return MakeWholeFiles(context, path, format.read, *format.type);
+}
+
+// A part has the keys of its partition, so none of them has to move.
+RddRef LoadSavedState(const ContextRef& context, const StateFormat& format, const std::string& path,
+                      int num_partitions, StateUpdateRef update) {
+  std::vector<std::string> parts;
+  for (int part = 0; part < num_partitions; ++part) {
+    parts.push_back(JoinPath(path, PartFileName(part)));
+  }
+  const auto partitioner = HashPartitionerSpec(num_partitions);
+  KeyedInput saved;
+  saved.parent = MakeSplits(context, format.read, *format.type, std::move(parts));
+  saved.parent->partitioner = partitioner;
+  saved.add_hash = format.add_hash;
+  return MakeStateful(context, format.load, *format.type, {saved}, partitioner,
+                      /*keeps_keys=*/false, std::move(update));
 }
 
 }  // namespace millrace::internal

@@ -39,33 +39,37 @@ constexpr void CheckState() {
                 "for std::string_view in the state's type");
 }
 
-// Records of type T are saved; see SaveState (executor/state/snapshot_writer.h).
-template <class T>
-StateFormat MakeStateFormat(OperatorRef save, const std::string& label) {
-  return {SchemaOf<Owned<T>>(),
-          [op = MakeSpec<ObjectFileOperator<T>>("", label, BindingKind::kSplit)](
-              const ContextRef& context, const std::string& path) {
-            return MakeWholeFiles(context, path, op, RecordOperators<T>());
-          },
-          std::move(save), &RecordOperators<T>()};
+// Of a state S for each K, saved with the times of the keys' last records or without.
+template <class K, class S, bool with_times>
+StateFormat MakeStateFormat(const std::string& label) {
+  using Value = std::conditional_t<with_times, std::pair<S, int64_t>, S>;
+  using Saved = std::pair<K, Value>;
+  return {SchemaOf<Owned<Saved>>(),
+          MakeSpec<ObjectFileOperator<Saved>>("", label, BindingKind::kSplit),
+          MakeSpec<AddHashOperator<K, Value>>("", label),
+          MakeSpec<SaveStateOperator<K, S, with_times, Saved>>("", label, BindingKind::kState),
+          MakeSpec<LoadStateOperator<K, S, with_times, Saved>>("", label, BindingKind::kState),
+          &RecordOperators<Saved>()};
 }
 
 // Of UpdateStateByKey and windows: their states, without times.
 template <class K, class V>
 StateFormat StateFormatOf(const std::string& label) {
-  using Saved = std::pair<K, V>;
-  return MakeStateFormat<Saved>(
-      MakeSpec<SaveStateOperator<K, Owned<V>, false, Saved>>("", label, BindingKind::kState),
-      label);
+  return MakeStateFormat<K, Owned<V>, false>(label);
 }
 
 // Of MapWithState.
 template <class K, class S>
 StateFormat TimedStateFormatOf(const std::string& label) {
-  using Saved = std::pair<K, std::pair<S, int64_t>>;
-  return MakeStateFormat<Saved>(
-      MakeSpec<SaveStateOperator<K, S, true, Saved>>("", label, BindingKind::kState), label);
+  return MakeStateFormat<K, S, true>(label);
 }
+
+// The data set of a saved state's directory.
+RddRef ReadSavedState(const ContextRef& context, const StateFormat& format,
+                      const std::string& path);
+// An update that starts with it. It has that many parts, all of them there.
+RddRef LoadSavedState(const ContextRef& context, const StateFormat& format, const std::string& path,
+                      int num_partitions, StateUpdateRef update);
 
 // UpdateStateByKey. `in` is null in a batch without a data set, `initial` in all but the batch that
 // begins with it: that of the program, or what was saved of an earlier run.

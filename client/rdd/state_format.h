@@ -2,20 +2,20 @@
 #ifndef MILLRACE_CLIENT_RDD_STATE_FORMAT_H_
 #define MILLRACE_CLIENT_RDD_STATE_FORMAT_H_
 
-#include <functional>
 #include <string>
 
-#include "client/rdd/context_state.h"
 #include "driver/lineage/rdd_node.h"
 
 namespace millrace::internal {
 
 struct StateFormat {
-  std::string schema;  // Of its records (common/record/schema.h).
-  // The data set of a saved state's directory.
-  std::function<RddRef(const ContextRef&, const std::string& path)> read;
-  // An update that changes nothing, and what it puts out none of.
+  std::string schema;    // Of its records (common/record/schema.h).
+  OperatorRef read;      // Leaf; its splits are the paths of files.
+  OperatorRef add_hash;  // On what `read` gives.
+  // Updates that put out none of `type`: one that changes nothing, and one that starts with what
+  // was saved, its input.
   OperatorRef save;
+  OperatorRef load;
   const RecordTypeOperators* type = nullptr;
 };
 

@@ -1,7 +1,6 @@
 #include "driver/dag/dag_scheduler.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -59,6 +58,7 @@ int64_t DagScheduler::Submit(JobSpec spec, JobDone done) {
 }
 
 void DagScheduler::Start(Job& job) {
+  if (job.repaired_state != Job::kNoState) return StartRepairStep(job);
   std::vector<int> partitions;
   std::vector<int> result_index;
   for (size_t i = 0; i < job.spec.partitions.size(); ++i) {
@@ -137,20 +137,8 @@ DagScheduler::StageRef DagScheduler::MapStageOf(const Dependency& dependency, co
   StageRef stage = NewStage(StageKind::kShuffleMap, dependency.parent,
                             data_.shuffles.MissingMaps(shuffle.shuffle_id), job);
   stage->shuffle = dependency.shuffle;
+  stage->is_repair = shuffle.shuffle_id < 0;
   map_stages_.emplace(shuffle.shuffle_id, stage.get());
-  return stage;
-}
-
-// Null: the update was made and its output is kept.
-DagScheduler::StageRef DagScheduler::StateStageOf(const RddRef& rdd, const Job& job) {
-  const auto known = state_stages_.find(rdd->rdd_id);
-  if (known != state_stages_.end()) return known->second->Ref();
-  if (data_.cached.IsComplete(rdd->rdd_id, rdd->num_partitions)) return nullptr;
-  std::vector<int> all(static_cast<size_t>(rdd->num_partitions));
-  std::iota(all.begin(), all.end(), 0);
-  StageRef stage = NewStage(StageKind::kState, rdd, std::move(all), job);
-  data_.cached.Track(rdd->rdd_id);
-  state_stages_.emplace(rdd->rdd_id, stage.get());
   return stage;
 }
 
@@ -325,7 +313,7 @@ void DagScheduler::Claim(Stage& stage, const StageTree& tree) {
 }
 
 // Whether `from` waits for `to`, directly or through others.
-bool DagScheduler::Reaches(const Stage& from, const Stage& to) {
+bool DagScheduler::Reaches(const Stage& from, const Stage& to) const {
   std::vector<const Stage*> pending{&from};
   absl::flat_hash_set<const Stage*> seen{&from};
   while (!pending.empty()) {
@@ -337,6 +325,10 @@ bool DagScheduler::Reaches(const Stage& from, const Stage& to) {
     };
     for (const Stage* const next : stage->shuffle_waits) visit(next);
     for (const Stage* const next : stage->hard_waits) visit(next);
+    if (stage->kind != StageKind::kState || stage->is_repair) continue;
+    const auto repair = repairs_.find(stage->rdd->state->state_id);
+    if (repair == repairs_.end()) continue;
+    for (const Stage* const next : repair->second->stages) visit(next);
   }
   return false;
 }
@@ -369,65 +361,10 @@ void DagScheduler::WaitsAreOver(Stage& stage) {
 }
 
 void DagScheduler::Launch(const StageRef& stage) {
-  if (stage->kind == StageKind::kState) {
-    bool must_wait = false;
-    const absl::Status begun = BeginStateUpdate(*stage, must_wait);
-    if (!begun.ok()) return OnStageFailed(*stage, begun);
-    if (must_wait) {
-      state_waits_.push_back(stage);
-      return;
-    }
-  }
+  if (stage->kind == StageKind::kState && !MayUpdateState(stage)) return;
   stage->phase = Stage::Phase::kSubmitted;
   if (stage->partitions.empty()) return Complete(stage);
   tasks_.Submit(*stage, stage->shuffle_waits.empty());
-}
-
-// An update starts from the last one that was committed. That is the one before it, unless that one
-// failed: then its batch has reported the error, and the state goes on without it if it can.
-absl::Status DagScheduler::BeginStateUpdate(Stage& stage, bool& must_wait) {
-  const StateUpdate& update = *stage.rdd->state;
-  const int64_t committed = data_.states.LastCommitted(update.state_id);
-  if (data_.states.IsLost(update.state_id)) {
-    return absl::DataLossError(absl::StrCat(
-        stage.rdd->op->label,
-        ": a worker was lost with partitions of its state, of which there is ", "no checkpoint"));
-  }
-  if (committed >= update.batch_time_ms) {
-    return absl::DataLossError(
-        absl::StrCat(stage.rdd->op->label, ": what the update of batch ", update.batch_time_ms,
-                     " ms put out is no longer kept, and the update cannot be made twice"));
-  }
-  const bool earlier_may_come = update.previous_time_ms > committed && is_unfinished_ != nullptr &&
-                                is_unfinished_(update.previous_time_ms);
-  must_wait = data_.states.IsBusy(update.state_id) || earlier_may_come;
-  if (must_wait) return absl::OkStatus();
-  if (update.previous_time_ms >= 0 && committed != update.previous_time_ms) {
-    if (update.needs_previous) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          stage.rdd->op->label, ": the update of batch ", update.previous_time_ms,
-          " ms is missing, and that of ", update.batch_time_ms, " ms cannot do without it"));
-    }
-    LOG(WARNING) << stage.rdd->op->label << ": the update of batch " << update.previous_time_ms
-                 << " ms is missing; that of " << update.batch_time_ms << " ms starts from "
-                 << committed << " ms";
-  }
-  stage.state_previous_ms = update.previous_time_ms < 0 ? update.previous_time_ms : committed;
-  stage.state_begun = true;
-  data_.states.Begin(update.state_id);
-  return absl::OkStatus();
-}
-
-// In the order of batch times, so that of two waiting updates the earlier one goes first.
-void DagScheduler::RetryStateUpdates() {
-  if (state_waits_.empty()) return;
-  std::vector<StageRef> waiting = std::exchange(state_waits_, {});
-  std::stable_sort(waiting.begin(), waiting.end(), [](const StageRef& a, const StageRef& b) {
-    return a->rdd->state->batch_time_ms < b->rdd->state->batch_time_ms;
-  });
-  for (const StageRef& stage : waiting) {
-    if (stage->phase == Stage::Phase::kWaiting) Launch(stage);
-  }
 }
 
 void DagScheduler::OnTaskSucceeded(Stage& stage, int index, const TaskAttempt& attempt,
@@ -451,7 +388,8 @@ void DagScheduler::TakeSuccess(Stage& stage, int index, const TaskAttempt& attem
     }
     case StageKind::kShuffleMap:
       // A recomputed output counts no second time.
-      if (data_.shuffles.MapDone(stage.shuffle->shuffle_id, stage.partitions[i])) {
+      if (data_.shuffles.MapDone(stage.shuffle->shuffle_id, stage.partitions[i]) &&
+          !stage.is_repair) {
         accumulators_.Merge(status.accumulators());
       }
       return;
@@ -462,7 +400,7 @@ void DagScheduler::TakeSuccess(Stage& stage, int index, const TaskAttempt& attem
 }
 
 void DagScheduler::Complete(const StageRef& stage) {
-  if (stage->kind == StageKind::kState) CommitState(*stage);
+  if (stage->state_begun) CommitState(*stage);
   stage->phase = Stage::Phase::kEnded;
   metrics_.Add(*stage);
   Unlink(*stage);
@@ -470,23 +408,16 @@ void DagScheduler::Complete(const StageRef& stage) {
   stage->jobs.clear();
   for (Job* const job : jobs) {
     EraseFrom(job->stages, stage.get());
-    if (job->stages.empty()) Finish(*job);
+    if (!job->stages.empty()) continue;
+    if (job->repaired_state == Job::kNoState) {
+      Finish(*job);
+    } else {
+      job->restarts = 0;
+      StartRepairStep(*job);
+    }
   }
   EndWaits(*stage);
   if (stage->kind == StageKind::kState) RetryStateUpdates();
-}
-
-void DagScheduler::CommitState(Stage& stage) {
-  const StateUpdate& update = *stage.rdd->state;
-  for (const Stage::Accepted& accepted : stage.accepted) {
-    tasks_.Judge(accepted.attempt, /*commit=*/true);
-    data_.states.Place(update.state_id, stage.partitions[static_cast<size_t>(accepted.index)],
-                       accepted.attempt.worker_id);
-    accumulators_.Merge(accepted.accumulators);
-  }
-  data_.states.End(update.state_id, /*committed=*/true, update.batch_time_ms);
-  update.is_committed->store(true);
-  stage.state_begun = false;
 }
 
 // No job needs it any more.
@@ -507,16 +438,6 @@ void DagScheduler::Abandon(const StageRef& stage) {
   EndWaits(*stage);
 }
 
-// An update that was given up ends only here: while an attempt of it may still hold the state,
-// another one could not get it.
-void DagScheduler::OnStageDrained(Stage& stage) {
-  if (stage.kind != StageKind::kState) return;
-  if (!state_stages_.contains(stage.rdd->rdd_id)) data_.DropRdd(stage.rdd->rdd_id);
-  if (!std::exchange(stage.state_begun, false)) return;
-  data_.states.End(stage.rdd->state->state_id, /*committed=*/false, 0);
-  RetryStateUpdates();
-}
-
 // Takes the stage out of the books and of the lists of those it waits for.
 void DagScheduler::Unlink(Stage& stage) {
   for (Stage* const other : stage.shuffle_waits) EraseFrom(other->dependents, &stage);
@@ -525,7 +446,7 @@ void DagScheduler::Unlink(Stage& stage) {
   stage.hard_waits.clear();
   stage.inputs.clear();
   if (stage.kind == StageKind::kShuffleMap) map_stages_.erase(stage.shuffle->shuffle_id);
-  if (stage.kind == StageKind::kState) state_stages_.erase(stage.rdd->rdd_id);
+  if (stage.kind == StageKind::kState && !stage.is_repair) state_stages_.erase(stage.rdd->rdd_id);
   for (const auto& variant : stage.variants) {
     for (const RddNode* const rdd : variant->tree.written()) {
       const auto claim = claims_.find(rdd->rdd_id);

@@ -36,7 +36,8 @@ namespace millrace::internal {
 //      have one stage in flight at most, unless waiting for that one would close a circle;
 //  (2) a job is done when its results and all stages that it needed are: so accumulators are
 //      complete when an action returns;
-//  (3) an update of state counts on all partitions or on none.
+//  (3) an update of state counts on all partitions or on none; what makes lost partitions again
+//      counts nothing a second time.
 class DagScheduler final : public StageOwner {
  public:
   struct Parts {
@@ -47,14 +48,21 @@ class DagScheduler final : public StageOwner {
     BatchMetrics& metrics;
   };
 
-  DagScheduler(const Parts& parts, int max_failures)
+  struct Options {
+    int max_failures = 4;
+    // Lost partitions of states are made again. Otherwise what reads them fails.
+    bool repairs_states = false;
+  };
+
+  DagScheduler(const Parts& parts, const Options& options)
       : workers_(parts.workers),
         data_(parts.data),
         tasks_(parts.tasks),
         accumulators_(parts.accumulators),
         metrics_(parts.metrics),
         placer_(parts.workers, parts.data),
-        max_failures_(max_failures) {}
+        options_(options),
+        shuffle_owner_(std::make_shared<WorkerData*>(&data_)) {}
 
   // Waits for a worker while there is none.
   int64_t Submit(JobSpec spec, JobDone done);
@@ -73,6 +81,9 @@ class DagScheduler final : public StageOwner {
   void WorkerLost(int64_t worker_id, const std::string& reason);
   // After that.
   void RestartJobs();
+
+  // A state was saved; see StateTracker::Saved.
+  void StateSaved(int64_t state_id, RddRef load) { data_.states.Saved(state_id, std::move(load)); }
 
   bool idle() const { return jobs_.empty() && stages_.empty(); }
 
@@ -99,7 +110,6 @@ class DagScheduler final : public StageOwner {
   // Making and planning stages.
   StageRef NewStage(StageKind kind, RddRef rdd, std::vector<int> partitions, const Job& job);
   StageRef MapStageOf(const Dependency& dependency, const Job& job);
-  StageRef StateStageOf(const RddRef& rdd, const Job& job);
   StageRoot RootOf(const Stage& stage) const;
   std::unique_ptr<StageVariant> MakeVariant(const Stage& stage);
   // `may_go_ahead`: tasks may be launched before the shuffles that they read are complete.
@@ -114,18 +124,28 @@ class DagScheduler final : public StageOwner {
   void Activate(Stage& stage);
   Stage* ClaimerOf(const Stage& stage, const StageTree& tree) const;
   void Claim(Stage& stage, const StageTree& tree);
-  static bool Reaches(const Stage& from, const Stage& to);
+  bool Reaches(const Stage& from, const Stage& to) const;
   static void WaitFor(Stage& stage, Stage& other, bool is_shuffle);
   void WaitsAreOver(Stage& stage);
   void Launch(const StageRef& stage);
-  absl::Status BeginStateUpdate(Stage& stage, bool& must_wait);
-  void RetryStateUpdates();
   void TakeSuccess(Stage& stage, int index, const TaskAttempt& attempt, proto::TaskStatus& status);
   void Complete(const StageRef& stage);
-  void CommitState(Stage& stage);
   void Abandon(const StageRef& stage);
   void Unlink(Stage& stage);
   void EndWaits(Stage& stage);
+
+  // State (dag_scheduler_state.cc).
+  enum class Turn : uint8_t { kMayBegin, kMustWait, kWasMade };
+  StageRef StateStageOf(const RddRef& rdd, const Job& job);
+  bool MayUpdateState(const StageRef& stage);
+  absl::StatusOr<Turn> TurnOf(const Stage& stage) const;
+  absl::Status BeginStateUpdate(Stage& stage);
+  void RetryStateUpdates();
+  void CommitState(Stage& stage);
+  void BeginRepair(int64_t state_id);
+  void StartRepairStep(Job& job);
+  void EndRepair(int64_t state_id, const absl::Status& status);
+  RddRef WithOwnShuffles(const RddNode& step);
 
   // Losses (dag_scheduler_losses.cc).
   void BlocksLost(Stage& stage, int index, const TaskAttempt& attempt,
@@ -142,7 +162,7 @@ class DagScheduler final : public StageOwner {
   BatchMetrics& metrics_;
   TaskPlacer placer_;
   PlanCache plans_;
-  const int max_failures_;
+  const Options options_;
   std::function<bool(int64_t)> is_unfinished_;
 
   int64_t last_job_id_ = 0;
@@ -154,6 +174,10 @@ class DagScheduler final : public StageOwner {
   absl::flat_hash_map<int64_t, Stage*> state_stages_;  // By data set.
   absl::flat_hash_map<int64_t, Stage*> claims_;        // By data set that is being kept.
   std::vector<StageRef> state_waits_;                  // For their turn to update a state.
+  absl::flat_hash_map<int64_t, const Job*> repairs_;   // Of lost partitions, by state.
+  int64_t last_repair_shuffle_id_ = 0;                 // Negative: others are positive.
+  // Gone before the rest of this, so that what goes later asks for nothing.
+  std::shared_ptr<WorkerData*> shuffle_owner_;
 };
 
 }  // namespace millrace::internal

@@ -93,7 +93,7 @@ void DagScheduler::RecomputeLost(Stage& stage, int index) {
 void DagScheduler::BreakCircles(const Stage& stage) {
   const bool is_circle =
       std::any_of(stage.inputs.begin(), stage.inputs.end(),
-                  [&stage](const StageRef& input) { return Reaches(*input, stage); });
+                  [this, &stage](const StageRef& input) { return Reaches(*input, stage); });
   if (is_circle) StopSharing();
 }
 
@@ -136,6 +136,9 @@ void DagScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
   const std::vector<int64_t> lost_shuffles = data_.shuffles.ForgetWorker(worker_id);
 
   absl::btree_map<int64_t, bool> affected;  // Job -> it ran there.
+  for (const auto& [id, job] : jobs_) {
+    if (job->repaired_state != Job::kNoState) affected[id] = false;  // It may have more to do.
+  }
   for (const auto& [id, stage] : stages_) {
     const bool ran_there = tasks_.RunsOn(*stage, worker_id);
     const bool accepted_there =
@@ -147,7 +150,7 @@ void DagScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
   }
   for (const auto& [id, ran_there] : affected) {
     Job& job = *jobs_.at(id);
-    if (ran_there && ++job.restarts >= max_failures_) {
+    if (ran_there && ++job.restarts >= options_.max_failures) {
       Fail(job, absl::UnavailableError(absl::StrCat(
                     job.spec.description, ": ", job.restarts,
                     " workers were lost while they ran its tasks, the last one worker ", worker_id,

@@ -17,6 +17,8 @@ class Stage;
 using JobDone = std::function<void(absl::StatusOr<JobResult>)>;
 
 struct Job {
+  static constexpr int64_t kNoState = -1;
+
   int64_t id = 0;
   JobSpec spec;
   JobDone done;
@@ -25,6 +27,9 @@ struct Job {
   std::vector<bool> has_result;  // By index in spec.partitions.
   std::vector<Stage*> stages;    // In flight that it needs; all of them list it.
   int restarts = 0;              // After the loss of a worker that it used.
+
+  // Of a job of the driver's own, which makes lost partitions of that state again.
+  int64_t repaired_state = kNoState;
 };
 
 }  // namespace millrace::internal

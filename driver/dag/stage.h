@@ -100,6 +100,9 @@ class Stage final : public TaskSet {
   std::vector<std::unique_ptr<StageVariant>> variants;
   std::vector<int32_t> variant_of;
 
+  // What it does was done before, and counted.
+  bool is_repair = false;
+
   // kState: its update is under way, from which earlier one it starts, and the attempts that count
   // once all tasks have one.
   bool state_begun = false;

@@ -54,6 +54,13 @@ class DriverHandle {
   virtual Lease CacheLease(int64_t rdd_id) = 0;
   virtual Lease StateLease(int64_t state_id) = 0;
 
+  // Whether lost partitions of states are made again from what was saved of them and the updates
+  // since: then what these read must be kept until StateSaved.
+  virtual bool repairs_states() const = 0;
+  // `load` is an update that starts from nothing and leaves what was saved of the update of its
+  // batch time.
+  virtual void StateSaved(int64_t state_id, RddRef load) = 0;
+
   // Makes `encoded` available to tasks as `broadcast_id` until the lease goes.
   virtual Lease PutBroadcast(int64_t broadcast_id, std::string encoded) = 0;
   virtual void RegisterAccumulator(int64_t accumulator_id, AccumulatorMerge merge) = 0;

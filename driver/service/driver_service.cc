@@ -34,6 +34,7 @@ class DriverService::Delivery {
 
 DriverService::DriverService(Env& env, DriverTransport& transport, DriverOptions options)
     : env_(env),
+      repairs_states_(options.repairs_states),
       next_id_((options.epoch << kIdBits) + 1),
       core_(env, transport,
             [&] {
@@ -114,6 +115,12 @@ Lease DriverService::CacheLease(int64_t rdd_id) { return MakeLease(rdd_id, &Driv
 
 Lease DriverService::StateLease(int64_t state_id) {
   return MakeLease(state_id, &DriverCore::DropState);
+}
+
+void DriverService::StateSaved(int64_t state_id, RddRef load) {
+  port_->Post([this, state_id, load = std::move(load)]() mutable {
+    core_.StateSaved(state_id, std::move(load));
+  });
 }
 
 Lease DriverService::PutBroadcast(int64_t broadcast_id, std::string encoded) {

@@ -51,6 +51,8 @@ class DriverService final : public DriverHandle {
   Lease ShuffleLease(int64_t shuffle_id) override;
   Lease CacheLease(int64_t rdd_id) override;
   Lease StateLease(int64_t state_id) override;
+  bool repairs_states() const override { return repairs_states_; }
+  void StateSaved(int64_t state_id, RddRef load) override;
   Lease PutBroadcast(int64_t broadcast_id, std::string encoded) override;
   void RegisterAccumulator(int64_t accumulator_id, AccumulatorMerge merge) override;
   void UnregisterAccumulator(int64_t accumulator_id) override;
@@ -67,6 +69,7 @@ class DriverService final : public DriverHandle {
   Lease MakeLease(int64_t id, void (DriverCore::*drop)(int64_t));
 
   Env& env_;
+  const bool repairs_states_;
   std::atomic<int64_t> next_id_;
   std::atomic<int> total_slots_{0};
   std::atomic<int> waiting_{0};  // Callers of RunJob.

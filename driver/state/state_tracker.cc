@@ -1,6 +1,7 @@
 #include "driver/state/state_tracker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "glog/logging.h"
 
@@ -40,29 +41,95 @@ int64_t StateTracker::LastCommitted(int64_t state_id) const {
 int64_t StateTracker::WorkerOf(int64_t state_id, int partition) const {
   const State* const state = Find(state_id);
   const size_t index = static_cast<size_t>(partition);
-  return state == nullptr || index >= state->workers.size() ? kUnplaced : state->workers[index];
+  return state == nullptr || index >= state->partitions.size() ? kUnplaced
+                                                               : state->partitions[index].worker;
+}
+
+StateTracker::Partition& StateTracker::PartitionOf(State& state, int partition) {
+  const size_t index = static_cast<size_t>(partition);
+  if (state.partitions.size() <= index) state.partitions.resize(index + 1);
+  return state.partitions[index];
 }
 
 void StateTracker::Place(int64_t state_id, int partition, int64_t worker_id) {
-  std::vector<int64_t>& workers = states_[state_id].workers;
-  const size_t index = static_cast<size_t>(partition);
-  if (workers.size() <= index) workers.resize(index + 1, kUnplaced);
-  workers[index] = worker_id;
+  PartitionOf(states_[state_id], partition).worker = worker_id;
 }
 
+void StateTracker::Updated(int64_t state_id, int partition, int64_t worker_id,
+                           int64_t batch_time_ms) {
+  const auto found = states_.find(state_id);
+  if (found == states_.end()) return;
+  PartitionOf(found->second, partition) = {worker_id, batch_time_ms};
+}
+
+// Partitions that were only placed, and never updated, hold nothing that could be lost.
 bool StateTracker::IsLost(int64_t state_id) const {
   const State* const state = Find(state_id);
-  return state != nullptr && state->is_lost;
+  if (state == nullptr) return false;
+  return std::any_of(state->partitions.begin(), state->partitions.end(),
+                     [state](const Partition& partition) { return !state->IsCurrent(partition); });
 }
 
 void StateTracker::ForgetWorker(int64_t worker_id) {
   for (auto& [id, state] : states_) {
-    const auto lost = std::find(state.workers.begin(), state.workers.end(), worker_id);
-    if (lost == state.workers.end()) continue;
-    std::replace(state.workers.begin(), state.workers.end(), worker_id, kUnplaced);
-    // Partitions that were only placed, and never updated, hold nothing that could be lost.
-    if (state.last_committed_ms != kNever) state.is_lost = true;
+    for (Partition& partition : state.partitions) {
+      if (partition.worker == worker_id) partition = Partition();
+    }
   }
+}
+
+// ---------------------------------------------------------------------------------------------
+// What was lost, made again.
+
+void StateTracker::Remember(int64_t state_id, RddRef update) {
+  const auto found = states_.find(state_id);
+  if (found == states_.end()) return;
+  std::deque<RddRef>& steps = found->second.steps;
+  if (steps.size() >= kStepsMax) {
+    LOG(WARNING) << update->op->label << ": its state was not saved for " << kStepsMax
+                 << " batches; until it is, the loss of a worker is the loss of the state";
+    steps.clear();
+  }
+  steps.push_back(std::move(update));
+}
+
+void StateTracker::Saved(int64_t state_id, RddRef load) {
+  const auto found = states_.find(state_id);
+  const int64_t time_ms = load->state->batch_time_ms;
+  if (found == states_.end() || time_ms > found->second.last_committed_ms) return;
+  std::deque<RddRef>& steps = found->second.steps;
+  while (!steps.empty() && steps.front()->state->batch_time_ms <= time_ms) steps.pop_front();
+  steps.push_front(std::move(load));
+}
+
+absl::StatusOr<std::optional<StateTracker::Repair>> StateTracker::NextRepair(
+    int64_t state_id) const {
+  const State* const state = Find(state_id);
+  if (state == nullptr) return std::nullopt;
+  int64_t oldest_ms = state->last_committed_ms;
+  for (const Partition& partition : state->partitions) {
+    oldest_ms = std::min(oldest_ms, partition.as_of_ms);
+  }
+  if (oldest_ms == state->last_committed_ms) return std::nullopt;
+  const auto step = std::find_if(
+      state->steps.begin(), state->steps.end(),
+      [oldest_ms](const RddRef& update) { return update->state->batch_time_ms > oldest_ms; });
+  if (step == state->steps.end()) {
+    return absl::DataLossError("nothing is there to make them of again");
+  }
+  const StateUpdate& update = *(*step)->state;
+  const bool starts_empty = update.previous_time_ms == kNever;
+  if (!starts_empty && update.previous_time_ms != oldest_ms) {
+    return absl::DataLossError("the state was not saved for too long to make them again");
+  }
+  Repair repair{*step, {}};
+  for (size_t i = 0; i < state->partitions.size(); ++i) {
+    const int64_t as_of_ms = state->partitions[i].as_of_ms;
+    const bool needs_step =
+        starts_empty ? as_of_ms < update.batch_time_ms : as_of_ms == update.previous_time_ms;
+    if (needs_step) repair.partitions.push_back(static_cast<int>(i));
+  }
+  return repair;
 }
 
 }  // namespace millrace::internal

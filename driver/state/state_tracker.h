@@ -1,17 +1,23 @@
-// Where keyed state lives, and how far it has been updated.
+// Where keyed state lives, how far it has been updated, and what it can be made of again.
 #ifndef MILLRACE_DRIVER_STATE_STATE_TRACKER_H_
 #define MILLRACE_DRIVER_STATE_STATE_TRACKER_H_
 
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "driver/lineage/rdd_node.h"
 
 namespace millrace::internal {
 
 // Threads: the driver core's event loop.
 // Invariants: (1) at most one update of a state is under way, from Begin until all its attempts
-// have reported and were judged; (2) updates are committed in rising batch time.
+// have reported and were judged; (2) updates are committed in rising batch time; (3) what is
+// remembered of a state stands in rising batch time, the first step starts from nothing unless
+// something is missing before it.
 class StateTracker {
  public:
   static constexpr int64_t kNever = -1;
@@ -26,23 +32,51 @@ class StateTracker {
 
   int64_t WorkerOf(int64_t state_id, int partition) const;
   void Place(int64_t state_id, int partition, int64_t worker_id);
-  // Whether a partition was on a worker that is gone: nothing can be built on it any more.
+  // The partition there is as of that update now. A state that was dropped stays so.
+  void Updated(int64_t state_id, int partition, int64_t worker_id, int64_t batch_time_ms);
+  // Whether a partition was on a worker that is gone: nothing can be built on it before it was
+  // repaired.
   bool IsLost(int64_t state_id) const;
   void ForgetWorker(int64_t worker_id);
+
+  // `update`, which is committed, is a step to make lost partitions of again.
+  void Remember(int64_t state_id, RddRef update);
+  // `load` starts from nothing and leaves what was saved of the update of its batch time: it stands
+  // for all steps up to that. Ignored if there was no such update.
+  void Saved(int64_t state_id, RddRef load);
+  struct Repair {
+    RddRef step;
+    std::vector<int> partitions;
+  };
+  // The next step to make lost partitions of; none: nothing is lost.
+  //   DataLoss: it is not known how.
+  absl::StatusOr<std::optional<Repair>> NextRepair(int64_t state_id) const;
 
   // False: nothing was ever done for it.
   bool Drop(int64_t state_id) { return states_.erase(state_id) > 0; }
   bool empty() const { return states_.empty(); }
 
  private:
+  // Of a state that is never saved no more steps than this are remembered.
+  static constexpr size_t kStepsMax = 100'000;
+
+  struct Partition {
+    int64_t worker = kUnplaced;
+    int64_t as_of_ms = kNever;  // The update that the worker has.
+  };
   struct State {
     int64_t last_committed_ms = kNever;
     bool is_busy = false;
-    bool is_lost = false;
-    std::vector<int64_t> workers;  // By partition.
+    std::vector<Partition> partitions;
+    std::deque<RddRef> steps;
+
+    bool IsCurrent(const Partition& partition) const {
+      return partition.as_of_ms == last_committed_ms;
+    }
   };
 
   const State* Find(int64_t state_id) const;
+  Partition& PartitionOf(State& state, int partition);
 
   absl::flat_hash_map<int64_t, State> states_;
 };

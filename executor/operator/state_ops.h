@@ -111,6 +111,27 @@ class SaveStateOperator : public Operator {
   }
 };
 
+// A new state as it was saved. Input 0: what SaveState wrote. Output: nothing, as if of records of
+// type Out.
+template <class K, class S, bool with_times, class Out>
+class LoadStateOperator : public Operator {
+ public:
+  bool Compute(TaskNode& node, AnySink* /*out*/) const override {
+    using Table = KeyedState<K, S>;
+    auto* const table = AcquireState<Table>(node);
+    if (table == nullptr) return false;
+    if constexpr (with_times) {
+      SavedStateLoader<K, S, Table> loader(node, *table);
+      if (!node.RunInput(0, loader)) return false;
+      table->OrderByTouch();
+    } else {
+      InitialStateLoader<K, S, Table> loader(node, *table, /*batch_time_ms=*/0, /*touches=*/false);
+      if (!node.RunInput(0, loader)) return false;
+    }
+    return StateOutput<Out>(node).Finish();
+  }
+};
+
 // Stands for "no output" where a function returns void.
 struct NoOutput {
   template <class Archive>

@@ -15,7 +15,9 @@
 #include <fstream>
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -96,6 +98,17 @@ std::vector<std::vector<WordCount>> RunProgram(const std::string& master, const 
   return sorted;
 }
 
+// The processes of the workers: the pids that a data set's functions see.
+std::set<int64_t> PidsOf(StreamHarness& harness) {
+  const auto pids = harness.context()
+                        .context()
+                        .Parallelize(std::vector<int64_t>{1, 2, 3, 4}, 4)
+                        .Map([](int64_t) { return static_cast<int64_t>(getpid()); })
+                        .Collect();
+  EXPECT_TRUE(pids.ok()) << pids.status();
+  return pids.ok() ? std::set<int64_t>(pids->begin(), pids->end()) : std::set<int64_t>();
+}
+
 class WorkerLossTest : public ::testing::Test {
  protected:
   // `build(harness, marker)` on local[2] without a marker, and on the cluster with one.
@@ -139,18 +152,97 @@ TEST_F(WorkerLossTest, InAWindowOfKeptBatches) {
   });
 }
 
-// State has no second copy and no checkpoint: what cannot be exact is an error.
-TEST_F(WorkerLossTest, StateOnALostWorkerIsAnError) {
-  StreamHarness harness(1s,
-                        {.master = kCluster, .checkpoint_dir = directory_.path() + "/checkpoint"});
-  auto output = harness.Output(
-      PairsThatKill(harness.Input<std::string>(Words(), 4), directory_.path() + "/died")
-          .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 3s, 1s, 3));
-  ASSERT_TRUE(harness.RunBatches(3).ok());
-  const absl::Status lost = harness.RunBatches(1);
-  EXPECT_EQ(lost.code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(lost.ToString(), ::testing::HasSubstr("ReduceByKeyAndWindow at worker_loss_test.cc"));
-  EXPECT_EQ(output.batches().size(), 3u);
+std::optional<int64_t> Sum(const std::string& /*word*/, std::span<const int64_t> values,
+                           std::optional<int64_t> sum) {
+  return std::accumulate(values.begin(), values.end(), sum.value_or(0));
+}
+
+DStream<WordCount> RunningCounts(StreamHarness& h, const std::string& marker,
+                                 std::chrono::milliseconds checkpoint_interval) {
+  return PairsThatKill(h.Input<std::string>(Words(), 4), marker)
+      .UpdateStateByKey<int64_t>(Fn<&Sum>, 3)
+      .Checkpoint(checkpoint_interval);
+}
+
+TEST_F(WorkerLossTest, BeforeAnUpdateOfStateThatWasNeverSaved) {
+  ExpectExact(
+      [](StreamHarness& h, const std::string& marker) { return RunningCounts(h, marker, 10s); });
+}
+
+TEST_F(WorkerLossTest, BeforeAnUpdateOfStateThatWasSavedTwoBatchesAgo) {
+  ExpectExact(
+      [](StreamHarness& h, const std::string& marker) { return RunningCounts(h, marker, 2s); });
+}
+
+TEST_F(WorkerLossTest, BehindAnUpdateOfStateWhoseOutputIsRead) {
+  ExpectExact([](StreamHarness& h, const std::string& marker) {
+    return ThenKill(RunningCounts(h, "", 10s), marker);
+  });
+}
+
+TEST_F(WorkerLossTest, BehindAnUpdateOfStateThatIsBeingSaved) {
+  ExpectExact([](StreamHarness& h, const std::string& marker) {
+    return ThenKill(RunningCounts(h, "", 1s), marker);
+  });
+}
+
+TEST_F(WorkerLossTest, InAWindowWithAnInverse) {
+  ExpectExact([](StreamHarness& h, const std::string& marker) {
+    return PairsThatKill(h.Input<std::string>(Words(), 4), marker)
+        .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 3s, 1s, 3);
+  });
+}
+
+TEST_F(WorkerLossTest, WithStateWhoseKeysTimeOut) {
+  for (const auto interval : {10s, 2s}) {
+    std::filesystem::remove(directory_.path() + "/died");
+    ExpectExact([interval](StreamHarness& h, const std::string& marker) {
+      auto words = PairsThatKill(h.Input<std::string>(Words(), 4), marker);
+      auto some = words.Filter([](const WordCount& word) { return word.first < "w15"; });
+      auto counts =
+          some.MapWithState(StateSpec([](const std::string& word, std::optional<int64_t> one,
+                                         State<int64_t>& state) -> std::optional<WordCount> {
+                              if (state.IsTimingOut())
+                                return WordCount(word + " is gone", state.Get());
+                              state.Update(state.GetOption().value_or(0) + *one);
+                              return WordCount(word, state.Get());
+                            })
+                                .NumPartitions(3)
+                                .Timeout(2s));
+      return counts.Checkpoint(interval);
+    });
+  }
+}
+
+TEST_F(WorkerLossTest, WithStateOfWhatAnotherStatePutsOut) {
+  for (const auto interval : {10s, 2s}) {
+    std::filesystem::remove(directory_.path() + "/died");
+    ExpectExact([interval](StreamHarness& h, const std::string& marker) {
+      return ThenKill(RunningCounts(h, "", interval), marker)
+          .UpdateStateByKey<int64_t>(Fn<&Sum>, 2)
+          .Checkpoint(interval);
+    });
+  }
+}
+
+// Whoever has the state now dies before each batch but the first.
+TEST_F(WorkerLossTest, BetweenUpdatesOfStateAgainAndAgain) {
+  const auto build = [](StreamHarness& h) { return RunningCounts(h, "", 2s); };
+  const auto expected = RunProgram("local[2]", build);
+  TempDir directory;
+  StreamHarness harness(1s, {.master = kCluster, .checkpoint_dir = directory.path() + "/state"});
+  auto output = harness.Output(build(harness));
+  std::vector<std::vector<WordCount>> seen;
+  for (int batch = 1; batch <= kBatches; ++batch) {
+    const absl::Status status = harness.RunBatches(1);
+    ASSERT_TRUE(status.ok()) << "batch " << batch << ": " << status;
+    for (const int64_t pid : PidsOf(harness)) {
+      kill(static_cast<pid_t>(pid), SIGKILL);
+      if (batch % 2 == 0) break;
+    }
+  }
+  for (const auto& batch : output.batches()) seen.push_back(Sorted(batch));
+  EXPECT_EQ(seen, expected);
 }
 
 TEST_F(WorkerLossTest, InAJoin) {
@@ -161,17 +253,6 @@ TEST_F(WorkerLossTest, InAJoin) {
     return counts.Join(others, 5).MapValues(
         [](const std::pair<int64_t, int64_t>& both) { return both.first * 1000 + both.second; });
   });
-}
-
-// The processes of the workers: the pids that a data set's functions see.
-std::set<int64_t> PidsOf(StreamHarness& harness) {
-  const auto pids = harness.context()
-                        .context()
-                        .Parallelize(std::vector<int64_t>{1, 2, 3, 4}, 4)
-                        .Map([](int64_t) { return static_cast<int64_t>(getpid()); })
-                        .Collect();
-  EXPECT_TRUE(pids.ok()) << pids.status();
-  return pids.ok() ? std::set<int64_t>(pids->begin(), pids->end()) : std::set<int64_t>();
 }
 
 TEST_F(WorkerLossTest, BetweenBatchesOfALogAgainAndAgain) {
@@ -334,6 +415,36 @@ TEST_F(WorkerLossTest, BlocksInABatchThatHasBegunSurviveToo) {
   }
   EXPECT_TRUE(HasDied(marker));
   EXPECT_EQ(SortedUnion(numbers.batches()), AllNumbers());
+}
+
+// The batches that the state was made of are read once more.
+TEST_F(WorkerLossTest, StateOfReceivedBlocksSurvives) {
+  StreamHarness harness(1s,
+                        {.master = kCluster, .checkpoint_dir = directory_.path() + "/checkpoint"});
+  auto counts = harness.Output(
+      harness.context()
+          .ReceiverStream<StoreOnce>(directory_.path() + "/told")
+          .Map([](int64_t number) { return std::pair(std::to_string(number % 7), int64_t{1}); })
+          .UpdateStateByKey<int64_t>(Fn<&Sum>, 3));
+  const auto total = [&] {
+    int64_t sum = 0;
+    for (const WordCount& count : counts.batches().back()) sum += count.second;
+    return sum;
+  };
+  ASSERT_TRUE(harness.context().Start().ok());
+  AwaitFile(directory_.path(), "told");
+  const int64_t all = std::ssize(AllNumbers());
+  do {
+    ASSERT_TRUE(harness.RunBatches(1).ok());
+  } while (total() < all);
+  ASSERT_TRUE(harness.RunBatches(3).ok());
+  const std::set<int64_t> pids = PidsOf(harness);
+  kill(static_cast<pid_t>(*pids.begin()), SIGKILL);
+  for (int batch = 0; batch < 2; ++batch) {
+    const absl::Status status = harness.RunBatches(1);
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_EQ(total(), all);
+  }
 }
 
 }  // namespace

@@ -202,6 +202,18 @@ TEST_F(StateUpdateTest, AccumulatorsCountWithTheCommit) {
   SucceedAll();
 }
 
+TEST_F(StateUpdateTest, StateOnALostWorkerIsAnErrorWhereItIsNotRepaired) {
+  AddWorker(2, 8);
+  Collect(Update(1000, -1));
+  SucceedAll();
+  core_.WorkerLost(2, "gone");
+  const auto job = Collect(Update(2000, 1000));
+  SucceedAll();
+  ASSERT_TRUE(job->done());
+  EXPECT_EQ(job->status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(job->status().message()), HasSubstr("update at test.cc:1: a worker"));
+}
+
 TEST_F(StateUpdateTest, ALostOutputIsAnErrorThatSaysSo) {
   const RddRef update = Update(1000, -1);
   Collect(update);

@@ -38,6 +38,7 @@ TEST(StateTrackerTest, StateIsLostWithItsWorkerOnceItHoldsSomething) {
   states.Place(7, 0, 5);
   states.Place(8, 0, 5);
   states.Begin(8);
+  states.Updated(8, 0, 5, 1000);
   states.End(8, true, 1000);
   states.ForgetWorker(5);
   EXPECT_FALSE(states.IsLost(7)) << "it was never updated";

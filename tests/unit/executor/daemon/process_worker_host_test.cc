@@ -129,7 +129,7 @@ TEST_F(ProcessWorkerHostTest, EndsAWorkerAlsoOneThatDoesNotListen) {
 }
 
 TEST_F(ProcessWorkerHostTest, WorkersEndWithTheirHost) {
-  Script("echo $$ >../own_pid; exec sleep 1000");
+  Script("echo $$ >../own_pid.new; mv ../own_pid.new ../own_pid; exec sleep 1000");
   Start(Launch());
   while (Contents("own_pid") == "none") {
   }
