@@ -283,8 +283,8 @@ def test_isolated(scratch):
     stack.compose("down", "--volumes", "--timeout", "5")
 
 
-def clean_up(trees):
-  remove_cgroups()
+def clean_up(scratch, trees):
+  remove_cgroups(scratch)
   for tree in trees:
     remove_tree(tree)
 
@@ -293,14 +293,14 @@ def test(source, daemons, programs, scratch):
   scratch.mkdir(parents=True, exist_ok=True)
   # Also what a test that was killed has left.
   trees = [scratch / "tree", scratch / "engine"]
-  clean_up(trees)
+  clean_up(scratch, trees)
   before = links(), packet_filter()
   base_image(source, scratch)
   stage(source, daemons, programs, trees[0])
   try:
     code = run_isolated(__file__, "--isolated", scratch)
   finally:
-    clean_up(trees)
+    clean_up(scratch, trees)
   check((links(), packet_filter()) == before, f"the machine has changed: {links()}, {packet_filter()}")
   return code
 

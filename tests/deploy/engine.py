@@ -7,6 +7,7 @@ ports, and nobody reaches the world outside.
 
 import contextlib
 import ctypes
+import hashlib
 import os
 import pathlib
 import shutil
@@ -18,7 +19,11 @@ from outcome import Failure, eventually, run
 
 PROGRAMS = ("docker", "dockerd", "docker-compose", "debootstrap", "iptables", "ip", "tar", "unshare")
 PR_SET_PDEATHSIG = 1
-CGROUP = "millrace_deploy_test"
+
+
+def cgroup_of(scratch):
+  """The name of the control group above those of all containers: one for each build directory."""
+  return f"millrace_deploy_test_{hashlib.sha256(bytes(scratch)).hexdigest()[:12]}"
 
 
 def end_with_parent():
@@ -43,6 +48,7 @@ class Engine:
   def __init__(self, scratch):
     self.directory = scratch / "engine"
     self.log_path = scratch / "dockerd.log"
+    self.cgroup = cgroup_of(scratch)
     # Paths of sockets are short; /run is that of this mount namespace.
     self.environment = dict(os.environ, DOCKER_HOST="unix:///run/docker.sock", DOCKER_BUILDKIT="0")
     self.process = None
@@ -55,7 +61,7 @@ class Engine:
       self.process = subprocess.Popen(
           ["dockerd", "-H", self.environment["DOCKER_HOST"], "--data-root", self.directory, "--exec-root", "/run/docker",
            "--pidfile", "/run/docker.pid", "--bridge=none", "--iptables=false", "--ip-masq=false", "--ip-forward=false",
-           "--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", f"/{CGROUP}", "--default-ulimit",
+           "--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", f"/{self.cgroup}", "--default-ulimit",
            "nofile=20000:20000", "--shutdown-timeout", "5"],
           stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
@@ -94,10 +100,11 @@ class Engine:
         self.process.kill()
 
 
-def remove_cgroups():
+def remove_cgroups(scratch):
   """Of containers whose engine was killed. One that is paused does not even die before it goes on."""
   def ours():
-    return [path for hierarchy in ("", "*/") for path in pathlib.Path("/sys/fs/cgroup").glob(f"{hierarchy}{CGROUP}")]
+    root = pathlib.Path("/sys/fs/cgroup")
+    return [path for hierarchy in ("", "*/") for path in root.glob(f"{hierarchy}{cgroup_of(scratch)}")]
 
   def are_gone():
     for cgroup in ours():
