@@ -1,49 +1,69 @@
-"""A container engine of a test's own: dockerd with directories and a socket of its own.
+"""A container engine of a test's own: dockerd with directories and a socket of its own, in namespaces of the test's own.
 
-It touches neither packet filter nor routing of the machine: containers reach each other over the bridge of their
-network, published ports go through docker-proxy, and nobody reaches the world outside. What it leaves is bridges, and
-those are removed.
+So it touches neither packet filter nor routing nor mounts of the machine, gets along with another engine, and ends with
+the test, however that ends. Containers reach each other over the bridge of their network, the test reaches published
+ports, and nobody reaches the world outside.
 """
 
+import contextlib
 import ctypes
+import hashlib
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
-import tempfile
+import sys
 
-from outcome import Failure, check, eventually, run
+from outcome import Failure, eventually, run
 
-PROGRAMS = ("docker", "dockerd", "docker-compose", "debootstrap", "iptables", "ip", "tar")
+PROGRAMS = ("docker", "dockerd", "docker-compose", "debootstrap", "iptables", "ip", "tar", "unshare")
 PR_SET_PDEATHSIG = 1
 
 
+def cgroup_of(scratch):
+  """The name of the control group above those of all containers: one for each build directory."""
+  return f"millrace_deploy_test_{hashlib.sha256(bytes(scratch)).hexdigest()[:12]}"
+
+
 def end_with_parent():
-  """In the child: a test that is killed takes its engine along, and that its containers."""
-  ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+  """In a child: a test that is killed takes it along."""
+  ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run_isolated(*arguments):
+  """Runs a program of Python in namespaces of its own, of network, mounts and processes; its exit code."""
+  command = ["unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child", sys.executable, "-B", *arguments]
+  with subprocess.Popen(command, preexec_fn=end_with_parent) as process:
+    try:
+      return process.wait()
+    except BaseException:
+      process.kill()
+      raise
 
 
 class Engine:
+  """Within run_isolated."""
 
   def __init__(self, scratch):
-    self.data = scratch / "engine"
-    # Paths of sockets are short.
-    self.run_dir = pathlib.Path(tempfile.mkdtemp(prefix="millrace-engine-"))
-    self.environment = dict(os.environ, DOCKER_HOST=f"unix://{self.run_dir}/docker.sock", DOCKER_BUILDKIT="0")
+    self.directory = scratch / "engine"
     self.log_path = scratch / "dockerd.log"
-    self.bridges = set()
+    self.cgroup = cgroup_of(scratch)
+    # Paths of sockets are short; /run is that of this mount namespace.
+    self.environment = dict(os.environ, DOCKER_HOST="unix:///run/docker.sock", DOCKER_BUILDKIT="0")
     self.process = None
 
   def __enter__(self):
-    remove_tree(self.data)
-    self.data.mkdir(parents=True)
+    run(["ip", "link", "set", "lo", "up"])
+    run(["mount", "-t", "tmpfs", "tmpfs", "/run"])
+    self.directory.mkdir()
     with open(self.log_path, "w", encoding="utf-8") as log:
       self.process = subprocess.Popen(
-          ["dockerd", "-H", self.environment["DOCKER_HOST"], "--data-root", self.data, "--exec-root", self.run_dir / "exec",
-           "--pidfile", self.run_dir / "pid", "--bridge=none", "--iptables=false", "--ip-masq=false", "--ip-forward=false",
-           "--default-ulimit", "nofile=20000:20000", "--shutdown-timeout", "5"],
-          stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent)
+          ["dockerd", "-H", self.environment["DOCKER_HOST"], "--data-root", self.directory, "--exec-root", "/run/docker",
+           "--pidfile", "/run/docker.pid", "--bridge=none", "--iptables=false", "--ip-masq=false", "--ip-forward=false",
+           "--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", f"/{self.cgroup}", "--default-ulimit",
+           "nofile=20000:20000", "--shutdown-timeout", "5"],
+          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
       eventually("dockerd serves", self.serves)
     except BaseException:
@@ -66,29 +86,36 @@ class Engine:
   def docker(self, *arguments, patience_s=60, **options):
     return run(["docker", *arguments], patience_s, env=self.environment, **options)
 
-  def note_bridges(self):
-    networks = self.docker("network", "ls", "--filter", "driver=bridge", "--format", "{{.ID}}").split()
-    self.bridges |= {f"br-{network[:12]}" for network in networks}
-
   def stop(self):
+    """What it does not get done ends with the namespaces."""
     try:
-      if self.serves():
-        self.note_bridges()
-        containers = self.docker("ps", "--all", "--quiet").split()
-        if containers:
-          self.docker("rm", "--force", "--volumes", *containers)
-        self.docker("network", "prune", "--force")
+      containers = self.docker("ps", "--all", "--quiet").split()
+      if containers:
+        self.docker("rm", "--force", "--volumes", *containers)
     finally:
       self.process.terminate()
       try:
         self.process.wait(30)
       except subprocess.TimeoutExpired:
         self.process.kill()
-        self.process.wait()
-      for bridge in self.bridges & links():
-        run(["ip", "link", "delete", bridge])
-      for tree in (self.data, self.run_dir):
-        remove_tree(tree)
+
+
+def remove_cgroups(scratch):
+  """Of containers whose engine was killed. One that is paused does not even die before it goes on."""
+  def ours():
+    root = pathlib.Path("/sys/fs/cgroup")
+    return [path for hierarchy in ("", "*/") for path in root.glob(f"{hierarchy}{cgroup_of(scratch)}")]
+
+  def are_gone():
+    for cgroup in ours():
+      for frozen, go_on in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+        for file in cgroup.glob(f"*/{frozen}"):
+          file.write_text(go_on)
+      for path in [*cgroup.glob("*/"), cgroup]:
+        with contextlib.suppress(OSError):
+          path.rmdir()
+    return not ours()
+  eventually("the control groups of the test are removed", are_gone)
 
 
 def links():
@@ -96,22 +123,26 @@ def links():
 
 
 def remove_tree(tree):
-  """With what is still mounted there, as by an engine that was killed."""
-  mounts = [line.split()[1] for line in open("/proc/mounts", encoding="utf-8")]
+  """With what is mounted there; whoever writes there still is about to end."""
+  with open("/proc/mounts", encoding="utf-8") as file:
+    mounts = [line.split()[1] for line in file]
   for mount in sorted((m for m in mounts if m.startswith(f"{tree}/")), reverse=True):
     run(["umount", "--lazy", mount])
-  if tree.exists():
-    shutil.rmtree(tree)
-  check(not tree.exists(), f"{tree} is still there")
+
+  def is_gone():
+    shutil.rmtree(tree, ignore_errors=True)
+    return not tree.exists()
+  eventually(f"{tree} is removed", is_gone)
 
 
 def base_image(source, scratch):
-  """A tar file of a Debian 12 with the libraries that programs need, kept for the next time: no image can be pulled."""
+  """Makes SCRATCH/base.tar, a Debian 12 with the libraries that programs need, and keeps it for the next time: no image
+  can be pulled."""
   install_deps = source / "scripts/install-deps"
   kept = scratch / "base.tar"
   made_with = scratch / "base.install-deps"
   if kept.exists() and made_with.exists() and made_with.read_bytes() == install_deps.read_bytes():
-    return kept
+    return
   root = scratch / "base"
   remove_tree(root)
   run(["debootstrap", "--variant=minbase", "bookworm", root], patience_s=300)
@@ -125,4 +156,3 @@ def base_image(source, scratch):
   run(["tar", "-C", root, "-cf", kept, "."])
   remove_tree(root)
   shutil.copy(install_deps, made_with)
-  return kept
