@@ -154,6 +154,10 @@ void DagScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
                     ": ", reason)));
       continue;
     }
+    for (const Stage* const stage : job.stages) {
+      if (stage->kind != StageKind::kShuffleMap) continue;
+      job.owed_maps.push_back({DependencyKind::kShuffle, stage->rdd, stage->shuffle, {}});
+    }
     Detach(job);
     waiting_jobs_.push_back(id);
   }
