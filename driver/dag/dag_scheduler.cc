@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/mistake.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -455,7 +456,8 @@ void DagScheduler::TakeSuccess(Stage& stage, int index, const TaskAttempt& attem
     }
     case StageKind::kShuffleMap:
       // A recomputed output counts no second time.
-      if (data_.shuffles.MapDone(stage.shuffle->shuffle_id, stage.partitions[i])) {
+      if (data_.shuffles.MapDone(stage.shuffle->shuffle_id, stage.partitions[i]) ||
+          IsMade(Mistake::kRecomputedOutputsCounted)) {
         accumulators_.Merge(status.accumulators());
       }
       return;

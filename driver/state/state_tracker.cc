@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/mistake.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -62,6 +63,7 @@ void StateTracker::ForgetWorker(int64_t worker_id) {
     std::replace(state.workers.begin(), state.workers.end(), worker_id, kUnplaced);
     // Partitions that were only placed, and never updated, hold nothing that could be lost.
     if (state.last_committed_ms != kNever) state.is_lost = true;
+    if (IsMade(Mistake::kLostStateTakenAsNew)) state.is_lost = false;
   }
 }
 

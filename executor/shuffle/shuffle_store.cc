@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/annotate_status.h"
+#include "common/base/mistake.h"
 #include "common/base/status_macros.h"
 
 namespace millrace::internal {
@@ -61,7 +62,9 @@ bool ShuffleStore::Reserve(size_t bytes) {
 void ShuffleStore::InsertInMemory(MapOutput&& output, size_t reserved_bytes) {
   size_t used_bytes = 0;
   absl::MutexLock lock(&mutex_);
-  if (dropped_.Contains(output.shuffle_id)) return budget_.Release(reserved_bytes);
+  if (dropped_.Contains(output.shuffle_id) && !IsMade(Mistake::kLateMapOutputsKept)) {
+    return budget_.Release(reserved_bytes);
+  }
   for (auto& [reduce_partition, bytes] : output.buckets) {
     Bucket* const bucket = Claim(output, reduce_partition);
     if (bucket == nullptr) continue;
@@ -96,7 +99,7 @@ ShuffleStore::Bucket* ShuffleStore::Claim(const MapOutput& output, uint32_t redu
     partition.buckets.resize(size_t{output.map_partition} + 1);
   }
   Bucket& bucket = partition.buckets[output.map_partition];
-  if (bucket.present) return nullptr;
+  if (bucket.present && !IsMade(Mistake::kRepeatedMapOutputsCounted)) return nullptr;
   bucket.present = true;
   if (++partition.present_count == partition.expected_count) {
     ready_.push_back({output.shuffle_id, reduce_partition});
