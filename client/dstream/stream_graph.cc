@@ -497,7 +497,9 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
   {
     const std::lock_guard lock(lock_);
     if (!cut_short) unfinished_.erase(batch_time);
-    if (checkpoint_ != nullptr) snapshots = checkpoint_->TakeSnapshots(batch_time);
+    // A state that has been through a batch is not saved before the batch has: the next driver runs
+    // the batch again, and with that its update.
+    if (checkpoint_ != nullptr && !cut_short) snapshots = checkpoint_->TakeSnapshots(batch_time);
     for (const auto& node : nodes_) node->ForgetBefore(batch_time);
     for (const InputNode* input : inputs_) remember = std::max(remember, input->remember());
   }
