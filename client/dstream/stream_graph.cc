@@ -500,7 +500,9 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
     const std::lock_guard lock(lock_);
     if (!cut_short) unfinished_.erase(batch_time);
     if (checkpoint_ != nullptr) {
-      snapshots = checkpoint_->TakeSnapshots(batch_time);
+      // A state that has been through a batch is not saved before the batch has: the next driver
+      // runs the batch again, and with that its update.
+      if (!cut_short) snapshots = checkpoint_->TakeSnapshots(batch_time);
       if (context_->driver->repairs_states()) {
         needed_behind = checkpoint_->RepairableFrom(batch_time);
       }

@@ -17,6 +17,7 @@
 #include "client/dstream/dstream_node.h"
 #include "client/rdd/context_state.h"
 #include "client/rdd/local_properties.h"
+#include "common/concurrent/waiting_lock.h"
 #include "driver/batch/streaming_handle.h"
 
 namespace millrace::internal {
@@ -45,7 +46,7 @@ class StreamGraph final : public BatchGraph {
 
   const ContextRef& context() const { return context_; }
   std::chrono::milliseconds batch_interval() const { return batch_interval_; }
-  std::recursive_mutex& lock() { return lock_; }
+  WaitingLock& lock() { return lock_; }
 
   // Declarations. Each says what it is doing, for errors; whatever is wrong is noted and the
   // declaration goes on, so that one start reports all mistakes.
@@ -148,7 +149,7 @@ class StreamGraph final : public BatchGraph {
   const ContextRef context_;
   const std::chrono::milliseconds batch_interval_;
 
-  std::recursive_mutex lock_;  // Guards everything below.
+  WaitingLock lock_;  // Guards everything below.
   Phase phase_ = Phase::kDeclaring;
   std::vector<std::unique_ptr<DStreamNode>> nodes_;
   std::vector<InputNode*> inputs_;      // By input id.

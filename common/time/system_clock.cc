@@ -4,6 +4,11 @@
 #include <ctime>
 
 namespace millrace {
+namespace {
+
+int64_t (*simulated_nanos)() = nullptr;
+
+}  // namespace
 
 int64_t WallClockMicros() {
   using std::chrono::duration_cast;
@@ -11,7 +16,10 @@ int64_t WallClockMicros() {
   return duration_cast<microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+void SetMonotonicClock(int64_t (*nanos)()) { simulated_nanos = nanos; }
+
 int64_t MonotonicNanos() {
+  if (simulated_nanos != nullptr) return simulated_nanos();
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;

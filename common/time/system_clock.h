@@ -13,6 +13,10 @@ int64_t WallClockMicros();
 // Never goes back; counted from an unknown zero. CLOCK_MONOTONIC, as futexes wait on.
 int64_t MonotonicNanos();
 
+// For simulations: what MonotonicNanos returns from here on; null: the machine's. Before there are
+// other threads.
+void SetMonotonicClock(int64_t (*nanos)());
+
 }  // namespace millrace
 
 #endif  // MILLRACE_COMMON_TIME_SYSTEM_CLOCK_H_

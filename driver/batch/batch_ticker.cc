@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/mistake.h"
+
 namespace millrace::internal {
 namespace {
 
@@ -30,8 +32,11 @@ void BatchTicker::OnTime() {
 }
 
 void BatchTicker::Announce() {
+  const Time now(env_.NowMicros() / kMicrosPerMilli);
+  if (IsMade(Mistake::kLateBatchForgotten)) next_time_ = std::max(next_time_, now.Floor(interval_));
   const Time batch_time = next_time_;
   next_time_ = next_time_ + interval_;
+  if (IsMade(Mistake::kBatchAnnouncedTwice)) next_time_ = now.Floor(interval_) + interval_;
   Arm();
   on_tick_(batch_time);
 }

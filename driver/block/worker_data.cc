@@ -3,6 +3,8 @@
 #include <map>
 #include <utility>
 
+#include "common/base/mistake.h"
+
 namespace millrace::internal {
 
 using CachedList = google::protobuf::RepeatedPtrField<proto::CachedBinding>;
@@ -11,7 +13,8 @@ void WorkerData::NoteCached(int64_t worker_id, const CachedList& partitions) {
   for (const proto::CachedBinding& partition : partitions) {
     const bool is_known =
         cached.Add(partition.rdd_id(), static_cast<int>(partition.partition()), worker_id);
-    if (!is_known) SendDropRdd(worker_id, partition.rdd_id());
+    if (is_known || IsMade(Mistake::kUnknownCachedKept)) continue;
+    SendDropRdd(worker_id, partition.rdd_id());
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/mistake.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -66,7 +67,7 @@ void DagScheduler::Start(Job& job) {
     partitions.push_back(job.spec.partitions[i]);
     result_index.push_back(static_cast<int>(i));
   }
-  if (partitions.empty()) return Finish(job);
+  if (partitions.empty() && job.owed_maps.empty()) return Finish(job);
   const StageRef stage = NewStage(StageKind::kResult, job.spec.rdd, std::move(partitions), job);
   stage->result_index = std::move(result_index);
   stage->jobs.push_back(&job);
@@ -169,13 +170,17 @@ std::unique_ptr<StageVariant> DagScheduler::MakeVariant(const Stage& stage) {
 }
 
 void DagScheduler::FindInputs(Stage& stage, const StageTree& tree, bool may_go_ahead) {
-  const Job& job = *stage.jobs[0];
+  Job& job = *stage.jobs[0];
   stage.inputs.clear();
-  for (const Dependency* const dependency : tree.shuffles()) {
-    StageRef input = MapStageOf(*dependency, job);
-    if (input == nullptr) continue;
+  const auto add_map_stage = [&](const Dependency& dependency) {
+    StageRef input = MapStageOf(dependency, job);
+    if (input == nullptr) return;
     WaitFor(stage, *input, /*is_shuffle=*/may_go_ahead);
     stage.inputs.push_back(std::move(input));
+  };
+  for (const Dependency* const dependency : tree.shuffles()) add_map_stage(*dependency);
+  if (stage.kind == StageKind::kResult) {
+    for (const Dependency& owed : std::exchange(job.owed_maps, {})) add_map_stage(owed);
   }
   for (const RddRef& state : tree.state_inputs()) {
     StageRef input = StateStageOf(state, job);
@@ -388,8 +393,9 @@ void DagScheduler::TakeSuccess(Stage& stage, int index, const TaskAttempt& attem
     }
     case StageKind::kShuffleMap:
       // A recomputed output counts no second time.
-      if (data_.shuffles.MapDone(stage.shuffle->shuffle_id, stage.partitions[i]) &&
-          !stage.is_repair) {
+      if (data_.shuffles.MapDone(stage.shuffle->shuffle_id, stage.partitions[i])
+              ? !stage.is_repair
+              : IsMade(Mistake::kRecomputedOutputsCounted)) {
         accumulators_.Merge(status.accumulators());
       }
       return;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/mistake.h"
 #include "driver/dag/dag_scheduler.h"
 #include "glog/logging.h"
 
@@ -126,7 +127,7 @@ void DagScheduler::WorkerAdded() {
 }
 
 void DagScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
-  data_.cached.ForgetWorker(worker_id);
+  if (!IsMade(Mistake::kLostCachedTrusted)) data_.cached.ForgetWorker(worker_id);
   const int64_t lost_blocks = data_.blocks.ForgetWorker(worker_id);
   if (lost_blocks > 0) {
     LOG(WARNING) << lost_blocks << " received blocks were on worker " << worker_id
@@ -158,6 +159,12 @@ void DagScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
                     " workers were lost while they ran its tasks, the last one worker ", worker_id,
                     ": ", reason)));
       continue;
+    }
+    if (IsMade(Mistake::kJobsOfLostWorkerForgotten)) continue;
+    for (const Stage* const stage : job.stages) {
+      // A repair counts nothing.
+      if (stage->kind != StageKind::kShuffleMap || job.repaired_state != Job::kNoState) continue;
+      job.owed_maps.push_back({DependencyKind::kShuffle, stage->rdd, stage->shuffle, {}});
     }
     Detach(job);
     waiting_jobs_.push_back(id);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "driver/lineage/rdd_node.h"
 #include "driver/service/driver_handle.h"
 
 namespace millrace::internal {
@@ -27,6 +28,9 @@ struct Job {
   std::vector<bool> has_result;  // By index in spec.partitions.
   std::vector<Stage*> stages;    // In flight that it needs; all of them list it.
   int restarts = 0;              // After the loss of a worker that it used.
+  // Map stages that it was waiting for when it was started again. What was made of their outputs
+  // may be there, but the job counts in accumulators what all their tasks did.
+  std::vector<Dependency> owed_maps;
 
   // Of a job of the driver's own, which makes lost partitions of that state again.
   int64_t repaired_state = kNoState;

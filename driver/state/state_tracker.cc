@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/mistake.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -73,7 +74,9 @@ bool StateTracker::IsLost(int64_t state_id) const {
 void StateTracker::ForgetWorker(int64_t worker_id) {
   for (auto& [id, state] : states_) {
     for (Partition& partition : state.partitions) {
-      if (partition.worker == worker_id) partition = Partition();
+      if (partition.worker != worker_id) continue;
+      partition.worker = kUnplaced;
+      if (!IsMade(Mistake::kLostStateTakenAsNew)) partition.as_of_ms = kNever;
     }
   }
 }

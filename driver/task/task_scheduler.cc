@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "common/base/mistake.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -278,7 +279,8 @@ void TaskScheduler::HandleStatus(proto::TaskStatus status) {
   if (found == running_.end()) return;
   const Running running = std::move(found->second);
   running_.erase(found);
-  ReleaseSlot(running);
+  const bool has_failed = status.outcome() != proto::TaskStatus::SUCCEEDED;
+  if (!has_failed || !IsMade(Mistake::kSlotsOfFailedTasksKept)) ReleaseSlot(running);
   if (running.set->cancelled_) return Discard(running, status.task_id());
   Apply(running, std::move(status));
 }
@@ -386,6 +388,7 @@ bool TaskScheduler::RunsOn(const TaskSet& set, int64_t worker_id) const {
 }
 
 void TaskScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
+  if (IsMade(Mistake::kTasksOfLostWorkerForgotten)) return;
   std::vector<int64_t> lost;
   for (const auto& [task_id, running] : running_) {
     if (running.worker_id == worker_id) lost.push_back(task_id);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/mistake.h"
 #include "executor/service/valid_utf8.h"
 
 namespace millrace::internal {
@@ -251,7 +252,8 @@ void WorkerCore::CommitTask(const proto::CommitTask& commit) {
   if (tasks_.contains(commit.task_id())) {
     // It has not ended, so there is nothing to commit; an abort means that it is not wanted.
     if (commit.abort()) CancelTask(commit.task_id());
-  } else if (commit.abort()) {
+  } else if (commit.abort() && !IsMade(Mistake::kAbortedStateCommitted)) {
+    if (IsMade(Mistake::kAbortedStateHeld)) return;
     services_.states.Abort(commit.task_id());
   } else {
     services_.states.Commit(commit.task_id());

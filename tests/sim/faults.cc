@@ -1,5 +1,6 @@
 #include "tests/sim/faults.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
@@ -92,6 +93,8 @@ void Faults::Make(Fault fault) {
       if (world.OneIn(2)) Block(to, from);
       return;
     }
+    case Fault::kCutOff:
+      return CutOff();
     case Fault::kSlowNetwork:
       Log("the network is slow");
       cluster_.network.SetDelayMax(world.Between(1, kSlowNetworkDelayMicrosMax));
@@ -120,7 +123,22 @@ void Faults::Block(NodeId from, NodeId to) {
   world.After(micros, node_, EventKind::kFault, [this, from, to] {
     Log(absl::StrCat("the way from process ", from, " to process ", to, " is free again"));
     cluster_.network.Unblock(from, to);
+    blocked_.erase(std::find(blocked_.begin(), blocked_.end(), std::pair(from, to)));
   });
+}
+
+void Faults::CutOff() {
+  const int64_t id = PickWorker();
+  if (id == 0) return;
+  ++lost_worker_count_;
+  Log(absl::StrCat("worker ", id, " is out of reach"));
+  const NodeId node = runtime_.workers().Find(id)->node();
+  std::vector<NodeId> others = {runtime_.env().node()};
+  for (const auto& [other, worker] : runtime_.workers().alive()) others.push_back(worker->node());
+  for (const NodeId other : others) {
+    cluster_.network.Block(node, other);
+    cluster_.network.Block(other, node);
+  }
 }
 
 void Faults::SlowDown() {

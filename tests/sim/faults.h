@@ -17,6 +17,7 @@ enum class Fault : uint8_t {
   kBreakConnection,  // Between a worker and the driver.
   kBreakPeers,       // Between two workers: the answers under way are lost.
   kPartition,        // One way or both, between two processes, for a while.
+  kCutOff,           // A worker is out of reach of all others, for good.
   kSlowNetwork,
   kSlowProcess,
   kClockJump,  // Of the driver's wall clock.
@@ -51,6 +52,7 @@ class Faults {
   int64_t PickWorker();
   NodeId PickNode();
   void Block(NodeId from, NodeId to);
+  void CutOff();
   void SlowDown();
 
   Cluster& cluster_;

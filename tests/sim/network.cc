@@ -35,7 +35,9 @@ void Network::Dispatch(const ChannelRef& channel, Closure arrive) {
 }
 
 void Network::Unblock(NodeId from, NodeId to) {
-  if (blocked_.erase({from, to}) == 0) return;
+  const auto blocks = blocked_.find({from, to});
+  if (blocks == blocked_.end() || --blocks->second > 0) return;
+  blocked_.erase(blocks);
   for (const auto& weak : channels_) {
     const ChannelRef channel = weak.lock();
     if (channel == nullptr || channel->from_ != from || channel->to_ != to) continue;

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -50,8 +50,8 @@ class Network {
 
   // -- Faults -----------------------------------------------------------------------------------
 
-  // One way. Blocks of one pair do not add up.
-  void Block(NodeId from, NodeId to) { blocked_.emplace(from, to); }
+  // One way, until it was freed as often as it was blocked.
+  void Block(NodeId from, NodeId to) { ++blocked_[{from, to}]; }
   void Unblock(NodeId from, NodeId to);
   // What a message takes at most from here on.
   void SetDelayMax(int64_t micros) { delay_micros_max_ = micros; }
@@ -64,7 +64,7 @@ class Network {
 
   World& world_;
   int64_t delay_micros_max_ = kDelayMicrosMax;
-  std::set<std::pair<NodeId, NodeId>> blocked_;
+  std::map<std::pair<NodeId, NodeId>, int> blocked_;
   std::vector<std::weak_ptr<Channel>> channels_;
 };
 

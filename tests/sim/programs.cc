@@ -24,11 +24,19 @@ Lines LinesOf(const Sums& sums) {
   return lines;
 }
 
+DStream<Record> Counted(const DStream<Record>& records, const Counter& counter) {
+  return records.Map(BindFront(
+      [](const Counter& count, const Record& record) {
+        count.Add(1);
+        return record;
+      },
+      counter));
+}
+
 // -- Without state --------------------------------------------------------------------------------
 
-DStream<std::string> SumByKey(StreamingContext& ssc, const Shape& shape) {
-  return shape.InputOf(0)
-      .In(ssc)
+DStream<std::string> SumByKey(StreamingContext& ssc, const Shape& shape, const Counter& counter) {
+  return Counted(shape.InputOf(0).In(ssc), counter)
       .ReduceByKey(std::plus<>(), shape.reduce_partitions)
       .Map(Fn<&LineOf>);
 }
@@ -40,9 +48,9 @@ Lines ExpectedSumByKey(const Shape& shape, const std::vector<Time>& batches) {
 }
 
 // Two shuffles, one behind the other.
-DStream<std::string> CountOfSums(StreamingContext& ssc, const Shape& shape) {
-  return shape.InputOf(0)
-      .In(ssc)
+DStream<std::string> CountOfSums(StreamingContext& ssc, const Shape& shape,
+                                 const Counter& counter) {
+  return Counted(shape.InputOf(0).In(ssc), counter)
       .ReduceByKey(std::plus<>(), shape.reduce_partitions)
       .Map([](const Record& sum) {
         return Record("last digit " + std::to_string(sum.second % 3), 1);
@@ -59,7 +67,7 @@ Lines ExpectedCountOfSums(const Shape& shape, const std::vector<Time>& batches) 
   return LinesOf(counts);
 }
 
-DStream<std::string> Join(StreamingContext& ssc, const Shape& shape) {
+DStream<std::string> Join(StreamingContext& ssc, const Shape& shape, const Counter& /*counter*/) {
   auto left = shape.InputOf(0).In(ssc).ReduceByKey(std::plus<>(), shape.reduce_partitions);
   auto right = shape.InputOf(1).In(ssc);
   return left.Join(right, shape.reduce_partitions + 1)
@@ -87,7 +95,8 @@ std::span<const Time> LastWindow(const std::vector<Time>& batches) {
   return std::span(batches).last(length);
 }
 
-DStream<std::string> MaxOfWindow(StreamingContext& ssc, const Shape& shape) {
+DStream<std::string> MaxOfWindow(StreamingContext& ssc, const Shape& shape,
+                                 const Counter& /*counter*/) {
   return shape.InputOf(0)
       .In(ssc)
       .ReduceByKeyAndWindow([](int64_t a, int64_t b) { return std::max(a, b); },
@@ -107,7 +116,8 @@ Lines ExpectedMaxOfWindow(const Shape& shape, const std::vector<Time>& batches) 
 }
 
 // Its batches are kept on workers.
-DStream<std::string> WindowOfKept(StreamingContext& ssc, const Shape& shape) {
+DStream<std::string> WindowOfKept(StreamingContext& ssc, const Shape& shape,
+                                  const Counter& /*counter*/) {
   auto sums = shape.InputOf(0).In(ssc).ReduceByKey(std::plus<>(), shape.reduce_partitions);
   sums.Persist();
   return sums.Window(kWindowBatches * shape.batch_interval).Map(Fn<&LineOf>);
@@ -132,7 +142,8 @@ std::optional<int64_t> UpdateSum(const std::string& /*key*/, std::span<const int
   return sum;
 }
 
-DStream<std::string> UpdateState(StreamingContext& ssc, const Shape& shape) {
+DStream<std::string> UpdateState(StreamingContext& ssc, const Shape& shape,
+                                 const Counter& /*counter*/) {
   return shape.InputOf(0)
       .In(ssc)
       .UpdateStateByKey<int64_t>(Fn<&UpdateSum>, shape.reduce_partitions)
@@ -157,13 +168,12 @@ Lines ExpectedUpdateState(const Shape& shape, const std::vector<Time>& batches) 
   return LinesOf(sums);
 }
 
-DStream<std::string> MapState(StreamingContext& ssc, const Shape& shape) {
+DStream<std::string> MapState(StreamingContext& ssc, const Shape& shape, const Counter& counter) {
   auto spec = StateSpec([](std::string key, std::optional<int64_t> value, State<int64_t>& state) {
                 state.Update(state.GetOption().value_or(0) + *value);
                 return Record(std::move(key), state.Get());
               }).NumPartitions(shape.reduce_partitions);
-  return shape.InputOf(0)
-      .In(ssc)
+  return Counted(shape.InputOf(0).In(ssc), counter)
       .ReduceByKey(std::plus<>(), shape.map_partitions)
       .MapWithState(spec)
       .Map(Fn<&LineOf>);
@@ -184,7 +194,8 @@ Lines ExpectedMapState(const Shape& shape, const std::vector<Time>& batches) {
   return lines;
 }
 
-DStream<std::string> SlidingSum(StreamingContext& ssc, const Shape& shape) {
+DStream<std::string> SlidingSum(StreamingContext& ssc, const Shape& shape,
+                                const Counter& /*counter*/) {
   return shape.InputOf(0)
       .In(ssc)
       .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), kWindowBatches * shape.batch_interval,
@@ -206,14 +217,27 @@ Lines ExpectedSlidingSum(const Shape& shape, const std::vector<Time>& batches) {
 
 const std::vector<Program>& Programs() {
   static const std::vector<Program>& programs = *new std::vector<Program>{
-      {"sum_by_key", false, SumByKey, ExpectedSumByKey},
-      {"count_of_sums", false, CountOfSums, ExpectedCountOfSums},
-      {"join", false, Join, ExpectedJoin},
-      {"max_of_window", false, MaxOfWindow, ExpectedMaxOfWindow},
-      {"window_of_kept", false, WindowOfKept, ExpectedWindowOfKept},
-      {"update_state", true, UpdateState, ExpectedUpdateState},
-      {"map_state", true, MapState, ExpectedMapState},
-      {"sliding_sum", true, SlidingSum, ExpectedSlidingSum},
+      {.name = "sum_by_key", .counts = true, .declare = SumByKey, .expected = ExpectedSumByKey},
+      {.name = "count_of_sums",
+       .counts = true,
+       .declare = CountOfSums,
+       .expected = ExpectedCountOfSums},
+      {.name = "join", .declare = Join, .expected = ExpectedJoin},
+      {.name = "max_of_window", .declare = MaxOfWindow, .expected = ExpectedMaxOfWindow},
+      {.name = "window_of_kept", .declare = WindowOfKept, .expected = ExpectedWindowOfKept},
+      {.name = "update_state",
+       .has_state = true,
+       .declare = UpdateState,
+       .expected = ExpectedUpdateState},
+      {.name = "map_state",
+       .has_state = true,
+       .counts = true,
+       .declare = MapState,
+       .expected = ExpectedMapState},
+      {.name = "sliding_sum",
+       .has_state = true,
+       .declare = SlidingSum,
+       .expected = ExpectedSlidingSum},
   };
   return programs;
 }

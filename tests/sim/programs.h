@@ -27,11 +27,16 @@ struct Shape {
 
 using Lines = std::vector<std::string>;
 
+// Tasks count records in it, each once however often they run.
+using Counter = LongAccumulator;
+
 struct Program {
   std::string name;
   // Keeps state on workers, which is lost with them.
   bool has_state = false;
-  std::function<DStream<std::string>(StreamingContext&, const Shape&)> declare;
+  // Counts all records of input 0.
+  bool counts = false;
+  std::function<DStream<std::string>(StreamingContext&, const Shape&, const Counter&)> declare;
   // What the last of these batches, which are all since the first one, must put out, in any order.
   std::function<Lines(const Shape&, const std::vector<Time>& batches)> expected;
 };

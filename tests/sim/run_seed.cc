@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/local/context_core.h"
 #include "client/local/streaming_core.h"
@@ -27,6 +28,7 @@ constexpr int64_t kRecoveryMicrosMax = 120'000'000;
 // Until workers have dropped what nobody needs any more.
 constexpr int64_t kCleanUpMicrosMax = 30'000'000;
 constexpr int kBehindBatchesMax = 2;
+constexpr int kLossesOfJobMax = 4;
 
 struct Scenario {
   std::string name;
@@ -39,9 +41,11 @@ const std::vector<Scenario>& Scenarios() {
       {"crashes", {Fault::kCrash, Fault::kCrash, Fault::kBreakConnection}},
       {"partitions", {Fault::kPartition, Fault::kPartition, Fault::kBreakPeers}},
       {"slow", {Fault::kSlowNetwork, Fault::kSlowProcess, Fault::kClockJump, Fault::kBreakPeers}},
+      {"cut_off", {Fault::kCutOff}},
+      {"late_workers", {Fault::kBreakConnection, Fault::kSlowProcess, Fault::kSlowNetwork}},
       {"everything",
-       {Fault::kCrash, Fault::kBreakConnection, Fault::kBreakPeers, Fault::kPartition,
-        Fault::kSlowNetwork, Fault::kSlowProcess, Fault::kClockJump}},
+       {Fault::kCrash, Fault::kCutOff, Fault::kBreakConnection, Fault::kBreakPeers,
+        Fault::kPartition, Fault::kSlowNetwork, Fault::kSlowProcess, Fault::kClockJump}},
   };
   return scenarios;
 }
@@ -86,6 +90,7 @@ Setting SettingOf(const RunOptions& options) {
   // From idle clusters to those that have hardly done with a batch when the next one comes.
   const int64_t interval_micros = setting.shape.batch_interval.count() * 1000;
   setting.pace.work_max = std::vector<int64_t>{10'000, 100'000, interval_micros / 4}[random() % 3];
+  setting.pace.begin_max = std::vector<int64_t>{1'000, 50'000, interval_micros / 8}[random() % 3];
   setting.pace.post_max = std::vector<int64_t>{300, 5'000}[random() % 2];
   setting.fault_interval_micros = 500'000 + static_cast<int64_t>(random() % 4'000'000);
   return setting;
@@ -145,8 +150,9 @@ class Run {
     StreamingContext context(
         std::make_shared<internal::StreamingCore>(core, setting_.shape.batch_interval));
     context.Checkpoint("/checkpoint");
+    const Counter counter = context.context().LongAccumulator("records");
     const std::shared_ptr<Collected> collected =
-        Collect(setting_.program.declare(context, setting_.shape));
+        Collect(setting_.program.declare(context, setting_.shape, counter));
     const absl::Status started =
         context.core().Start(internal::Location::Current(), /*catch_signals=*/false);
     if (!started.ok()) return Fail(absl::StrCat("it does not start: ", started.ToString()));
@@ -163,11 +169,27 @@ class Run {
                  [this](const absl::Status& error) { return MayFail(error); })) {
       Fail(std::move(wrong));
     }
+    if (setting_.program.counts && collected->errors.empty()) CheckCount(*collected, counter);
   }
 
-  // State that was on a lost worker is gone, and that is an error.
+  void CheckCount(const Collected& collected, const Counter& counter) {
+    int64_t expected = 0;
+    for (const auto& [time, lines] : collected.lines) {
+      expected += static_cast<int64_t>(setting_.shape.InputOf(0).At(time).size());
+    }
+    if (counter.Value() == expected) return;
+    Fail(absl::StrCat("counted ", counter.Value(), " records of ", expected));
+  }
+
   bool MayFail(const absl::Status& error) const {
-    return setting_.program.has_state && lost_workers_ > 0 && absl::IsDataLoss(error);
+    // State that was on a lost worker is gone, and that is an error.
+    const bool is_lost_state =
+        setting_.program.has_state && lost_workers_ > 0 && absl::IsDataLoss(error);
+    // A job is given up that seems to end every worker that runs it.
+    const bool is_given_up =
+        lost_workers_ >= kLossesOfJobMax && absl::IsUnavailable(error) &&
+        absl::StrContains(error.message(), "workers were lost while they ran its tasks");
+    return is_lost_state || is_given_up;
   }
 
   void AwaitRecovery(const Collected& collected) {

@@ -18,11 +18,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "glog/logging.h"
+#include "tests/sim/mistakes.h"
 #include "tests/sim/run_seed.h"
 
 DEFINE_int64(seeds, 100, "how many seeds to run");
 DEFINE_int64(from, 1, "the first seed");
 DEFINE_string(scenario, "", "the faults; as the seed says when not given");
+DEFINE_string(mistake, "", "a deliberate one that all runs make; see mistakes.cc");
+DEFINE_bool(mistakes, false, "each deliberate mistake must be found within --seeds seeds");
 DEFINE_string(program, "", "the program; as the seed says when not given");
 DEFINE_bool(
     check_determinism, false,
@@ -46,14 +49,23 @@ struct Child {
   std::string text = {};
 };
 
+// Which runs, and how they are looked at.
+struct Series {
+  Mistake mistake = Mistake::kNone;
+  std::string mistake_name = {};
+  // It ends there, and says only how the first failure was.
+  bool ends_with_failure = false;
+};
+
 RunOptions OptionsOf(uint64_t seed) {
   return {.seed = seed, .scenario = FLAGS_scenario, .program = FLAGS_program};
 }
 
-std::string Replay(uint64_t seed) {
+std::string Replay(uint64_t seed, const std::string& mistake_name) {
   std::string command = absl::StrCat("scripts/sim --from ", seed, " --seeds 1");
   if (!FLAGS_scenario.empty()) absl::StrAppend(&command, " --scenario ", FLAGS_scenario);
   if (!FLAGS_program.empty()) absl::StrAppend(&command, " --program ", FLAGS_program);
+  if (!mistake_name.empty()) absl::StrAppend(&command, " --mistake ", mistake_name);
   if (FLAGS_check_determinism) absl::StrAppend(&command, " --check-determinism");
   return command;
 }
@@ -67,13 +79,18 @@ void WriteAll(int fd, std::string_view text) {
 }
 
 // The last line is "ok DIGEST" when all is well.
-[[noreturn]] void RunChild(int output, int cpu, uint64_t seed) {
+[[noreturn]] void RunChild(int output, int cpu, uint64_t seed, Mistake mistake) {
   // The threads of a run take turns; on one CPU a turn costs least.
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
   CPU_SET(static_cast<size_t>(cpu), &cpus);
   sched_setaffinity(0, sizeof cpus, &cpus);
   alarm(static_cast<unsigned>(FLAGS_timeout_s));
+#ifndef NDEBUG
+  Make(mistake);
+#else
+  CHECK(mistake == Mistake::kNone);
+#endif
   const RunResult result = RunSeed(OptionsOf(seed));
   std::string text;
   const bool is_shown = FLAGS_verbose || !result.failures.empty();
@@ -104,7 +121,7 @@ void WriteAll(int fd, std::string_view text) {
   std::abort();
 }
 
-Child StartChild(int cpu, uint64_t seed, bool is_second) {
+Child StartChild(int cpu, uint64_t seed, bool is_second, Mistake mistake) {
   int ends[2];
   PCHECK(pipe(ends) == 0);
   std::fflush(nullptr);
@@ -112,7 +129,7 @@ Child StartChild(int cpu, uint64_t seed, bool is_second) {
   PCHECK(pid >= 0);
   if (pid == 0) {
     close(ends[0]);
-    if (!is_second) RunChild(ends[1], cpu, seed);
+    if (!is_second) RunChild(ends[1], cpu, seed, mistake);
     RunElsewhere(ends[1], seed);
   }
   close(ends[1]);
@@ -121,23 +138,31 @@ Child StartChild(int cpu, uint64_t seed, bool is_second) {
 
 class Seeds {
  public:
+  explicit Seeds(Series series) : series_(std::move(series)) {}
+
+  // How the first run that failed ended; empty: none has.
+  const std::string& first_failure() const { return first_failure_; }
+
   // The number of seeds that failed.
   int64_t RunAll() {
     const int64_t cpus = std::max<int64_t>(1, std::thread::hardware_concurrency());
     const int64_t jobs = FLAGS_jobs > 0 ? FLAGS_jobs : cpus;
     int64_t next = 0;
     const int64_t runs = FLAGS_seeds * (FLAGS_check_determinism ? 2 : 1);
-    while (next < runs || !children_.empty()) {
-      while (next < runs && static_cast<int64_t>(children_.size()) < jobs) {
+    const auto has_more = [&] {
+      return next < runs && !(series_.ends_with_failure && failed_ > 0);
+    };
+    while (has_more() || !children_.empty()) {
+      while (has_more() && static_cast<int64_t>(children_.size()) < jobs) {
         const int64_t of_seed = FLAGS_check_determinism ? next / 2 : next;
         const bool is_second = FLAGS_check_determinism && next % 2 == 1;
         children_.push_back(StartChild(static_cast<int>(next % cpus),
-                                       static_cast<uint64_t>(FLAGS_from + of_seed), is_second));
+                                       static_cast<uint64_t>(FLAGS_from + of_seed), is_second,
+                                       series_.mistake));
         ++next;
       }
       ReadSome();
     }
-    std::printf("%" PRId64 " passed, %" PRId64 " failed\n", FLAGS_seeds - failed_, failed_);
     return failed_;
   }
 
@@ -166,39 +191,67 @@ class Seeds {
     waitpid(child.pid, &status, 0);
     const size_t mark = child.text.rfind("ok ");
     const bool is_ok = mark != std::string::npos && (mark == 0 || child.text[mark - 1] == '\n');
-    std::fputs(child.text.substr(0, is_ok ? mark : std::string::npos).c_str(), stdout);
-    if (!is_ok) {
-      if (WIFSIGNALED(status)) {
-        std::printf("seed %" PRIu64 "\n  WRONG: the process was killed by signal %d (%s)\n",
-                    child.seed, WTERMSIG(status),
-                    WTERMSIG(status) == SIGALRM ? "it took too long" : strsignal(WTERMSIG(status)));
-      }
-      return Fail(child.seed);
+    std::string text = child.text.substr(0, is_ok ? mark : std::string::npos);
+    if (WIFSIGNALED(status)) {
+      absl::StrAppend(&text, "seed ", child.seed, "\n  WRONG: its process was killed by signal ",
+                      WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")\n");
     }
+    if (!is_ok) return Fail(child.seed, text);
+    std::fputs(text.c_str(), stdout);
     if (!FLAGS_check_determinism) return;
     const std::string digest = child.text.substr(mark);
     const auto [other, is_first] = digests_.emplace(child.seed, digest);
     if (is_first) return;
     if (other->second != digest) {
-      std::printf("seed %" PRIu64 "\n  WRONG: two runs had the digests %s and %s\n", child.seed,
-                  other->second.c_str(), digest.c_str());
-      Fail(child.seed);
+      Fail(child.seed, absl::StrCat("seed ", child.seed, "\n  WRONG: two runs ended with ",
+                                    other->second, "and with ", digest));
     }
     digests_.erase(other);
   }
 
-  void Fail(uint64_t seed) {
+  void Fail(uint64_t seed, const std::string& text) {
     if (!failed_seeds_.insert(seed).second) return;
-    ++failed_;
-    std::printf("  replay: %s\n", Replay(seed).c_str());
+    if (++failed_ == 1) {
+      const size_t wrong = text.find("WRONG: ");
+      const size_t end = text.find('\n', wrong);
+      first_failure_ = absl::StrCat(
+          "seed ", seed, ": ",
+          wrong == std::string::npos ? "it ended" : text.substr(wrong + 7, end - wrong - 7));
+    }
+    if (series_.ends_with_failure) return;
+    std::printf("%s  replay: %s\n", text.c_str(), Replay(seed, series_.mistake_name).c_str());
     std::fflush(stdout);
   }
 
+  const Series series_;
+  std::string first_failure_;
   std::vector<Child> children_;
   std::map<uint64_t, std::string> digests_;
   std::set<uint64_t> failed_seeds_;
   int64_t failed_ = 0;
 };
+
+int RunSeries(const Series& series) {
+  const int64_t failed = Seeds(series).RunAll();
+  std::printf("%" PRId64 " passed, %" PRId64 " failed\n", FLAGS_seeds - failed, failed);
+  return failed == 0 ? 0 : 1;
+}
+
+// What the simulator does not find would not be found in the product either.
+int FindMistakes() {
+  int found = 0;
+  for (const NamedMistake& named : Mistakes()) {
+    Seeds seeds({.mistake = named.mistake, .mistake_name = named.name, .ends_with_failure = true});
+    const bool is_found = seeds.RunAll() > 0;
+    found += is_found ? 1 : 0;
+    std::printf("%-32s %s\n", named.name.c_str(),
+                is_found ? seeds.first_failure().substr(0, 200).c_str() : "NOT FOUND");
+    std::fflush(stdout);
+  }
+  const int missed = static_cast<int>(Mistakes().size()) - found;
+  std::printf("%d found, %d not found\n", found, missed);
+  return missed == 0 ? 0 : 1;
+}
 
 bool IsKnown(const std::string& kind, const std::string& name,
              const std::vector<std::string>& names) {
@@ -214,10 +267,26 @@ int Main(int argc, char** argv) {
   google::InitGoogleLogging(argv[0]);
   FLAGS_logtostderr = true;
   FLAGS_minloglevel = FLAGS_verbose ? google::GLOG_INFO : google::GLOG_FATAL;
-  if (FLAGS_run_here) RunChild(STDOUT_FILENO, 0, static_cast<uint64_t>(FLAGS_from));
+  if (FLAGS_run_here) {
+    RunChild(STDOUT_FILENO, 0, static_cast<uint64_t>(FLAGS_from), Mistake::kNone);
+  }
   if (!IsKnown("scenario", FLAGS_scenario, ScenarioNames())) return 2;
   if (!IsKnown("program", FLAGS_program, ProgramNames())) return 2;
-  return Seeds().RunAll() == 0 ? 0 : 1;
+  if (!kMakesMistakes && (FLAGS_mistakes || !FLAGS_mistake.empty())) {
+    std::fprintf(stderr, "this build makes no mistakes; scripts/sim --preset debug does\n");
+    return 2;
+  }
+  if (FLAGS_mistakes) return FindMistakes();
+  Series series;
+  if (!FLAGS_mistake.empty()) {
+    std::vector<std::string> names;
+    for (const NamedMistake& named : Mistakes()) {
+      names.push_back(named.name);
+      if (named.name == FLAGS_mistake) series = {named.mistake, named.name};
+    }
+    if (!IsKnown("mistake", FLAGS_mistake, names)) return 2;
+  }
+  return RunSeries(series);
 }
 
 }  // namespace

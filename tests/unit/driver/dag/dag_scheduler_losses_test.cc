@@ -127,6 +127,35 @@ TEST_F(DagSchedulerLossesTest, AJobBeginsAgainWithoutALostWorker) {
   EXPECT_EQ(merged, 2 + 4) << "every partition counts once, however often it was computed";
 }
 
+// Its output has arrived where it is read, so the results may be there before the word of its end.
+TEST_F(DagSchedulerLossesTest, AMapTaskCountsThoughAllResultsAreInWhenItsWorkerIsLost) {
+  AddWorker(1, 1);
+  AddWorker(2, 1);
+  int merged = 0;
+  core_.accumulators().Register(7, [&](std::string_view) { ++merged; });
+  const auto succeed = [&](const LaunchedTask& task) {
+    proto::ToDriver message = Success(task, "result");
+    message.mutable_task_status()->add_accumulators()->set_accumulator_id(7);
+    Tell(std::move(message));
+  };
+  const auto job = Collect(Shuffled("sum", Values("values", 2), 1));
+  std::deque<LaunchedTask> launched = std::exchange(workers_.launched(), {});
+  ASSERT_THAT(launched, SizeIs(3));
+  int64_t silent_worker = 0;
+  for (const LaunchedTask& task : launched) {
+    if (task.root() == "write" && task.request.partition() == 1) {
+      silent_worker = task.worker_id;
+    } else {
+      succeed(task);
+    }
+  }
+  core_.WorkerLost(silent_worker, "connection reset");
+  while (!workers_.launched().empty()) succeed(workers_.Take());
+  ASSERT_TRUE(job->done());
+  EXPECT_TRUE(job->status().ok()) << job->status();
+  EXPECT_EQ(merged, 2 + 1);
+}
+
 TEST_F(DagSchedulerLossesTest, JobsThatDidNotUseALostWorkerGoOn) {
   AddWorker(1, 1);
   const auto job = Collect(Values("values", 1));

@@ -1,0 +1,47 @@
+// Mistakes that are made on purpose, so that it can be seen that the simulator finds them.
+#ifndef MILLRACE_COMMON_BASE_MISTAKE_H_
+#define MILLRACE_COMMON_BASE_MISTAKE_H_
+
+#include <cstdint>
+
+namespace millrace {
+
+// Each stands for one line that is wrong, or not there.
+enum class Mistake : uint8_t {
+  kNone,
+  // Driver: batches and jobs.
+  kLateBatchForgotten,         // Of batches that come due at once only the last one runs.
+  kBatchAnnouncedTwice,        // After the wall clock was set back.
+  kJobsOfLostWorkerForgotten,  // They wait for what was lost.
+  kTasksOfLostWorkerForgotten,
+  kSlotsOfFailedTasksKept,    // For ever.
+  kRecomputedOutputsCounted,  // In accumulators, a second time.
+  // Driver: what workers keep.
+  kLostMapOutputsTrusted,
+  kLostCachedTrusted,
+  kUnknownCachedKept,  // What a task has kept of a data set that was dropped meanwhile.
+  kSilentWorkersTrusted,
+  kLostStateTakenAsNew,
+  // Workers.
+  kLateMapOutputsKept,  // Of shuffles that were dropped.
+  kRepeatedMapOutputsCounted,
+  kAbortedStateCommitted,
+  kAbortedStateHeld,
+  kEnd,
+};
+
+#ifdef NDEBUG
+// Builds for use make none.
+constexpr bool IsMade(Mistake /*mistake*/) { return false; }
+#else
+namespace internal {
+extern Mistake made_mistake;
+}
+inline bool IsMade(Mistake mistake) { return internal::made_mistake == mistake; }
+// From here on, in the whole process. Before its threads start.
+void Make(Mistake mistake);
+#endif
+
+}  // namespace millrace
+
+#endif  // MILLRACE_COMMON_BASE_MISTAKE_H_

@@ -1,0 +1,29 @@
+#include "tests/sim/mistakes.h"
+
+#include "glog/logging.h"
+
+namespace millrace::sim {
+
+const std::vector<NamedMistake>& Mistakes() {
+  static const std::vector<NamedMistake>& mistakes = *new std::vector<NamedMistake>{
+      {Mistake::kLateBatchForgotten, "late_batch_forgotten"},
+      {Mistake::kBatchAnnouncedTwice, "batch_announced_twice"},
+      {Mistake::kJobsOfLostWorkerForgotten, "jobs_of_lost_worker_forgotten"},
+      {Mistake::kTasksOfLostWorkerForgotten, "tasks_of_lost_worker_forgotten"},
+      {Mistake::kSlotsOfFailedTasksKept, "slots_of_failed_tasks_kept"},
+      {Mistake::kRecomputedOutputsCounted, "recomputed_outputs_counted"},
+      {Mistake::kLostMapOutputsTrusted, "lost_map_outputs_trusted"},
+      {Mistake::kLostCachedTrusted, "lost_cached_trusted"},
+      {Mistake::kUnknownCachedKept, "unknown_cached_kept"},
+      {Mistake::kSilentWorkersTrusted, "silent_workers_trusted"},
+      {Mistake::kLostStateTakenAsNew, "lost_state_taken_as_new"},
+      {Mistake::kLateMapOutputsKept, "late_map_outputs_kept"},
+      {Mistake::kRepeatedMapOutputsCounted, "repeated_map_outputs_counted"},
+      {Mistake::kAbortedStateCommitted, "aborted_state_committed"},
+      {Mistake::kAbortedStateHeld, "aborted_state_held"},
+  };
+  CHECK_EQ(mistakes.size() + 1, static_cast<size_t>(Mistake::kEnd)) << "a mistake has no name";
+  return mistakes;
+}
+
+}  // namespace millrace::sim
