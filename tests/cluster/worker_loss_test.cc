@@ -1,5 +1,6 @@
 // Worker processes that are killed while a program runs: its results stay exact.
 #include <fcntl.h>
+#include <glog/logging.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <millrace/log_stream.h>
@@ -23,6 +24,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "tests/support/temp_dir.h"
 
 namespace millrace {
@@ -414,6 +417,52 @@ TEST_F(WorkerLossTest, BlocksInABatchThatHasBegunSurviveToo) {
     ASSERT_TRUE(harness.RunBatches(1).ok());
   }
   EXPECT_TRUE(HasDied(marker));
+  EXPECT_EQ(SortedUnion(numbers.batches()), AllNumbers());
+}
+
+// Hears a line of the log of this process.
+class LogListener : public google::LogSink {
+ public:
+  explicit LogListener(std::string part) : part_(std::move(part)) { google::AddLogSink(this); }
+  ~LogListener() override { google::RemoveLogSink(this); }
+  void send(google::LogSeverity /*severity*/, const char* /*path*/, const char* /*file*/,
+            int /*line*/, const google::LogMessageTime& /*time*/, const char* message,
+            size_t size) override {
+    const absl::MutexLock lock(&mutex_);
+    if (std::string_view(message, size).find(part_) != std::string_view::npos) heard_ = true;
+  }
+  bool Await() {
+    const absl::MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(&heard_), absl::Seconds(30));
+  }
+
+ private:
+  const std::string part_;
+  absl::Mutex mutex_;
+  bool heard_ = false;
+};
+
+// First the worker that received them, and when another one has copied them, the one that had the
+// second copy.
+TEST_F(WorkerLossTest, BlocksGetANewSecondCopyWhenOneIsLost) {
+  LogListener copied("5 received blocks have a second copy again");
+  StreamHarness harness(1s, {.master = kCluster});
+  auto numbers =
+      harness.Output(harness.context().ReceiverStream<StoreOnce>(directory_.path() + "/told"));
+  ASSERT_TRUE(harness.context().Start().ok());
+  AwaitFile(directory_.path(), "told");
+  std::set<int64_t> first = PidsOf(harness);
+  pid_t receiving = 0;
+  std::ifstream(directory_.path() + "/told") >> receiving;
+  kill(receiving, SIGKILL);
+  ASSERT_TRUE(copied.Await());
+  first.erase(receiving);
+  ASSERT_EQ(first.size(), 1u);
+  kill(static_cast<pid_t>(*first.begin()), SIGKILL);
+  while (SortedUnion(numbers.batches()).size() < AllNumbers().size()) {
+    const absl::Status status = harness.RunBatches(1);
+    ASSERT_TRUE(status.ok()) << status;
+  }
   EXPECT_EQ(SortedUnion(numbers.batches()), AllNumbers());
 }
 

@@ -225,19 +225,9 @@ const std::vector<Program>& Programs() {
       {.name = "join", .declare = Join, .expected = ExpectedJoin},
       {.name = "max_of_window", .declare = MaxOfWindow, .expected = ExpectedMaxOfWindow},
       {.name = "window_of_kept", .declare = WindowOfKept, .expected = ExpectedWindowOfKept},
-      {.name = "update_state",
-       .has_state = true,
-       .declare = UpdateState,
-       .expected = ExpectedUpdateState},
-      {.name = "map_state",
-       .has_state = true,
-       .counts = true,
-       .declare = MapState,
-       .expected = ExpectedMapState},
-      {.name = "sliding_sum",
-       .has_state = true,
-       .declare = SlidingSum,
-       .expected = ExpectedSlidingSum},
+      {.name = "update_state", .declare = UpdateState, .expected = ExpectedUpdateState},
+      {.name = "map_state", .counts = true, .declare = MapState, .expected = ExpectedMapState},
+      {.name = "sliding_sum", .declare = SlidingSum, .expected = ExpectedSlidingSum},
   };
   return programs;
 }

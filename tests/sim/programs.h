@@ -32,8 +32,6 @@ using Counter = LongAccumulator;
 
 struct Program {
   std::string name;
-  // Keeps state on workers, which is lost with them.
-  bool has_state = false;
   // Counts all records of input 0.
   bool counts = false;
   std::function<DStream<std::string>(StreamingContext&, const Shape&, const Counter&)> declare;

@@ -182,14 +182,9 @@ class Run {
   }
 
   bool MayFail(const absl::Status& error) const {
-    // State that was on a lost worker is gone, and that is an error.
-    const bool is_lost_state =
-        setting_.program.has_state && lost_workers_ > 0 && absl::IsDataLoss(error);
     // A job is given up that seems to end every worker that runs it.
-    const bool is_given_up =
-        lost_workers_ >= kLossesOfJobMax && absl::IsUnavailable(error) &&
-        absl::StrContains(error.message(), "workers were lost while they ran its tasks");
-    return is_lost_state || is_given_up;
+    return lost_workers_ >= kLossesOfJobMax && absl::IsUnavailable(error) &&
+           absl::StrContains(error.message(), "workers were lost while they ran its tasks");
   }
 
   void AwaitRecovery(const Collected& collected) {

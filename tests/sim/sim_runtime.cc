@@ -16,6 +16,7 @@ internal::DriverOptions MakeDriverOptions(const SimRuntime::Options& options) {
   internal::DriverOptions driver;
   driver.epoch = options.driver_epoch;
   driver.worker_timeout_micros = kWorkerTimeoutMicros;
+  driver.repairs_states = true;
   return driver;
 }
 

@@ -2,7 +2,7 @@
 
 #include "gtest/gtest.h"
 
-namespace millrace {
+namespace millrace::internal {
 namespace {
 
 TEST(RecentIdsTest, ForgetsTheOldest) {
@@ -24,4 +24,4 @@ TEST(RecentIdsTest, AnIdThatComesAgainCountsOnce) {
 }
 
 }  // namespace
-}  // namespace millrace
+}  // namespace millrace::internal
