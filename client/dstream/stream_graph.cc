@@ -15,6 +15,7 @@
 #include "client/rdd/job_scope.h"
 #include "client/rdd/local_properties.h"
 #include "common/base/annotate_status.h"
+#include "common/base/mistake.h"
 #include "common/base/status_macros.h"
 #include "common/config/keys.h"
 #include "glog/logging.h"
@@ -499,7 +500,8 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
     if (!cut_short) unfinished_.erase(batch_time);
     // A state that has been through a batch is not saved before the batch has: the next driver runs
     // the batch again, and with that its update.
-    if (checkpoint_ != nullptr && !cut_short) snapshots = checkpoint_->TakeSnapshots(batch_time);
+    const bool is_over = !cut_short || IsMade(Mistake::kStateSavedTooEarly);
+    if (checkpoint_ != nullptr && is_over) snapshots = checkpoint_->TakeSnapshots(batch_time);
     for (const auto& node : nodes_) node->ForgetBefore(batch_time);
     for (const InputNode* input : inputs_) remember = std::max(remember, input->remember());
   }
