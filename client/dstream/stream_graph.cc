@@ -15,6 +15,7 @@
 #include "client/rdd/job_scope.h"
 #include "client/rdd/local_properties.h"
 #include "common/base/annotate_status.h"
+#include "common/base/mistake.h"
 #include "common/base/status_macros.h"
 #include "common/config/keys.h"
 #include "driver/service/driver_handle.h"
@@ -502,7 +503,8 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
     if (checkpoint_ != nullptr) {
       // A state that has been through a batch is not saved before the batch has: the next driver
       // runs the batch again, and with that its update.
-      if (!cut_short) snapshots = checkpoint_->TakeSnapshots(batch_time);
+      const bool is_over = !cut_short || IsMade(Mistake::kStateSavedTooEarly);
+      if (is_over) snapshots = checkpoint_->TakeSnapshots(batch_time);
       if (context_->driver->repairs_states()) {
         needed_behind = checkpoint_->RepairableFrom(batch_time);
       }

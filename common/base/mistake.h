@@ -27,6 +27,9 @@ enum class Mistake : uint8_t {
   kRepeatedMapOutputsCounted,
   kAbortedStateCommitted,
   kAbortedStateHeld,
+  // Recovery.
+  kStateSavedTooEarly,          // As of a batch that was cut short.
+  kUnfinishedBatchesForgotten,  // By the next driver.
   kEnd,
 };
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/call_guarded.h"
+#include "common/base/mistake.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -90,6 +91,7 @@ void StreamingRun::CatchUp(const ResumePoint& from) {
   const Time end = ticker_.next_time();
   const Time first_missed = std::max(from.last_time + step, end - kCatchUpMax * step);
   std::vector<Time> times = (from.completed_time + step).To(from.last_time, step);
+  if (IsMade(Mistake::kUnfinishedBatchesForgotten)) times.clear();
   for (const Time missed : first_missed.Until(end, step)) times.push_back(missed);
   for (const Time time : times) {
     const auto batch = std::make_shared<RunningBatch>(time);

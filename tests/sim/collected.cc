@@ -33,7 +33,7 @@ std::shared_ptr<Collected> Collect(const DStream<std::string>& stream) {
 }
 
 std::vector<std::string> Compare(const Collected& collected, const Program& program,
-                                 const Shape& shape,
+                                 const Shape& shape, bool may_repeat,
                                  const std::function<bool(const absl::Status&)>& may_fail) {
   std::set<Time> ended;
   for (const auto& [time, lines] : collected.lines) ended.insert(time);
@@ -45,15 +45,23 @@ std::vector<std::string> Compare(const Collected& collected, const Program& prog
     batches.push_back(time);
     const std::string name = absl::StrCat("batch ", time.ms(), " ms ");
     const auto error = collected.errors.find(time);
-    if (error != collected.errors.end() && !may_fail(error->second)) {
-      wrong.push_back(absl::StrCat(name, "failed: ", error->second.ToString()));
-    }
     const auto lines = collected.lines.find(time);
-    if (lines == collected.lines.end()) {
-      if (error == collected.errors.end()) wrong.push_back(name + "was left out");
+    const bool has_lines = lines != collected.lines.end();
+    const bool has_error = error != collected.errors.end();
+    if (program.fails != nullptr && program.fails(shape, time)) {
+      if (has_lines || !has_error) wrong.push_back(name + "did not fail");
       continue;
     }
-    if (lines->second.size() > 1) {
+    // One that was cut short may have run again.
+    const bool ran_again = has_lines && has_error && absl::IsCancelled(error->second) && may_repeat;
+    if (has_error && !ran_again && !may_fail(error->second)) {
+      wrong.push_back(absl::StrCat(name, "failed: ", error->second.ToString()));
+    }
+    if (!has_lines) {
+      if (!has_error) wrong.push_back(name + "was left out");
+      continue;
+    }
+    if (lines->second.size() > 1 && !may_repeat) {
       wrong.push_back(absl::StrCat(name, "came ", lines->second.size(), " times"));
     }
     Lines expected = program.expected(shape, batches);

@@ -25,10 +25,10 @@ struct Collected {
 
 std::shared_ptr<Collected> Collect(const DStream<std::string>& stream);
 
-// What is wrong with it: batches that were left out, came twice, differ from what the program must
-// put out, or failed with an error that `may_fail` does not excuse.
+// What is wrong with it: batches that were left out, came twice though none `may_repeat`, differ
+// from what the program must put out, or failed with an error that `may_fail` does not excuse.
 std::vector<std::string> Compare(const Collected& collected, const Program& program,
-                                 const Shape& shape,
+                                 const Shape& shape, bool may_repeat,
                                  const std::function<bool(const absl::Status&)>& may_fail);
 
 }  // namespace millrace::sim

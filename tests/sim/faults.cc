@@ -16,7 +16,8 @@ constexpr int64_t kClockJumpMicrosMax = 3'000'000;
 
 }  // namespace
 
-Faults::Faults(Cluster& cluster, SimRuntime& runtime, std::vector<Fault> kinds)
+Faults::Faults(Cluster& cluster, const std::shared_ptr<SimRuntime>& runtime,
+               std::vector<Fault> kinds)
     : cluster_(cluster), runtime_(runtime), node_(cluster.NewNode()), kinds_(std::move(kinds)) {}
 
 Faults::~Faults() { cluster_.world.Kill(node_); }
@@ -30,8 +31,8 @@ void Faults::End() {
   cluster_.world.Kill(node_);
   for (const auto& [from, to] : std::exchange(blocked_, {})) cluster_.network.Unblock(from, to);
   cluster_.network.ResetDelayMax();
-  for (const auto& [id, worker] : runtime_.workers().alive()) worker->env().SetSlowness(1);
-  runtime_.env().SetSlowness(1);
+  for (const auto& [id, worker] : runtime_->workers().alive()) worker->env().SetSlowness(1);
+  runtime_->env().SetSlowness(1);
   Log("no faults from here on");
 }
 
@@ -39,7 +40,8 @@ void Faults::Next() {
   World& world = cluster_.world;
   world.After(world.Between(1, 2 * interval_micros_), node_, EventKind::kFault, [this] {
     const auto count = static_cast<int64_t>(kinds_.size());
-    Make(kinds_[static_cast<size_t>(cluster_.world.Between(0, count - 1))]);
+    const auto kind = static_cast<size_t>(cluster_.world.Between(0, count - 1));
+    if (!is_paused_) Make(kinds_[kind]);
     Next();
   });
 }
@@ -49,7 +51,7 @@ void Faults::Log(const std::string& text) {
 }
 
 int64_t Faults::PickWorker() {
-  const auto& alive = runtime_.workers().alive();
+  const auto& alive = runtime_->workers().alive();
   if (alive.empty()) return 0;
   const int64_t index = cluster_.world.Between(0, static_cast<int64_t>(alive.size()) - 1);
   return std::next(alive.begin(), index)->first;
@@ -57,7 +59,7 @@ int64_t Faults::PickWorker() {
 
 NodeId Faults::PickNode() {
   const int64_t id = cluster_.world.OneIn(3) ? 0 : PickWorker();
-  return id == 0 ? runtime_.env().node() : runtime_.workers().Find(id)->node();
+  return id == 0 ? runtime_->env().node() : runtime_->workers().Find(id)->node();
 }
 
 void Faults::Make(Fault fault) {
@@ -68,21 +70,21 @@ void Faults::Make(Fault fault) {
       if (id == 0) return;
       ++lost_worker_count_;
       Log(absl::StrCat("worker ", id, " crashes"));
-      return runtime_.workers().Crash(id, "it was killed by signal 11 (Segmentation fault)");
+      return runtime_->workers().Crash(id, "it was killed by signal 11 (Segmentation fault)");
     }
     case Fault::kBreakConnection: {
       const int64_t id = PickWorker();
       if (id == 0) return;
       ++lost_worker_count_;
       Log(absl::StrCat("the connection of worker ", id, " breaks"));
-      return runtime_.workers().BreakConnection(id);
+      return runtime_->workers().BreakConnection(id);
     }
     case Fault::kBreakPeers: {
       const int64_t from = PickWorker();
       const int64_t to = PickWorker();
       if (from == to) return;
       Log(absl::StrCat("the stream of worker ", from, " to worker ", to, " breaks"));
-      return runtime_.workers().Find(from)->peers().Break(to, "the connection broke");
+      return runtime_->workers().Find(from)->peers().Break(to, "the connection broke");
     }
     case Fault::kPartition: {
       const NodeId from = PickNode();
@@ -108,7 +110,7 @@ void Faults::Make(Fault fault) {
     case Fault::kClockJump: {
       const int64_t step = world.Between(-kClockJumpMicrosMax, kClockJumpMicrosMax);
       Log(absl::StrCat("the driver's wall clock jumps by ", step, " us"));
-      return runtime_.env().JumpWallClock(step);
+      return runtime_->env().JumpWallClock(step);
     }
   }
 }
@@ -132,9 +134,9 @@ void Faults::CutOff() {
   if (id == 0) return;
   ++lost_worker_count_;
   Log(absl::StrCat("worker ", id, " is out of reach"));
-  const NodeId node = runtime_.workers().Find(id)->node();
-  std::vector<NodeId> others = {runtime_.env().node()};
-  for (const auto& [other, worker] : runtime_.workers().alive()) others.push_back(worker->node());
+  const NodeId node = runtime_->workers().Find(id)->node();
+  std::vector<NodeId> others = {runtime_->env().node()};
+  for (const auto& [other, worker] : runtime_->workers().alive()) others.push_back(worker->node());
   for (const NodeId other : others) {
     cluster_.network.Block(node, other);
     cluster_.network.Block(other, node);
@@ -145,8 +147,8 @@ void Faults::SlowDown() {
   World& world = cluster_.world;
   const int64_t id = world.OneIn(4) ? 0 : PickWorker();
   const auto set = [this, id](int64_t factor) {
-    if (id == 0) return runtime_.env().SetSlowness(factor);
-    SimWorker* const worker = runtime_.workers().Find(id);
+    if (id == 0) return runtime_->env().SetSlowness(factor);
+    SimWorker* const worker = runtime_->workers().Find(id);
     if (worker != nullptr) worker->env().SetSlowness(factor);
   };
   const std::string name = id == 0 ? "the driver" : absl::StrCat("worker ", id);

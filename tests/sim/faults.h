@@ -3,6 +3,7 @@
 #define MILLRACE_TESTS_SIM_FAULTS_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,16 +29,21 @@ enum class Fault : uint8_t {
 // Threads: the program's; the faults are events.
 class Faults {
  public:
-  // Both outlive the faults.
-  Faults(Cluster& cluster, SimRuntime& runtime, std::vector<Fault> kinds);
+  // Both outlive the faults; another driver may take the runtime's place.
+  Faults(Cluster& cluster, const std::shared_ptr<SimRuntime>& runtime, std::vector<Fault> kinds);
   ~Faults();
   Faults(const Faults&) = delete;
   Faults& operator=(const Faults&) = delete;
 
   // One each `interval_micros`, more or less.
   void Begin(int64_t interval_micros);
+  // None is made until Resume; what lasts goes on.
+  void Pause() { is_paused_ = true; }
+  void Resume() { is_paused_ = false; }
   // None comes any more, and what lasts is over.
   void End();
+  // For what others do on purpose.
+  void Log(const std::string& text);
 
   // Workers that crashed or were cut off for so long that they may have been given up.
   int lost_worker_count() const { return lost_worker_count_; }
@@ -47,7 +53,6 @@ class Faults {
  private:
   void Next();
   void Make(Fault fault);
-  void Log(const std::string& text);
   // One of those that live; 0: there is none.
   int64_t PickWorker();
   NodeId PickNode();
@@ -56,10 +61,11 @@ class Faults {
   void SlowDown();
 
   Cluster& cluster_;
-  SimRuntime& runtime_;
+  const std::shared_ptr<SimRuntime>& runtime_;
   const NodeId node_;
   const std::vector<Fault> kinds_;
   int64_t interval_micros_ = 0;
+  bool is_paused_ = false;
   int lost_worker_count_ = 0;
   std::vector<std::pair<NodeId, NodeId>> blocked_;
   std::vector<std::string> log_;

@@ -14,13 +14,15 @@ const std::vector<NamedMistake>& Mistakes() {
       {Mistake::kRecomputedOutputsCounted, "recomputed_outputs_counted"},
       {Mistake::kLostMapOutputsTrusted, "lost_map_outputs_trusted"},
       {Mistake::kLostCachedTrusted, "lost_cached_trusted"},
-      {Mistake::kUnknownCachedKept, "unknown_cached_kept"},
+      {Mistake::kUnknownCachedKept, "unknown_cached_kept", "late_workers", "sliding_sum"},
       {Mistake::kSilentWorkersTrusted, "silent_workers_trusted"},
       {Mistake::kLostStateTakenAsNew, "lost_state_taken_as_new"},
-      {Mistake::kLateMapOutputsKept, "late_map_outputs_kept"},
+      {Mistake::kLateMapOutputsKept, "late_map_outputs_kept", "everything"},
       {Mistake::kRepeatedMapOutputsCounted, "repeated_map_outputs_counted"},
-      {Mistake::kAbortedStateCommitted, "aborted_state_committed"},
+      {Mistake::kAbortedStateCommitted, "aborted_state_committed", "crashes", "map_state"},
       {Mistake::kAbortedStateHeld, "aborted_state_held"},
+      {Mistake::kStateSavedTooEarly, "state_saved_too_early", "restarts", "map_state"},
+      {Mistake::kUnfinishedBatchesForgotten, "unfinished_batches_forgotten"},
   };
   CHECK_EQ(mistakes.size() + 1, static_cast<size_t>(Mistake::kEnd)) << "a mistake has no name";
   return mistakes;

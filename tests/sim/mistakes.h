@@ -12,6 +12,9 @@ namespace millrace::sim {
 struct NamedMistake {
   Mistake mistake;
   std::string name;
+  // Where it would show, if that is seldom; empty: anywhere.
+  std::string scenario = {};
+  std::string program = {};
 };
 
 // All of them.

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <utility>
 
 namespace millrace::sim {
@@ -86,6 +87,36 @@ Lines ExpectedJoin(const Shape& shape, const std::vector<Time>& batches) {
     lines.push_back(key + "=" + std::to_string(left[key]) + "," + std::to_string(value));
   }
   return lines;
+}
+
+constexpr int64_t kPoisonValue = 13;  // Of values by 60.
+
+bool IsPoison(const Record& record) { return record.second % 60 == kPoisonValue; }
+
+Record FailAtPoison(const Record& record) {
+  if (IsPoison(record)) throw std::runtime_error("poison");
+  return record;
+}
+
+bool HasPoison(const Shape& shape, Time time) {
+  const std::vector<Record> records = shape.InputOf(0).At(time);
+  return std::any_of(records.begin(), records.end(), IsPoison);
+}
+
+// While one task fails for good, others of its job are under way.
+DStream<std::string> Poison(StreamingContext& ssc, const Shape& shape, const Counter& /*counter*/) {
+  return shape.InputOf(0)
+      .In(ssc)
+      .Map(Fn<&FailAtPoison>)
+      .ReduceByKey(std::plus<>(), shape.reduce_partitions)
+      .Map(Fn<&LineOf>);
+}
+
+DStream<std::string> KeptPoison(StreamingContext& ssc, const Shape& shape,
+                                const Counter& /*counter*/) {
+  auto records = shape.InputOf(0).In(ssc).Map(Fn<&FailAtPoison>);
+  records.Persist();
+  return records.ReduceByKey(std::plus<>(), shape.reduce_partitions).Map(Fn<&LineOf>);
 }
 
 // -- Windows --------------------------------------------------------------------------------------
@@ -223,6 +254,11 @@ const std::vector<Program>& Programs() {
        .declare = CountOfSums,
        .expected = ExpectedCountOfSums},
       {.name = "join", .declare = Join, .expected = ExpectedJoin},
+      {.name = "poison", .declare = Poison, .expected = ExpectedSumByKey, .fails = HasPoison},
+      {.name = "kept_poison",
+       .declare = KeptPoison,
+       .expected = ExpectedSumByKey,
+       .fails = HasPoison},
       {.name = "max_of_window", .declare = MaxOfWindow, .expected = ExpectedMaxOfWindow},
       {.name = "window_of_kept", .declare = WindowOfKept, .expected = ExpectedWindowOfKept},
       {.name = "update_state", .declare = UpdateState, .expected = ExpectedUpdateState},

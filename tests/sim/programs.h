@@ -34,9 +34,12 @@ struct Program {
   std::string name;
   // Counts all records of input 0.
   bool counts = false;
-  std::function<DStream<std::string>(StreamingContext&, const Shape&, const Counter&)> declare;
+  std::function<DStream<std::string>(StreamingContext&, const Shape&, const Counter&)> declare =
+      nullptr;
   // What the last of these batches, which are all since the first one, must put out, in any order.
-  std::function<Lines(const Shape&, const std::vector<Time>& batches)> expected;
+  std::function<Lines(const Shape&, const std::vector<Time>& batches)> expected = nullptr;
+  // Whether the user's code fails in the batch, so that the batch must fail; null: never.
+  std::function<bool(const Shape&, Time)> fails = nullptr;
 };
 
 const std::vector<Program>& Programs();

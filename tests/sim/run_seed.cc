@@ -33,6 +33,8 @@ constexpr int kLossesOfJobMax = 4;
 struct Scenario {
   std::string name;
   std::vector<Fault> faults;
+  // The driver is dropped now and then, and another one goes on from its checkpoint.
+  bool restarts_driver = false;
 };
 
 const std::vector<Scenario>& Scenarios() {
@@ -43,6 +45,8 @@ const std::vector<Scenario>& Scenarios() {
       {"slow", {Fault::kSlowNetwork, Fault::kSlowProcess, Fault::kClockJump, Fault::kBreakPeers}},
       {"cut_off", {Fault::kCutOff}},
       {"late_workers", {Fault::kBreakConnection, Fault::kSlowProcess, Fault::kSlowNetwork}},
+      {"restarts", {}, true},
+      {"restarts_and_crashes", {Fault::kCrash, Fault::kBreakConnection, Fault::kSlowProcess}, true},
       {"everything",
        {Fault::kCrash, Fault::kCutOff, Fault::kBreakConnection, Fault::kBreakPeers,
         Fault::kPartition, Fault::kSlowNetwork, Fault::kSlowProcess, Fault::kClockJump}},
@@ -156,20 +160,37 @@ class Run {
     const absl::Status started =
         context.core().Start(internal::Location::Current(), /*catch_signals=*/false);
     if (!started.ok()) return Fail(absl::StrCat("it does not start: ", started.ToString()));
-    Faults faults(cluster_, *runtime_, setting_.scenario.faults);
+    Faults faults(cluster_, runtime_, setting_.scenario.faults);
     faults.Begin(setting_.fault_interval_micros);
-    cluster_.world.RunFor(kFaultBatches * IntervalMicros());
+    RunUnder(faults, context.core());
     faults.End();
     AwaitRecovery(*collected);
     context.Stop({.graceful = true, .stop_context = false});
     lost_workers_ = faults.lost_worker_count();
     result_.log = faults.log();
     for (std::string& wrong :
-         Compare(*collected, setting_.program, setting_.shape,
+         Compare(*collected, setting_.program, setting_.shape, /*may_repeat=*/restarts_ > 0,
                  [this](const absl::Status& error) { return MayFail(error); })) {
       Fail(std::move(wrong));
     }
-    if (setting_.program.counts && collected->errors.empty()) CheckCount(*collected, counter);
+    // A batch that runs again counts again.
+    const bool has_exact_count = collected->errors.empty() && restarts_ == 0;
+    if (setting_.program.counts && has_exact_count) CheckCount(*collected, counter);
+  }
+
+  void RunUnder(Faults& faults, internal::StreamingCore& core) {
+    World& world = cluster_.world;
+    const int64_t end_micros = world.now_micros() + kFaultBatches * IntervalMicros();
+    while (world.now_micros() < end_micros) {
+      if (!setting_.scenario.restarts_driver) return world.RunFor(end_micros - world.now_micros());
+      world.RunFor(world.Between(1, kFaultBatches * IntervalMicros() / 2));
+      faults.Pause();
+      faults.Log("another driver takes the place of this one");
+      ++restarts_;
+      const absl::Status restarted = core.RestartDriver();
+      if (!restarted.ok()) Fail(absl::StrCat("no new driver: ", restarted.ToString()));
+      faults.Resume();
+    }
   }
 
   void CheckCount(const Collected& collected, const Counter& counter) {
@@ -228,6 +249,7 @@ class Run {
   Cluster cluster_;
   std::shared_ptr<SimRuntime> runtime_;
   int lost_workers_ = 0;
+  int restarts_ = 0;
   RunResult result_;
 };
 

@@ -241,6 +241,8 @@ int RunSeries(const Series& series) {
 int FindMistakes() {
   int found = 0;
   for (const NamedMistake& named : Mistakes()) {
+    FLAGS_scenario = named.scenario;
+    FLAGS_program = named.program;
     Seeds seeds({.mistake = named.mistake, .mistake_name = named.name, .ends_with_failure = true});
     const bool is_found = seeds.RunAll() > 0;
     found += is_found ? 1 : 0;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/time/system_clock.h"
 #include "tests/sim/sim_workers.h"
 
 namespace millrace::sim {
@@ -26,7 +27,7 @@ SimWorker::SimWorker(SimWorkers& owner, int64_t worker_id)
                .host = HostOf(worker_id),
                .memory_bytes = owner.settings().memory_bytes,
                .spill_path = absl::StrCat("/spill/", env_.node()),
-               .nanos = World::NowNanos},
+               .nanos = MonotonicNanos},
               {env_, owner.cluster().fs, *this, peers_}) {
   internal::WorkerOptions core;
   core.peer_address = absl::StrCat(HostOf(worker_id), ":1");

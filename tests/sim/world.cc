@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/time/system_clock.h"
 #include "glog/logging.h"
 
 namespace millrace::sim {
@@ -19,17 +20,18 @@ const World* current_world = nullptr;
 }  // namespace
 
 World::World(uint64_t seed) : random_(seed) {
+  CHECK(current_world == nullptr) << "there is a world already";
   current_world = this;
+  SetMonotonicClock([] { return current_world->now_micros_ * 1000; });
   ThreadWaiter::Set(this);
 }
 
 World::~World() {
   ThreadWaiter::Set(nullptr);
+  SetMonotonicClock(nullptr);
   current_world = nullptr;
   CHECK(waiting_.empty()) << waiting_.size() << " threads wait for what does not come any more";
 }
-
-int64_t World::NowNanos() { return current_world->now_micros_ * 1000; }
 
 int64_t World::Between(int64_t low, int64_t high) {
   CHECK_LE(low, high);

@@ -32,6 +32,8 @@ enum class EventKind : uint8_t { kPost, kTimer, kBegin, kWake, kDone, kMessage, 
 // happens at a time: an event, or a turn of a thread that does the work of a task or job, until the
 // thread waits or its work is done.
 //
+// MonotonicNanos is the world's clock, of the only world at a time.
+//
 // The thread that makes the world runs it, whenever that thread waits (AwaitUnder) or says so.
 // Threads: whoever has the turn.
 class World final : private ThreadWaiter {
@@ -42,10 +44,6 @@ class World final : private ThreadWaiter {
   World& operator=(const World&) = delete;
 
   int64_t now_micros() const { return now_micros_; }
-  // The world's clock for those that take a function, in nanoseconds: of the world that was made
-  // last.
-  static int64_t NowNanos();
-
   // -- Chance -----------------------------------------------------------------------------------
 
   uint64_t Random() { return random_(); }
