@@ -423,8 +423,14 @@ TEST_F(WorkerLossTest, BlocksInABatchThatHasBegunSurviveToo) {
 // Hears a line of the log of this process.
 class LogListener : public google::LogSink {
  public:
-  explicit LogListener(std::string part) : part_(std::move(part)) { google::AddLogSink(this); }
-  ~LogListener() override { google::RemoveLogSink(this); }
+  explicit LogListener(std::string part) : part_(std::move(part)) {
+    FLAGS_minloglevel = google::GLOG_INFO;
+    google::AddLogSink(this);
+  }
+  ~LogListener() override {
+    google::RemoveLogSink(this);
+    FLAGS_minloglevel = google::GLOG_WARNING;
+  }
   void send(google::LogSeverity /*severity*/, const char* /*path*/, const char* /*file*/,
             int /*line*/, const google::LogMessageTime& /*time*/, const char* message,
             size_t size) override {

@@ -203,9 +203,14 @@ class Run {
   }
 
   bool MayFail(const absl::Status& error) const {
-    // A job is given up that seems to end every worker that runs it.
-    return lost_workers_ >= kLossesOfJobMax && absl::IsUnavailable(error) &&
-           absl::StrContains(error.message(), "workers were lost while they ran its tasks");
+    // A job is given up that seems to end every worker that runs it. Windows with an inverse that
+    // were waiting for its update cannot do without it.
+    if (lost_workers_ < kLossesOfJobMax) return false;
+    const absl::string_view message = error.message();
+    return (absl::IsUnavailable(error) &&
+            absl::StrContains(message, "workers were lost while they ran its tasks")) ||
+           (absl::IsFailedPrecondition(error) &&
+            absl::StrContains(message, " ms is missing, and "));
   }
 
   void AwaitRecovery(const Collected& collected) {
