@@ -168,10 +168,10 @@ class Run {
     context.Stop({.graceful = true, .stop_context = false});
     lost_workers_ = faults.lost_worker_count();
     result_.log = faults.log();
-    for (std::string& wrong :
+    for (const std::string& wrong :
          Compare(*collected, setting_.program, setting_.shape, /*may_repeat=*/restarts_ > 0,
                  [this](const absl::Status& error) { return MayFail(error); })) {
-      Fail(std::move(wrong));
+      Fail(wrong);
     }
     // A batch that runs again counts again.
     const bool has_exact_count = collected->errors.empty() && restarts_ == 0;

@@ -19,7 +19,7 @@ namespace millrace::sim {
 class TurnThread final : private ThreadWaiter {
  public:
   TurnThread();
-  ~TurnThread();  // It has no work.
+  ~TurnThread() override;  // It has no work.
   TurnThread(const TurnThread&) = delete;
   TurnThread& operator=(const TurnThread&) = delete;
 

@@ -39,7 +39,7 @@ enum class EventKind : uint8_t { kPost, kTimer, kBegin, kWake, kDone, kMessage, 
 class World final : private ThreadWaiter {
  public:
   explicit World(uint64_t seed);
-  ~World();
+  ~World() override;
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
