@@ -11,8 +11,9 @@
 
 namespace millrace {
 
-// For std::lock_guard. Its holder may take it again, and may wait while it has it: those who want
-// it wait as AwaitUnder does. A lock that is held for a moment only is better an absl::Mutex.
+// For std::lock_guard and std::unique_lock. Its holder may take it again, and may wait while it has
+// it: those who want it wait as AwaitUnder does. A lock that is held for a moment only is better an
+// absl::Mutex.
 //
 // Threads: any; the one that took it gives it back.
 class WaitingLock {
@@ -26,6 +27,14 @@ class WaitingLock {
     AwaitUnder(mutex_, absl::Condition(&may_take), absl::InfiniteDuration());
     holder_ = self;
     ++depth_;
+  }
+  bool try_lock() {
+    const std::thread::id self = std::this_thread::get_id();
+    const absl::MutexLock lock(&mutex_);
+    if (depth_ > 0 && holder_ != self) return false;
+    holder_ = self;
+    ++depth_;
+    return true;
   }
   void unlock() {
     const absl::MutexLock lock(&mutex_);
