@@ -89,18 +89,6 @@ TEST_F(ShuffleStoreTest, BucketsMayBeReadAgainUntilTheShuffleIsDropped) {
   EXPECT_EQ(budget_.used_bytes(), 0u);
 }
 
-TEST_F(ShuffleStoreTest, OutputsThatComeAfterTheDropLeaveNothing) {
-  ASSERT_TRUE(Put(1, 0, {"a"}).ok());
-  store_.Drop(1);
-  store_.Drop(2);
-  ASSERT_TRUE(Put(1, 1, {"late"}).ok());
-  ASSERT_TRUE(Put(2, 0, {std::string(200, 'b')}).ok());  // By way of the disk.
-  EXPECT_EQ(store_.shuffle_count(), 0u);
-  EXPECT_EQ(budget_.used_bytes(), 0u);
-  disk_.RemoveDiscarded();
-  EXPECT_THAT(*fs_.List("/spill"), IsEmpty());
-}
-
 TEST_F(ShuffleStoreTest, AnOutputWithoutBucketsLeavesNothing) {
   ASSERT_TRUE(Put(1, 0, {}).ok());
   EXPECT_EQ(store_.shuffle_count(), 0u);
