@@ -261,8 +261,15 @@ const std::vector<Program>& Programs() {
        .fails = HasPoison},
       {.name = "max_of_window", .declare = MaxOfWindow, .expected = ExpectedMaxOfWindow},
       {.name = "window_of_kept", .declare = WindowOfKept, .expected = ExpectedWindowOfKept},
-      {.name = "update_state", .declare = UpdateState, .expected = ExpectedUpdateState},
-      {.name = "map_state", .counts = true, .declare = MapState, .expected = ExpectedMapState},
+      {.name = "update_state",
+       .accumulates = true,
+       .declare = UpdateState,
+       .expected = ExpectedUpdateState},
+      {.name = "map_state",
+       .accumulates = true,
+       .counts = true,
+       .declare = MapState,
+       .expected = ExpectedMapState},
       {.name = "sliding_sum", .declare = SlidingSum, .expected = ExpectedSlidingSum},
   };
   return programs;

@@ -32,6 +32,9 @@ using Counter = LongAccumulator;
 
 struct Program {
   std::string name;
+  // Adds up what all batches had. Whether the records of a batch that was given up are in it is not
+  // said, so nothing that comes after one is compared.
+  bool accumulates = false;
   // Counts all records of input 0.
   bool counts = false;
   std::function<DStream<std::string>(StreamingContext&, const Shape&, const Counter&)> declare =

@@ -59,7 +59,7 @@ class RpcSecurityTest : public ::testing::Test {
     builder.RegisterService(&service);
     const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
     const auto stub = proto::ArtifactService::NewStub(grpc::CreateChannel(
-        "localhost:" + std::to_string(port), client_side->channel_credentials()));
+        "127.0.0.1:" + std::to_string(port), client_side->channel_credentials()));
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
     if (sign) client_side->Sign(context);
@@ -77,13 +77,13 @@ class RpcSecurityTest : public ::testing::Test {
     return dir_.path();
   }
 
-  // A root of certificates `name`, and a certificate of it for localhost.
+  // A root of certificates `name`, and a certificate of it for this machine.
   RpcSecurityOptions MakeTls(const std::string& name) {
     Shell("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout " +
           name + "-root.key -out " + name + "-root.pem -subj /CN=" + name +
           " && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout " + name +
           ".key -out " + name + ".csr -subj /CN=localhost" +
-          " && echo subjectAltName=DNS:localhost >ext && openssl x509 -req -in " + name +
+          " && echo subjectAltName=IP:127.0.0.1 >ext && openssl x509 -req -in " + name +
           ".csr -CA " + name + "-root.pem -CAkey " + name +
           "-root.key -CAcreateserial -days 2 -extfile ext -out " + name + ".pem && chmod 600 " +
           name + ".key");
