@@ -203,12 +203,11 @@ class Run {
   }
 
   bool MayFail(const absl::Status& error) const {
-    // A job is given up that seems to end every worker that runs it. Windows with an inverse that
-    // were waiting for its update cannot do without it.
+    // A job is given up that seems to end every worker that runs it, and so is the repair of a
+    // state. Windows with an inverse that were waiting for its update cannot do without it.
     if (lost_workers_ < kLossesOfJobMax) return false;
     const absl::string_view message = error.message();
-    return (absl::IsUnavailable(error) &&
-            absl::StrContains(message, "workers were lost while they ran its tasks")) ||
+    return absl::StrContains(message, "workers were lost while they ran its tasks") ||
            (absl::IsFailedPrecondition(error) &&
             absl::StrContains(message, " ms is missing, and "));
   }
