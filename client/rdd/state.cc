@@ -27,6 +27,7 @@ RddRef ReadSavedState(const ContextRef& context, const StateFormat& format,
 RddRef LoadSavedState(const ContextRef& context, const StateFormat& format, const std::string& path,
                       int num_partitions, StateUpdateRef update) {
   std::vector<std::string> parts;
+  parts.reserve(static_cast<size_t>(num_partitions));
   for (int part = 0; part < num_partitions; ++part) {
     parts.push_back(JoinPath(path, PartFileName(part)));
   }

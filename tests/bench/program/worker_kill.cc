@@ -55,12 +55,12 @@ class Outputs {
   bool Await(int more) const {
     const absl::MutexLock lock(&mutex_);
     const int until = count_ + more;
-    const auto is_there = [&] { return count_ >= until; };
+    const auto is_there = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return count_ >= until; };
     return mutex_.AwaitWithTimeout(absl::Condition(&is_there), absl::Minutes(1));
   }
 
  private:
-  const Stopwatch watch_;
+  Stopwatch watch_;
   mutable absl::Mutex mutex_;
   double last_ ABSL_GUARDED_BY(mutex_) = 0;
   double longest_gap_ ABSL_GUARDED_BY(mutex_) = 0;
