@@ -412,7 +412,9 @@ void DagScheduler::Complete(const StageRef& stage) {
   Unlink(*stage);
   // By ids, for what a job's callback does may end other jobs.
   std::vector<int64_t> finished;
-  for (Job* const job : std::exchange(stage->jobs, {})) {
+  const auto jobs = std::move(stage->jobs);
+  stage->jobs.clear();
+  for (Job* const job : jobs) {
     EraseFrom(job->stages, stage.get());
     if (job->stages.empty()) finished.push_back(job->id);
   }
