@@ -5,23 +5,19 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/status_macros.h"
+#include "common/env/peer_status.h"
 #include "glog/logging.h"
-#include "proto/peer.pb.h"
 
 namespace millrace::internal {
 namespace {
 
 constexpr uint32_t kStorageLevelBits = 7;
 
-absl::Status Store(BlockStore& blocks, const proto::BlockId& id, StorageLevel level,
+absl::Status Store(BlockStore& blocks, const proto::BlockId& id, StorageLevel level, int64_t holder,
                    absl::StatusOr<proto::PeerReply> reply) {
-  RETURN_IF_ERROR(reply.status());
-  if (reply->error_code() != 0) {
-    return absl::Status(static_cast<absl::StatusCode>(reply->error_code()), reply->error_message());
-  }
+  RETURN_IF_ERROR(StatusOfPeer(reply, holder));
   StoreData data;
   data.level = level;
   for (std::string& bytes : *reply->mutable_buffers()) data.buffers.emplace_back(std::move(bytes));
@@ -66,8 +62,9 @@ void BlockCopier::Copy(const proto::CopyBlocks& request,
     proto::PeerRequest fetch;
     *fetch.mutable_fetch_block() = id;
     peers_.Call(request.holder(), std::move(fetch),
-                [this, copying, id, level](absl::StatusOr<proto::PeerReply> reply) {
-                  copying->End(id, Store(blocks_, id, level, std::move(reply)));
+                [this, copying, id, level,
+                 holder = request.holder()](absl::StatusOr<proto::PeerReply> reply) {
+                  copying->End(id, Store(blocks_, id, level, holder, std::move(reply)));
                 });
   }
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/concurrent/one_shot.h"
+#include "common/env/peer_status.h"
 #include "proto/peer.pb.h"
 
 namespace millrace::internal {
@@ -72,10 +73,7 @@ absl::Status BlockReplicator::PutOn(int64_t worker_id, const proto::StoredBlock&
     return absl::UnavailableError(absl::StrCat("worker ", worker_id, " has not answered for ",
                                                options_.timeout.count() / 1000, " s"));
   }
-  RETURN_IF_ERROR(reply->status());
-  if ((*reply)->error_code() == 0) return absl::OkStatus();
-  return absl::Status(static_cast<absl::StatusCode>((*reply)->error_code()),
-                      absl::StrCat("worker ", worker_id, ": ", (*reply)->error_message()));
+  return StatusOfPeer(*reply, worker_id);
 }
 
 }  // namespace millrace::internal

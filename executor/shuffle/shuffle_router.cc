@@ -13,6 +13,7 @@
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
 #include "common/concurrent/thread_wait.h"
+#include "common/env/peer_status.h"
 #include "proto/peer.pb.h"
 
 namespace millrace::internal {
@@ -73,13 +74,6 @@ class CallsUnderWay {
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
 };
 
-absl::Status StatusOf(const absl::StatusOr<proto::PeerReply>& reply, int64_t worker_id) {
-  RETURN_IF_ERROR(reply.status());
-  if (reply->error_code() == 0) return absl::OkStatus();
-  return absl::Status(static_cast<absl::StatusCode>(reply->error_code()),
-                      absl::StrCat("worker ", worker_id, ": ", reply->error_message()));
-}
-
 }  // namespace
 
 absl::Status ShuffleRouter::Put(MapOutput output) {
@@ -123,7 +117,7 @@ absl::Status ShuffleRouter::Put(MapOutput output) {
       calls->Begin(bytes);
       peers_.Call(worker_id, std::move(request),
                   [calls, bytes, id = worker_id](const absl::StatusOr<proto::PeerReply>& reply) {
-                    calls->End(bytes, StatusOf(reply, id));
+                    calls->End(bytes, StatusOfPeer(reply, id));
                   });
     }
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/concurrent/one_shot.h"
+#include "common/env/peer_status.h"
 
 namespace millrace::internal {
 
@@ -21,11 +22,7 @@ absl::StatusOr<std::vector<Buffer>> RemoteReads::Fetch(int64_t worker_id,
     return absl::UnavailableError(absl::StrCat("worker ", worker_id, " has not answered for ",
                                                timeout_.count() / 1000, " s"));
   }
-  RETURN_IF_ERROR(reply->status());
-  if ((*reply)->error_code() != 0) {
-    return absl::Status(static_cast<absl::StatusCode>((*reply)->error_code()),
-                        absl::StrCat("worker ", worker_id, ": ", (*reply)->error_message()));
-  }
+  RETURN_IF_ERROR(StatusOfPeer(*reply, worker_id));
   std::vector<Buffer> buffers;
   buffers.reserve(static_cast<size_t>((*reply)->buffers_size()));
   for (std::string& bytes : *(*reply)->mutable_buffers()) buffers.emplace_back(std::move(bytes));
