@@ -366,6 +366,8 @@ void TaskScheduler::PeerMissed(const Running& running, int64_t task_id,
   TaskSet& set = *running.set;
   Task& task = set.task(running.index);
   if (++task.misses > kPeerMissesMax) return Failed(running, task_id, reason);
+  LOG_EVERY_T(WARNING, 10) << set.DescribeTask(running.index) << " on worker " << running.worker_id
+                           << " waits for another worker: " << reason << "; it is tried again";
   if (set.is_judged_) Judge({task_id, running.worker_id}, /*commit=*/false);
   task.state = TaskState::kWaiting;
   env_.After(kPeerMissDelayMicros, [this, weak = set.weak_from_this(), index = running.index] {

@@ -1,4 +1,4 @@
-// Daemons of a cluster on the loopback interface.
+// Daemons of a cluster, on the loopback interface or on hosts of a network of the test's own.
 #ifndef MILLRACE_TESTS_INTEGRATION_TEST_CLUSTER_H_
 #define MILLRACE_TESTS_INTEGRATION_TEST_CLUSTER_H_
 
@@ -37,14 +37,22 @@ class TestCluster {
     std::string err;
   };
 
+  struct Options {
+    std::string host = "127.0.0.1";  // That the driver daemon serves on.
+    Command driver_flags = {};
+    std::function<bool()> before_driver = nullptr;  // As Process::Options::before.
+  };
+
   TestCluster();
+  explicit TestCluster(Options options);
   ~TestCluster();
 
   // Kills the driver daemon and starts it again, on its port and with what it knew.
   void KillDriver() { driver_.Kill(); }
   void RestartDriver();
   // `name` is that of its directory.
-  Daemon& AddExecutor(const std::string& name, int cores, const Command& flags = {});
+  Daemon& AddExecutor(const std::string& name, int cores, const Command& flags = {},
+                      const std::function<bool()>& before = nullptr);
 
   std::string master() const { return "millrace://" + driver_.grpc; }
   std::string secret_file() const { return dir_.path() + "/secret"; }
@@ -64,12 +72,15 @@ class TestCluster {
   std::vector<pid_t> WorkerPids(const std::string& executor) const;
 
  private:
+  Daemon StartDriver(const std::string& port) const;
+
+  const Options options_;
   TempDir dir_;
   Daemon driver_;
   std::vector<std::unique_ptr<Daemon>> executors_;
 };
 
-// The answer to a GET, with its head; `address` is host:port.
+// The answer to a GET, with its head; `address` is host:port, and the host a number.
 std::string HttpGet(const std::string& address, const std::string& path);
 
 // Whether there is such a process, zombies not counted.
