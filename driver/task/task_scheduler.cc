@@ -331,8 +331,8 @@ void TaskScheduler::Failed(const Running& running, int64_t task_id, const absl::
   task.state = TaskState::kWaiting;
   if (set.is_judged_) Judge({task_id, running.worker_id}, /*commit=*/false);
   if (++task.failures < options_.max_failures) {
-    VLOG(1) << set.DescribeTask(running.index) << " failed on worker " << running.worker_id << ": "
-            << reason;
+    LOG_EVERY_T(WARNING, 10) << set.DescribeTask(running.index) << " failed on worker "
+                             << running.worker_id << " and is tried again: " << reason;
     return EnqueueRetry(set, running.index, running.worker_id);
   }
   const std::string times = task.failures == 1 ? "once" : absl::StrCat(task.failures, " times");

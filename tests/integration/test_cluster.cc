@@ -97,7 +97,7 @@ TestCluster::~TestCluster() {
   driver_.process->AwaitExit();
   // Drivers in the cluster outlive the daemon: that is what they are for.
   std::error_code ignored;
-  for (const auto& entry : stdfs::recursive_directory_iterator(path() + "/driver/runs", ignored)) {
+  for (const auto& entry : stdfs::recursive_directory_iterator(StateDir() + "/runs", ignored)) {
     if (entry.path().filename() != "pid") continue;
     const int pid = std::atoi(ReadFile(entry.path()).c_str());
     if (pid > 1 && !stdfs::exists(entry.path().parent_path() / "exit")) ::kill(pid, SIGKILL);
@@ -113,11 +113,11 @@ Daemon TestCluster::StartDriver(const std::string& port) const {
   Command arguments = {"--host=" + options_.host,
                        "--port=" + port,
                        "--http_port=0",
-                       "--state_dir=" + path() + "/driver",
+                       "--state_dir=" + StateDir(),
                        "--auth_secret_file=" + secret_file(),
                        "--application_grace_ms=2000"};
   arguments.insert(arguments.end(), options_.driver_flags.begin(), options_.driver_flags.end());
-  return StartDaemon(Installed("millrace-driver", arguments), options_.before_driver);
+  return StartDaemon(Installed("millrace-driver", arguments), /*before=*/nullptr);
 }
 
 Daemon& TestCluster::AddExecutor(const std::string& name, int cores, const Command& flags,

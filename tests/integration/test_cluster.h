@@ -40,7 +40,7 @@ class TestCluster {
   struct Options {
     std::string host = "127.0.0.1";  // That the driver daemon serves on.
     Command driver_flags = {};
-    std::function<bool()> before_driver = nullptr;  // As Process::Options::before.
+    std::string state_dir = "";  // Empty: in the cluster's directory.
   };
 
   TestCluster();
@@ -73,6 +73,9 @@ class TestCluster {
 
  private:
   Daemon StartDriver(const std::string& port) const;
+  std::string StateDir() const {
+    return options_.state_dir.empty() ? path() + "/driver" : options_.state_dir;
+  }
 
   const Options options_;
   TempDir dir_;
