@@ -46,14 +46,16 @@ TEST(FullExecutorDiskTest, AProgramThatHasNoRoomFailsAndSaysWhere) {
   EXPECT_THAT(finished.out, HasSubstr("processes: 1\n"));
 }
 
-TEST(FullExecutorDiskTest, WhatCannotBeSpilledThere) {
+TEST(FullExecutorDiskTest, WhatCannotBeSpilledThereIsSpilledElsewhere) {
   const OwnDisk disk(9 << 20);  // The program has room, and little else.
   if (!disk.is_there()) GTEST_SKIP() << kNoMount;
   TestCluster cluster;
   Daemon& executor = cluster.AddExecutor("a", 1, {"--work_dir=" + disk.path()});
   cluster.AddExecutor("b", 1);
+  // It is tried elsewhere as soon as the slot there is free, and only there.
   const TestCluster::Finished finished =
-      cluster.Submit({std::string(MILLRACE_TEST_PROGRAMS) + "/cached_numbers"});
+      cluster.Submit({"--conf", "millrace.locality.wait=30s",
+                      std::string(MILLRACE_TEST_PROGRAMS) + "/cached_numbers"});
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
   EXPECT_EQ(finished.out, "333332833333500000\n333332833333500000\n");
   EXPECT_THAT(finished.err, HasSubstr(disk.path()));

@@ -1,11 +1,9 @@
 // As many executors as a small cluster has, on one machine.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <map>
 #include <sstream>
 #include <string>
@@ -18,14 +16,6 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr int kExecutors = 50;
-
-int64_t ResidentMb(pid_t pid) {
-  std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
-  int64_t total_pages = 0;
-  int64_t resident_pages = 0;
-  statm >> total_pages >> resident_pages;
-  return (resident_pages * sysconf(_SC_PAGESIZE)) >> 20;
-}
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -1,10 +1,12 @@
 // A cluster on hosts with links of their own, and what happens to these.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 
 #include <array>
+#include <chrono>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <random>
@@ -21,13 +23,20 @@
 namespace millrace {
 namespace {
 
-using ::testing::HasSubstr;
+using namespace std::chrono_literals;
 using Counts = std::map<std::string, int64_t>;
 
 Command Join(Command first, const Command& second) {
   first.insert(first.end(), second.begin(), second.end());
   return first;
 }
+
+// Of workers; a sanitizer needs more.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int64_t kMemoryMb = 2048;
+#else
+constexpr int64_t kMemoryMb = 192;
+#endif
 
 constexpr char kDaemonSilenceMax[] = "--peer_timeout_ms=4000";
 const Command kSilenceMax = {"--conf", "millrace.network.timeout=4s"};
@@ -44,25 +53,27 @@ class NetworkFaultsTest : public ::testing::Test {
     if (!hosts_->why_not().empty()) GTEST_SKIP() << hosts_->why_not();
     cluster_ = std::make_unique<TestCluster>(TestCluster::Options{
         .host = NetworkHosts::test_address(), .driver_flags = {kDaemonSilenceMax}});
-    cluster_->AddExecutor("a", 1, {"--host=" + NetworkHosts::address(kA)}, hosts_->Enter(kA));
-    cluster_->AddExecutor("b", 1, {"--host=" + NetworkHosts::address(kB)}, hosts_->Enter(kB));
+    a_ = &cluster_->AddExecutor("a", 1, {"--host=" + NetworkHosts::address(kA)}, hosts_->Enter(kA));
+    b_ = &cluster_->AddExecutor("b", 1, {"--host=" + NetworkHosts::address(kB)}, hosts_->Enter(kB));
     for (auto& server : servers_) {
       server = std::make_unique<TcpServer>(/*listening=*/true, NetworkHosts::test_address());
     }
   }
 
-  Command TwoSources() const {
+  Command TwoSources(const Command& options = kSilenceMax) const {
     return cluster_->SubmitCommand(Join(
-        kSilenceMax, Program("two_sources",
-                             {Setting("streaming.blockInterval=50ms"), NetworkHosts::test_address(),
-                              servers_[0]->port_text(), servers_[1]->port_text()})));
+        options, Program("two_sources",
+                         {Setting("streaming.blockInterval=50ms"), NetworkHosts::test_address(),
+                          servers_[0]->port_text(), servers_[1]->port_text()})));
   }
 
   // The receiver of each server has come; peers_ are in the order of hosts then.
-  void AcceptBoth() {
+  void AcceptBoth(const Process& program) {
     for (const auto& server : servers_) {
       peers_.push_back(server->Accept());
-      ASSERT_TRUE(peers_.back().connected());
+      ASSERT_TRUE(peers_.back().connected())
+          << program.Describe() << cluster_->Submit({"--list"}).out << a_->process->Describe()
+          << b_->process->Describe() << cluster_->driver().process->Describe();
     }
     if (peers_[kA].address() == NetworkHosts::address(kB)) {
       std::swap(peers_[kA], peers_[kB]);
@@ -85,6 +96,16 @@ class NetworkFaultsTest : public ::testing::Test {
     peers_[static_cast<size_t>(receiver)].Send(text);
   }
 
+  // Words of 10,000 bytes, of which the first 16 are counted. Returns when the receiver has taken
+  // them.
+  void SendLong(int receiver, int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string word = "long" + std::to_string(i % 10) + std::string(10'000, '-');
+      ++sent_[word.substr(0, 16)];
+      peers_[static_cast<size_t>(receiver)].Send(word + "\n");
+    }
+  }
+
   bool AwaitAllCounted(Process& program) const {
     return program.AwaitText(Process::kOut,
                              [this](const std::string& text) { return SumCounts(text) == sent_; });
@@ -100,6 +121,8 @@ class NetworkFaultsTest : public ::testing::Test {
 
   std::unique_ptr<NetworkHosts> hosts_;
   std::unique_ptr<TestCluster> cluster_;
+  Daemon* a_ = nullptr;
+  Daemon* b_ = nullptr;
   std::array<std::unique_ptr<TcpServer>, 2> servers_;
   std::vector<TcpPeer> peers_;
   std::mt19937 random_{20240517};
@@ -108,7 +131,7 @@ class NetworkFaultsTest : public ::testing::Test {
 
 TEST_F(NetworkFaultsTest, TwoReceiversOnTwoHosts) {
   Process program(TwoSources());
-  ASSERT_NO_FATAL_FAILURE(AcceptBoth());
+  ASSERT_NO_FATAL_FAILURE(AcceptBoth(program));
   for (int i = 0; i < 10; ++i) {
     Send(kA, 200);
     Send(kB, 200);
@@ -121,7 +144,7 @@ TEST_F(NetworkFaultsTest, TwoReceiversOnTwoHosts) {
 void NetworkFaultsTest::CutOffAndJoin(const std::function<void()>& cut,
                                       const std::function<void()>& join) {
   Process program(TwoSources());
-  ASSERT_NO_FATAL_FAILURE(AcceptBoth());
+  ASSERT_NO_FATAL_FAILURE(AcceptBoth(program));
   Send(kA, 100);
   Send(kB, 100);
   ASSERT_TRUE(AwaitAllCounted(program)) << program.Describe();
@@ -221,7 +244,7 @@ TEST_F(LogOnHostsTest, TwoHostsThatDoNotHearEachOther) {
 TEST_F(NetworkFaultsTest, LostPacketsAndASlowLinkCostTimeOnly) {
   Process program(TwoSources());
   ASSERT_NO_FATAL_FAILURE(
-      AcceptBoth());  // The program itself, which is large without optimisation, is there.
+      AcceptBoth(program));  // The program itself, which is large without optimisation, is there.
   for (const int host : {kA, kB}) {
     hosts_->LosePackets(host, 5);
     hosts_->LimitRate(host, 20'000);
@@ -233,6 +256,61 @@ TEST_F(NetworkFaultsTest, LostPacketsAndASlowLinkCostTimeOnly) {
   EXPECT_TRUE(AwaitAllCounted(program)) << program.Describe();
   program.Signal(SIGTERM);
   EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
+}
+
+class SlowPeersTest : public NetworkFaultsTest {
+ protected:
+  // More than that and the worker is killed.
+  const Command kLittleMemory = {"--executor-memory", std::to_string(kMemoryMb) + "m"};
+
+  pid_t WorkerOf(const std::string& executor) const {
+    const std::vector<pid_t> pids = cluster_->WorkerPids(executor);
+    EXPECT_EQ(pids.size(), 1u);
+    return pids.empty() ? -1 : pids[0];
+  }
+};
+
+// The other one has the second copies of what this one receives.
+TEST_F(SlowPeersTest, AWorkerThatStandsStillHoldsTheSourceOfAnotherBack) {
+  Process program(TwoSources(kLittleMemory));
+  ASSERT_NO_FATAL_FAILURE(AcceptBoth(program));
+  const pid_t a = WorkerOf("a");
+  const pid_t b = WorkerOf("b");
+  ASSERT_EQ(::kill(b, SIGSTOP), 0);
+  std::future<void> sent = std::async(std::launch::async, [this] { SendLong(kA, 20'000); });
+  EXPECT_EQ(sent.wait_for(3s), std::future_status::timeout) << "200 MB went where?";
+  EXPECT_LT(ResidentMb(a), kMemoryMb);
+  ASSERT_EQ(::kill(b, SIGCONT), 0);
+  sent.get();
+  EXPECT_TRUE(AwaitAllCounted(program)) << program.Describe();
+  EXPECT_EQ(WorkerOf("a"), a) << "neither was lost";
+  EXPECT_EQ(WorkerOf("b"), b);
+}
+
+TEST_F(SlowPeersTest, AHostBehindASlowLinkCostsTimeOnly) {
+  Process program(TwoSources(kLittleMemory));
+  ASSERT_NO_FATAL_FAILURE(AcceptBoth(program));
+  hosts_->LimitRate(kB, 1'000);
+  for (int i = 0; i < 5; ++i) {
+    Send(kA, 2'000);
+    Send(kB, 200);
+  }
+  EXPECT_TRUE(AwaitAllCounted(program)) << program.Describe();
+  Send(kB, 200);
+  EXPECT_TRUE(AwaitAllCounted(program)) << program.Describe();
+}
+
+TEST_F(SlowPeersTest, MapOutputsWaitForAWorkerThatStandsStill) {
+  Process program(cluster_->SubmitCommand(Join(kLittleMemory, Program("grouped_texts", {}))));
+  ASSERT_TRUE(program.Await(Process::kOut, "begins")) << program.Describe();
+  const pid_t a = WorkerOf("a");
+  const pid_t b = WorkerOf("b");
+  ASSERT_EQ(::kill(b, SIGSTOP), 0);
+  ::poll(nullptr, 0, 2'000);
+  EXPECT_LT(ResidentMb(a), kMemoryMb);
+  ASSERT_EQ(::kill(b, SIGCONT), 0);
+  EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
+  EXPECT_EQ(program.text(Process::kOut), "begins\n1000 200000 20000000\n");
 }
 
 }  // namespace

@@ -63,6 +63,14 @@ bool IsRunning(pid_t pid) {
   return !stat.empty() && stat.find(") Z ") == std::string::npos;
 }
 
+int64_t ResidentMb(pid_t pid) {
+  std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
+  int64_t total_pages = 0;
+  int64_t resident_pages = 0;
+  statm >> total_pages >> resident_pages;
+  return (resident_pages * ::sysconf(_SC_PAGESIZE)) >> 20;
+}
+
 std::string HttpGet(const std::string& address, const std::string& path) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in to{};

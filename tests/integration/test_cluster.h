@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -88,6 +89,9 @@ std::string HttpGet(const std::string& address, const std::string& path);
 
 // Whether there is such a process, zombies not counted.
 bool IsRunning(pid_t pid);
+
+// Memory that it holds now.
+int64_t ResidentMb(pid_t pid);
 
 }  // namespace millrace
 
