@@ -47,13 +47,14 @@ LocalRuntime::LocalRuntime(const Options& options, FileSystem& fs)
       disk_(fs, SpillPath(options.local_dir)),
       blocks_(memory_, disk_),
       shuffles_(memory_, blocks_, disk_),
+      router_(shuffles_),
       receivers_(env_, blocks_),
       transport_(env_),
       driver_(env_, transport_, MakeDriverOptions(options)) {
   WorkerOptions worker;
   worker.worker_id = kWorkerId;
   worker.task_slots = options.task_threads;
-  const TaskServices services{blocks_, shuffles_, shuffles_, states_, fs, MonotonicNanos};
+  const TaskServices services{blocks_, shuffles_, router_, states_, fs, MonotonicNanos};
   worker_ = std::make_unique<WorkerCore>(
       worker, WorkerCore::Parts{env_,
                                 transport_.ConnectWorker(kWorkerId,

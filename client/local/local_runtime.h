@@ -55,6 +55,7 @@ class LocalRuntime final : public Runtime, public std::enable_shared_from_this<L
   SpillDir disk_;
   BlockStore blocks_;
   ShuffleStore shuffles_;
+  ShuffleRouter router_;
   StateStore states_;
   ThreadedReceiverService receivers_;
   InProcessTransport transport_;

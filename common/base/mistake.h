@@ -25,6 +25,7 @@ enum class Mistake : uint8_t {
   // Workers.
   kLateMapOutputsKept,  // Of shuffles that were dropped.
   kRepeatedMapOutputsCounted,
+  kFailedAttemptsCounted,  // What they had sent of a map output, with the next attempt's.
   kAbortedStateCommitted,
   kAbortedStateHeld,
   // Recovery.

@@ -7,13 +7,21 @@ size_t ShuffleBuckets::BucketCount(TaskNode& node) {
   return count > 0 ? static_cast<size_t>(count) : 1;
 }
 
+void ShuffleBuckets::HandOverPiece(int partition) {
+  Encoder& bucket = buckets_[static_cast<size_t>(partition)];
+  const absl::Status written = node_.WriteShuffle(partition, bucket.TakeBuffer());
+  if (!written.ok()) node_.task().Fail(written);
+  // More is to be expected, so it need not grow once more.
+  bucket.Reserve(piece_bytes_ + piece_bytes_ / 8);
+}
+
 bool ShuffleBuckets::HandOver() {
-  for (size_t i = 0; i < buckets_.size(); ++i) {
+  for (size_t i = 0; i < buckets_.size() && !failed(); ++i) {
     if (buckets_[i].empty()) continue;
-    const absl::Status status = node_.WriteBucket(static_cast<int>(i), buckets_[i].TakeBuffer());
-    if (!status.ok()) return node_.task().Fail(status);
+    const absl::Status written = node_.WriteShuffle(static_cast<int>(i), buckets_[i].TakeBuffer());
+    if (!written.ok()) node_.task().Fail(written);
   }
-  return true;
+  return !failed();
 }
 
 }  // namespace millrace::internal

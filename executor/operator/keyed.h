@@ -64,20 +64,31 @@ struct UserPartition {
   }
 };
 
-// One growing bucket for each reduce partition; handed over at the end.
+// A growing bucket for each reduce partition, handed over in pieces as it grows.
 class ShuffleBuckets {
  public:
-  explicit ShuffleBuckets(TaskNode& node) : node_(node), buckets_(BucketCount(node)) {}
+  explicit ShuffleBuckets(TaskNode& node)
+      : node_(node), piece_bytes_(node.shuffle_piece_bytes()), buckets_(BucketCount(node)) {}
 
   int count() const { return static_cast<int>(buckets_.size()); }
-  Encoder& bucket(int partition) { return buckets_[static_cast<size_t>(partition)]; }
-  // False when the task failed.
+  // To encode one record into.
+  Encoder& bucket(int partition) {
+    Encoder& bucket = buckets_[static_cast<size_t>(partition)];
+    if (bucket.size() >= piece_bytes_) [[unlikely]]
+      HandOverPiece(partition);
+    return bucket;
+  }
+  // The task has failed: no more records are of use.
+  bool failed() const { return node_.task().failed(); }
+  // The rest. False when the task failed.
   bool HandOver();
 
  private:
   static size_t BucketCount(TaskNode& node);
+  void HandOverPiece(int partition);
 
   TaskNode& node_;
+  const size_t piece_bytes_;
   std::vector<Encoder> buckets_;
 };
 
@@ -125,7 +136,7 @@ class ShuffleWriteOperator : public Operator {
           Encode(bucket, first[i].second);
         }
       }
-      return true;
+      return !buckets.failed();
     }
 
     ShuffleBuckets buckets;
@@ -180,7 +191,7 @@ class CombineWriteOperator : public Operator {
         });
       }
       if (table.memory_bytes() > kTableBytesMax) Spill();
-      return true;
+      return !buckets.failed();
     }
 
     void Spill() {

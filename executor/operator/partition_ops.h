@@ -204,7 +204,7 @@ class RoundRobinWriteOperator : public Operator {
         Encode(buckets.bucket(next), records[i]);
         next = next + 1 == buckets.count() ? 0 : next + 1;
       }
-      return true;
+      return !buckets.failed();
     }
     ShuffleBuckets buckets;
     int next;

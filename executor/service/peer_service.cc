@@ -20,6 +20,9 @@ proto::PeerReply PeerService::Handle(proto::PeerRequest request) {
   absl::Status status;
   if (request.has_put_map_output()) {
     status = PutMapOutput(*request.mutable_put_map_output());
+  } else if (request.has_abandon_map_output()) {
+    const proto::AbandonMapOutput& abandoned = request.abandon_map_output();
+    shuffles_.Abandon(abandoned.shuffle_id(), abandoned.task_id());
   } else if (request.has_put_block()) {
     status = PutBlock(*request.mutable_put_block());
   } else {
@@ -72,17 +75,20 @@ absl::Status PeerService::PutBlock(proto::PutBlock& put) {
 }
 
 absl::Status PeerService::PutMapOutput(proto::PutMapOutput& put) {
-  if (put.reduce_partitions_size() != put.buckets_size()) {
-    return absl::InvalidArgumentError("a map output has other numbers of buckets and partitions");
+  if (put.reduce_partitions_size() != put.pieces_size()) {
+    return absl::InvalidArgumentError("a map output has other numbers of pieces and partitions");
   }
   MapOutput output;
   output.shuffle_id = put.shuffle_id();
   output.map_partition = put.map_partition();
-  output.buckets.reserve(static_cast<size_t>(put.buckets_size()));
-  for (int i = 0; i < put.buckets_size(); ++i) {
-    std::string& bytes = *put.mutable_buckets(i);
-    output.buckets.emplace_back(put.reduce_partitions(i),
-                                bytes.empty() ? Buffer() : Buffer(std::move(bytes)));
+  output.task_id = put.task_id();
+  output.sequence = put.sequence();
+  output.is_last = put.is_last();
+  output.pieces.reserve(static_cast<size_t>(put.pieces_size()));
+  for (int i = 0; i < put.pieces_size(); ++i) {
+    std::string& bytes = *put.mutable_pieces(i);
+    output.pieces.emplace_back(put.reduce_partitions(i),
+                               bytes.empty() ? Buffer() : Buffer(std::move(bytes)));
   }
   return shuffles_.Put(std::move(output));
 }

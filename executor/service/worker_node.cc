@@ -23,7 +23,8 @@ WorkerNode::WorkerNode(const Options& options, const Parts& parts)
       replicator_({.worker_id = options.worker_id, .host = options.host}, parts.peers),
       copier_(parts.env, blocks_, parts.peers),
       receivers_(parts.env, blocks_, &replicator_),
-      router_({.worker_id = options.worker_id}, shuffles_, parts.peers),
+      router_({.worker_id = options.worker_id, .message_bytes = options.shuffle_message_bytes},
+              shuffles_, parts.peers),
       remote_reads_(parts.peers, kFetchTimeout),
       peer_service_(blocks_, replicas_, shuffles_) {}
 

@@ -38,7 +38,8 @@ class WorkerNode {
     std::string host = "localhost";
     size_t memory_bytes = 0;
     std::string spill_path;
-    int64_t (*nanos)() = nullptr;  // As in TaskServices.
+    size_t shuffle_message_bytes = size_t{1} << 20;  // As in ShuffleRouter.
+    int64_t (*nanos)() = nullptr;                    // As in TaskServices.
   };
   // All outlive the node.
   struct Parts {

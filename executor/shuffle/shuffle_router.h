@@ -1,44 +1,55 @@
-// Sends each worker the buckets of the reduce partitions that gather on it.
+// What map tasks need to bring their outputs to where they gather.
 #ifndef MILLRACE_EXECUTOR_SHUFFLE_SHUFFLE_ROUTER_H_
 #define MILLRACE_EXECUTOR_SHUFFLE_SHUFFLE_ROUTER_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 
-#include "absl/status/status.h"
 #include "common/env/peer_transport.h"
 #include "executor/shuffle/shuffle_store.h"
 
 namespace millrace::internal {
 
-// Buckets for this worker go to its store; the others go out, several in a message, and Put returns
-// when their workers have acknowledged them all. What is on its way at once is bounded for each
-// Put, so all of them together by the number of tasks that run.
-//
-// Threads: any.
-class ShuffleRouter final : public MapOutputSink {
+// One for a worker, used by the MapOutputWriters of its tasks. Immutable.
+class ShuffleRouter {
  public:
-  static constexpr size_t kMessageBytes = size_t{1} << 20;  // Or one bucket that is larger.
-  static constexpr size_t kUnderWayBytesMax = size_t{16} << 20;
-
   struct Options {
     int64_t worker_id = 0;
-    // Without an answer of any peer for so long a Put gives up.
+    // What goes out together.
+    size_t message_bytes = size_t{1} << 20;
+    // Without an answer of any peer for so long a task gives up.
     std::chrono::milliseconds timeout{120'000};
   };
 
-  // Both outlive the router, and the calls that it makes.
+  // Without peers every shuffle gathers here.
+  explicit ShuffleRouter(ShuffleStore& store) : store_(store) {}
+  // Both outlive the router, and the calls that are made.
   ShuffleRouter(const Options& options, ShuffleStore& store, PeerTransport& peers)
-      : options_(options), store_(store), peers_(peers) {}
+      : options_(options), store_(store), peers_(&peers) {}
 
-  // Unavailable: a worker could not be reached; some buckets may have arrived.
-  absl::Status Put(MapOutput output) override;
+  // What a task may have sent that was not acknowledged, in messages' worth.
+  static constexpr size_t kUnderWayMessagesMax = 16;
+
+  const Options& options() const { return options_; }
+  ShuffleStore& store() const { return store_; }
+  PeerTransport* peers() const { return peers_; }
+
+  // How much of a bucket a task gathers before it hands that over, so that its buckets together
+  // stay within some messages, however many they are.
+  size_t piece_bytes(size_t reduce_count) const {
+    constexpr size_t kMessagesOfAllBuckets = 32;
+    constexpr size_t kPiecesOfAMessage = 64;
+    return std::clamp(
+        options_.message_bytes * kMessagesOfAllBuckets / std::max<size_t>(reduce_count, 1),
+        options_.message_bytes / kPiecesOfAMessage, options_.message_bytes);
+  }
 
  private:
   const Options options_;
   ShuffleStore& store_;
-  PeerTransport& peers_;
+  PeerTransport* const peers_ = nullptr;
 };
 
 }  // namespace millrace::internal

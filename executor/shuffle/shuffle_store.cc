@@ -1,5 +1,8 @@
 #include "executor/shuffle/shuffle_store.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/annotate_status.h"
 #include "common/base/mistake.h"
@@ -12,20 +15,22 @@ namespace {
 // Indices come from messages: no table may grow by a wrong one.
 constexpr uint32_t kPartitionsMax = 1u << 20;
 
+constexpr auto kPartitionOf = [](const auto& piece) { return piece.first; };
+
 absl::Status Check(const MapOutput& output) {
   bool ok = output.map_partition < kPartitionsMax;
-  for (const auto& [reduce_partition, bytes] : output.buckets) {
+  for (const auto& [reduce_partition, bytes] : output.pieces) {
     ok = ok && reduce_partition < kPartitionsMax;
   }
-  if (ok) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "shuffle ", output.shuffle_id, " has a partition number of ", kPartitionsMax, " or more"));
-}
-
-size_t TotalBytes(const MapOutput& output) {
-  size_t bytes = 0;
-  for (const auto& bucket : output.buckets) bytes += bucket.second.size();
-  return bytes;
+  if (!ok) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "shuffle ", output.shuffle_id, " has a partition number of ", kPartitionsMax, " or more"));
+  }
+  if (output.is_last && !std::ranges::is_sorted(output.pieces, {}, kPartitionOf)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a map output of shuffle ", output.shuffle_id, " is not in order"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -38,81 +43,139 @@ ShuffleStore::~ShuffleStore() {
 absl::Status ShuffleStore::Put(MapOutput output) {
   RETURN_IF_ERROR(Check(output));
   // Where no reduce partition gathers, nobody would drop the shuffle.
-  if (output.buckets.empty()) return absl::OkStatus();
-  const size_t bytes = TotalBytes(output);
-  if (Reserve(bytes)) return InsertInMemory(std::move(output), bytes);
+  if (output.pieces.empty()) return absl::OkStatus();
+  size_t bytes = 0;
+  for (const auto& piece : output.pieces) bytes += piece.second.size();
+  Pieces pieces;
+  pieces.reserve(output.pieces.size());
+  if (Reserve(bytes)) {
+    for (auto& [partition, records] : output.pieces) {
+      pieces.emplace_back(partition, Piece{.bytes = std::move(records)});
+    }
+    const absl::Status inserted = Insert(output, std::move(pieces), "");
+    if (!inserted.ok()) budget_.Release(bytes);
+    return inserted;
+  }
   std::vector<Buffer> chunks;
-  chunks.reserve(output.buckets.size());
-  for (const auto& bucket : output.buckets) chunks.push_back(bucket.second);
+  chunks.reserve(output.pieces.size());
+  for (const auto& [partition, records] : output.pieces) {
+    pieces.emplace_back(partition, Piece{.spill_chunk = static_cast<uint32_t>(chunks.size()),
+                                         .spill_file = records.empty() ? -1 : 0});
+    chunks.push_back(records);
+  }
   const std::string name =
       absl::StrCat("shuffle ", output.shuffle_id, " map ", output.map_partition);
   absl::StatusOr<std::string> file = disk_.Write(name, chunks);
   if (!file.ok()) return AnnotateStatus(file.status(), name);
-  return InsertOnDisk(output, *std::move(file));
+  const absl::Status inserted = Insert(output, std::move(pieces), *file);
+  if (!inserted.ok()) disk_.Discard(*std::move(file));
+  return inserted;
 }
 
 bool ShuffleStore::Reserve(size_t bytes) {
   return budget_.TryReserve(bytes) || (blocks_.MakeRoom(bytes) && budget_.TryReserve(bytes));
 }
 
-absl::Status ShuffleStore::CheckNotDropped(int64_t shuffle_id) const {
-  if (!dropped_.Contains(shuffle_id) || IsMade(Mistake::kLateMapOutputsKept)) {
+absl::Status ShuffleStore::CheckExpected(const MapOutput& output) const {
+  if (dropped_.Contains(output.shuffle_id) && !IsMade(Mistake::kLateMapOutputsKept)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("shuffle ", output.shuffle_id, " was dropped"));
+  }
+  uint32_t expected = 0;
+  if (const auto shuffle = shuffles_.find(output.shuffle_id); shuffle != shuffles_.end()) {
+    const auto attempt = shuffle->second.attempts.find(output.task_id);
+    if (attempt != shuffle->second.attempts.end()) {
+      expected = attempt->second.map_partition == output.map_partition
+                     ? attempt->second.next_sequence
+                     : UINT32_MAX;
+    }
+  }
+  if (output.sequence == expected) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("part ", output.sequence, " of map output ",
+                                          output.map_partition, " of shuffle ", output.shuffle_id,
+                                          " came out of turn"));
+}
+
+absl::Status ShuffleStore::Insert(const MapOutput& output, Pieces pieces, std::string file) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(CheckExpected(output));
+  Shuffle& shuffle = shuffles_[output.shuffle_id];
+  for (auto& [partition, piece] : pieces) {
+    shuffle.memory_bytes += piece.bytes.size();
+    if (piece.spill_file >= 0) piece.spill_file = static_cast<int32_t>(shuffle.spill_files.size());
+  }
+  if (!file.empty()) shuffle.spill_files.push_back(std::move(file));
+  if (output.is_last) {
+    Commit(output, std::move(pieces));
     return absl::OkStatus();
   }
-  return absl::FailedPreconditionError(absl::StrCat("shuffle ", shuffle_id, " was dropped"));
-}
-
-absl::Status ShuffleStore::InsertInMemory(MapOutput&& output, size_t reserved_bytes) {
-  size_t used_bytes = 0;
-  absl::MutexLock lock(&mutex_);
-  if (absl::Status status = CheckNotDropped(output.shuffle_id); !status.ok()) {
-    budget_.Release(reserved_bytes);
-    return status;
-  }
-  for (auto& [reduce_partition, bytes] : output.buckets) {
-    Bucket* const bucket = Claim(output, reduce_partition);
-    if (bucket == nullptr) continue;
-    used_bytes += bytes.size();
-    bucket->bytes = std::move(bytes);
-  }
-  shuffles_[output.shuffle_id].memory_bytes += used_bytes;
-  budget_.Release(reserved_bytes - used_bytes);
+  Attempt& attempt = shuffle.attempts[output.task_id];
+  attempt.map_partition = output.map_partition;
+  ++attempt.next_sequence;
+  std::ranges::move(pieces, std::back_inserter(attempt.pieces));
   return absl::OkStatus();
 }
 
-absl::Status ShuffleStore::InsertOnDisk(const MapOutput& output, std::string file) {
-  absl::MutexLock lock(&mutex_);
-  if (absl::Status status = CheckNotDropped(output.shuffle_id); !status.ok()) {
-    disk_.Discard(std::move(file));
-    return status;
+void ShuffleStore::Commit(const MapOutput& last, Pieces pieces) {
+  Shuffle& shuffle = shuffles_[last.shuffle_id];
+  Pieces all;
+  if (auto attempt = shuffle.attempts.extract(last.task_id)) {
+    all = std::move(attempt.mapped().pieces);
   }
-  std::vector<std::string>& files = shuffles_[output.shuffle_id].spill_files;
-  const auto file_index = static_cast<int32_t>(files.size());
-  files.push_back(std::move(file));
-  for (size_t i = 0; i < output.buckets.size(); ++i) {
-    Bucket* const bucket = Claim(output, output.buckets[i].first);
-    if (bucket == nullptr || output.buckets[i].second.empty()) continue;
-    bucket->spill_chunk = static_cast<uint32_t>(i);
-    bucket->spill_file = file_index;
+  if (IsMade(Mistake::kFailedAttemptsCounted)) {
+    for (const auto& [task_id, attempt] : shuffle.attempts) {
+      if (attempt.map_partition != last.map_partition) continue;
+      all.insert(all.end(), attempt.pieces.begin(), attempt.pieces.end());
+    }
   }
-  return absl::OkStatus();
+  std::ranges::stable_sort(all, {}, kPartitionOf);
+  // Both are in order of partitions; for each of the last part's, the earlier pieces go first.
+  size_t unclaimed_bytes = 0;
+  auto earlier = all.begin();
+  for (auto piece = pieces.begin(); piece != pieces.end();) {
+    const uint32_t partition = piece->first;
+    Bucket* const bucket = Claim(shuffle, {last.shuffle_id, partition}, last.map_partition);
+    const auto take = [&](auto& from, auto end) {
+      for (; from != end && from->first <= partition; ++from) {
+        Piece& taken = from->second;
+        if (bucket == nullptr || from->first != partition) {
+          unclaimed_bytes += taken.bytes.size();
+        } else if (!taken.bytes.empty() || taken.spill_file >= 0) {
+          bucket->pieces.push_back(std::move(taken));
+        }
+      }
+    };
+    take(earlier, all.end());
+    take(piece, pieces.end());
+  }
+  for (; earlier != all.end(); ++earlier) unclaimed_bytes += earlier->second.bytes.size();
+  Forget(shuffle, unclaimed_bytes);
 }
 
-ShuffleStore::Bucket* ShuffleStore::Claim(const MapOutput& output, uint32_t reduce_partition) {
-  Shuffle& shuffle = shuffles_[output.shuffle_id];
-  if (shuffle.partitions.size() <= reduce_partition) {
-    shuffle.partitions.resize(size_t{reduce_partition} + 1);
+void ShuffleStore::Abandon(int64_t shuffle_id, int64_t task_id) {
+  absl::MutexLock lock(&mutex_);
+  const auto shuffle = shuffles_.find(shuffle_id);
+  if (shuffle == shuffles_.end()) return;
+  const auto attempt = shuffle->second.attempts.extract(task_id);
+  if (attempt.empty()) return;
+  size_t bytes = 0;
+  for (const auto& piece : attempt.mapped().pieces) bytes += piece.second.bytes.size();
+  Forget(shuffle->second, bytes);
+}
+
+ShuffleStore::Bucket* ShuffleStore::Claim(Shuffle& shuffle, const ReduceKey& key,
+                                          uint32_t map_partition) {
+  if (shuffle.partitions.size() <= key.partition) {
+    shuffle.partitions.resize(size_t{key.partition} + 1);
   }
-  ReducePartition& partition = shuffle.partitions[reduce_partition];
-  if (partition.buckets.size() <= output.map_partition) {
-    partition.buckets.resize(size_t{output.map_partition} + 1);
+  ReducePartition& partition = shuffle.partitions[key.partition];
+  if (partition.buckets.size() <= map_partition) {
+    partition.buckets.resize(size_t{map_partition} + 1);
   }
-  Bucket& bucket = partition.buckets[output.map_partition];
+  Bucket& bucket = partition.buckets[map_partition];
   if (bucket.present && !IsMade(Mistake::kRepeatedMapOutputsCounted)) return nullptr;
   bucket.present = true;
-  if (++partition.present_count == partition.expected_count) {
-    ready_.push_back({output.shuffle_id, reduce_partition});
-  }
+  if (++partition.present_count == partition.expected_count) ready_.push_back(key);
   return &bucket;
 }
 
@@ -165,17 +228,17 @@ absl::StatusOr<std::vector<Buffer>> ShuffleStore::Read(const ReduceKey& key, uin
     }
     buffers.reserve(map_count);
     for (const Bucket& bucket : partition->buckets) {
-      if (bucket.spill_file >= 0) {
-        const auto file = static_cast<size_t>(bucket.spill_file);
-        on_disk.push_back({buffers.size(), found->second.spill_files[file], bucket.spill_chunk});
-        buffers.emplace_back();
-      } else if (!bucket.bytes.empty()) {
-        buffers.push_back(bucket.bytes);
+      for (const Piece& piece : bucket.pieces) {
+        if (piece.spill_file >= 0) {
+          const auto file = static_cast<size_t>(piece.spill_file);
+          on_disk.push_back({buffers.size(), found->second.spill_files[file], piece.spill_chunk});
+        }
+        buffers.push_back(piece.bytes);
       }
     }
   }
-  for (const OnDisk& bucket : on_disk) {
-    ASSIGN_OR_RETURN(buffers[bucket.position], disk_.ReadChunk(bucket.file, bucket.chunk));
+  for (const OnDisk& piece : on_disk) {
+    ASSIGN_OR_RETURN(buffers[piece.position], disk_.ReadChunk(piece.file, piece.chunk));
   }
   return buffers;
 }
@@ -187,6 +250,11 @@ void ShuffleStore::Drop(int64_t shuffle_id) {
   if (it == shuffles_.end()) return;
   Release(it->second);
   shuffles_.erase(it);
+}
+
+void ShuffleStore::Forget(Shuffle& shuffle, size_t memory_bytes) {
+  shuffle.memory_bytes -= memory_bytes;
+  budget_.Release(memory_bytes);
 }
 
 void ShuffleStore::Release(Shuffle& shuffle) {

@@ -10,6 +10,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -33,44 +34,44 @@ struct ReduceKey {
   }
 };
 
-// What one finished map task gives to reduce partitions. It names each of them: an empty bucket is
-// an input too.
+// Records of one attempt at a map task for reduce partitions that gather on one worker: all of
+// them, or a part while the task still runs. What comes in parts counts from the last one on.
 struct MapOutput {
   int64_t shuffle_id = 0;
   uint32_t map_partition = 0;
-  std::vector<std::pair<uint32_t, Buffer>> buckets;  // By reduce partition, each once.
-  // By bucket: the worker where its reduce partition gathers. Empty: all on this one.
-  std::vector<int64_t> workers;
-};
-
-// Where finished map tasks hand their output in: the store of this process, or a router that sends
-// each worker its buckets. Threads: any.
-class MapOutputSink {
- public:
-  virtual ~MapOutputSink() = default;
-  // All of `output` or, on an error, nothing. Handing in the same map partition again is fine.
-  virtual absl::Status Put(MapOutput output) = 0;
+  int64_t task_id = 0;    // The attempt.
+  uint32_t sequence = 0;  // Among the parts that it sends to this worker.
+  // Names each reduce partition that gathers there, be it with no records: they are an input too.
+  bool is_last = true;
+  // Records by reduce partition, each piece whole records. In order of partitions in the last part.
+  std::vector<std::pair<uint32_t, Buffer>> pieces{};
 };
 
 // Collects the buckets of map tasks by reduce partition. For each (map, reduce) pair the first
-// bucket counts; later attempts at the same map partition change nothing.
+// complete bucket counts; later attempts at the same map partition change nothing.
 //
-// Over the memory budget a map output is written to disk as a whole, after the block store was
-// asked to make room.
+// Over the memory budget a part of a map output is written to disk as a whole, after the block
+// store was asked to make room.
 //
 // Threads: any. Put and Read may wait for the disk and hold no lock meanwhile.
 // Invariants: a bucket that is present never changes; the budget is charged with exactly the
-// bytes of the buckets in memory.
-class ShuffleStore : public MapOutputSink {
+// bytes of the pieces in memory.
+class ShuffleStore {
  public:
   // All outlive the store.
   ShuffleStore(MemoryBudget& budget, BlockStore& blocks, SpillDir& disk)
       : budget_(budget), blocks_(blocks), disk_(disk) {}
-  ~ShuffleStore() override;
+  ~ShuffleStore();
+  ShuffleStore(const ShuffleStore&) = delete;
+  ShuffleStore& operator=(const ShuffleStore&) = delete;
 
+  // All of `output` or, on an error, nothing.
   // FailedPrecondition: the shuffle was dropped. A task that was given up, or whose worker was, may
-  // not know that yet, and nobody would drop its output again.
-  absl::Status Put(MapOutput output) override;
+  // not know that yet, and nobody would drop its output again. DataLoss: an earlier part is
+  // missing.
+  absl::Status Put(MapOutput output);
+  // There will be no last part.
+  void Abandon(int64_t shuffle_id, int64_t task_id);
 
   // True: the buckets of `map_count` map partitions are here. Otherwise TakeReady will name the
   // partition, once, when they are.
@@ -80,7 +81,7 @@ class ShuffleStore : public MapOutputSink {
   // The expected partitions that became complete since the last call.
   std::vector<ReduceKey> TakeReady();
 
-  // The buckets that hold something, in the order of map partitions. NotFound: not all are here.
+  // The pieces of the buckets, in the order of map partitions. NotFound: not all buckets are here.
   absl::StatusOr<std::vector<Buffer>> Read(const ReduceKey& key, uint32_t map_count);
 
   // For good: its id is never used again.
@@ -89,32 +90,45 @@ class ShuffleStore : public MapOutputSink {
   size_t shuffle_count() const;
 
  private:
-  struct Bucket {
-    bool present = false;
-    Buffer bytes;              // Of a bucket that is in memory.
+  struct Piece {
+    Buffer bytes{};            // Of a piece that is in memory.
     uint32_t spill_chunk = 0;  // Else its place in a file.
     int32_t spill_file = -1;   // Index in Shuffle::spill_files; -1: not on disk.
+  };
+  struct Bucket {
+    bool present = false;
+    absl::InlinedVector<Piece, 1> pieces;
   };
   struct ReducePartition {
     std::vector<Bucket> buckets;  // By map partition.
     uint32_t present_count = 0;
     uint32_t expected_count = 0;  // 0: nobody waits.
   };
+  using Pieces = std::vector<std::pair<uint32_t, Piece>>;  // By reduce partition.
+  // An attempt of which the last part has not come.
+  struct Attempt {
+    uint32_t map_partition = 0;
+    uint32_t next_sequence = 0;
+    Pieces pieces;
+  };
   struct Shuffle {
     std::vector<ReducePartition> partitions;
+    absl::flat_hash_map<int64_t, Attempt> attempts;  // By task id.
     std::vector<std::string> spill_files;
     size_t memory_bytes = 0;
   };
 
   // False: there is no room for so much.
   bool Reserve(size_t bytes);
-  // Puts what is new of `output` in and releases what was reserved for the rest.
-  absl::Status InsertInMemory(MapOutput&& output, size_t reserved_bytes);
-  absl::Status InsertOnDisk(const MapOutput& output, std::string file);
-  absl::Status CheckNotDropped(int64_t shuffle_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The pieces are in `file`, or in memory that was reserved for them.
+  absl::Status Insert(const MapOutput& output, Pieces pieces, std::string file);
+  absl::Status CheckExpected(const MapOutput& output) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes the attempt's pieces count.
+  void Commit(const MapOutput& last, Pieces pieces) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // nullptr: the bucket is there already. Else it is counted as present from now on.
-  Bucket* Claim(const MapOutput& output, uint32_t reduce_partition)
+  Bucket* Claim(Shuffle& shuffle, const ReduceKey& key, uint32_t map_partition)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Forget(Shuffle& shuffle, size_t memory_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Release(Shuffle& shuffle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   MemoryBudget& budget_;

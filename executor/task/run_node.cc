@@ -98,9 +98,13 @@ absl::StatusOr<std::vector<Buffer>> RunNode::ShuffleBuckets() {
   return buckets;
 }
 
-absl::Status RunNode::WriteBucket(int reduce_partition, Buffer bucket) {
+absl::Status RunNode::WriteShuffle(int reduce_partition, Buffer records) {
   RETURN_IF_ERROR(Expect(proto::Binding::kOutput, "shuffle to write"));
-  return run_.AddBucket(binding_->output(), reduce_partition, std::move(bucket));
+  return run_.AddToMapOutput(binding_->output(), reduce_partition, std::move(records));
+}
+
+size_t RunNode::shuffle_piece_bytes() {
+  return run_.services().map_outputs.piece_bytes(static_cast<size_t>(reduce_count()));
 }
 
 int RunNode::reduce_count() {

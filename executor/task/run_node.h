@@ -33,8 +33,9 @@ class RunNode final : public TaskNode {
   absl::StatusOr<std::vector<Buffer>> Blocks() override;
   absl::StatusOr<std::string_view> Split() override;
   absl::StatusOr<std::vector<Buffer>> ShuffleBuckets() override;
-  absl::Status WriteBucket(int reduce_partition, Buffer bucket) override;
+  absl::Status WriteShuffle(int reduce_partition, Buffer records) override;
   int reduce_count() override;
+  size_t shuffle_piece_bytes() override;
   std::string_view output_path() override;
   absl::StatusOr<std::vector<Buffer>> ReadCached() override;
   absl::Status WriteCached(std::vector<Buffer> chunks, int64_t record_count) override;

@@ -149,10 +149,12 @@ class TaskNode {
   virtual absl::StatusOr<std::string_view> Split() = 0;
   // kShuffle: this reduce partition's buckets in the order of map partitions, pinned.
   virtual absl::StatusOr<std::vector<Buffer>> ShuffleBuckets() = 0;
-  // kOutput of a shuffle write: hands over the bucket of one reduce partition. Every reduce
-  // partition is written at most once; those that are not written are empty.
-  virtual absl::Status WriteBucket(int reduce_partition, Buffer bucket) = 0;
+  // kOutput of a shuffle write: hands over whole records of one reduce partition, which follow
+  // those handed over before. They count when the task succeeds.
+  virtual absl::Status WriteShuffle(int reduce_partition, Buffer records) = 0;
   virtual int reduce_count() = 0;
+  // From so much on records of a reduce partition are to be handed over.
+  virtual size_t shuffle_piece_bytes() = 0;
   // kOutput of a file sink.
   virtual std::string_view output_path() = 0;
   // kCached: reading, pinned; NotFound makes the task a cache miss. And writing.

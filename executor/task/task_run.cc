@@ -49,7 +49,7 @@ void TaskRun::RunRoot(RunNode& root) {
   }
   if (root.binding() != nullptr && root.binding()->has_output() &&
       root.binding()->output().reduce_count() > 0) {
-    HandInMapOutput(root.binding()->output());
+    CommitMapOutput(root.binding()->output());
   }
   for (const auto& [id, slot] : accumulators()) {
     proto::AccumulatorUpdate& update = *launched_.status.add_accumulators();
@@ -58,23 +58,32 @@ void TaskRun::RunRoot(RunNode& root) {
   }
 }
 
-void TaskRun::HandInMapOutput(const proto::OutputBinding& output) {
-  MapOutput handed_in;
-  handed_in.shuffle_id = output.shuffle_id();
-  handed_in.map_partition = output.map_partition();
-  buckets_.resize(output.reduce_count());
-  handed_in.buckets.reserve(buckets_.size());
-  size_t bytes = 0;
-  for (uint32_t reduce = 0; reduce < buckets_.size(); ++reduce) {
-    bytes += buckets_[reduce].size();
-    handed_in.buckets.emplace_back(reduce, std::move(buckets_[reduce]));
+MapOutputWriter& TaskRun::WriterOf(const proto::OutputBinding& output) {
+  if (!map_output_.has_value()) {
+    MapOutputWriter::Output named{.shuffle_id = output.shuffle_id(),
+                                  .map_partition = output.map_partition(),
+                                  .task_id = task_id(),
+                                  .reduce_count = output.reduce_count()};
+    named.reduce_workers.assign(output.reduce_workers().begin(), output.reduce_workers().end());
+    map_output_.emplace(services_.map_outputs, std::move(named));
   }
-  launched_.status.set_shuffle_bytes_written(static_cast<int64_t>(bytes));
-  handed_in.workers.assign(output.reduce_workers().begin(), output.reduce_workers().end());
-  const absl::Status status = services_.map_outputs.Put(std::move(handed_in));
-  if (status.ok()) return;
-  has_missed_peer_ = absl::IsUnavailable(status);
-  Fail(status);
+  return *map_output_;
+}
+
+absl::Status TaskRun::AddToMapOutput(const proto::OutputBinding& output, int reduce_partition,
+                                     Buffer records) {
+  absl::Status added = WriterOf(output).Add(reduce_partition, std::move(records));
+  has_missed_peer_ |= absl::IsUnavailable(added);
+  return added;
+}
+
+void TaskRun::CommitMapOutput(const proto::OutputBinding& output) {
+  MapOutputWriter& writer = WriterOf(output);
+  launched_.status.set_shuffle_bytes_written(static_cast<int64_t>(writer.bytes()));
+  const absl::Status committed = writer.Commit();
+  if (committed.ok()) return;
+  has_missed_peer_ |= absl::IsUnavailable(committed);
+  Fail(committed);
 }
 
 absl::StatusOr<std::vector<Buffer>> TaskRun::Fetch(int64_t holder, proto::PeerRequest request) {
@@ -85,22 +94,6 @@ absl::StatusOr<std::vector<Buffer>> TaskRun::Fetch(int64_t holder, proto::PeerRe
   absl::StatusOr<std::vector<Buffer>> buffers = services_.remote->Fetch(holder, std::move(request));
   has_missed_peer_ |= absl::IsUnavailable(buffers.status());
   return buffers;
-}
-
-absl::Status TaskRun::AddBucket(const proto::OutputBinding& output, int reduce_partition,
-                                Buffer bucket) {
-  if (reduce_partition < 0 || static_cast<uint32_t>(reduce_partition) >= output.reduce_count()) {
-    return absl::InvalidArgumentError(absl::StrCat("wrote to reduce partition ", reduce_partition,
-                                                   " of ", output.reduce_count()));
-  }
-  buckets_.resize(output.reduce_count());
-  Buffer& place = buckets_[static_cast<size_t>(reduce_partition)];
-  if (!place.empty()) {
-    return absl::InternalError(
-        absl::StrCat("wrote reduce partition ", reduce_partition, " more than once"));
-  }
-  place = std::move(bucket);
-  return absl::OkStatus();
 }
 
 std::shared_ptr<const std::string> TaskRun::Broadcast(int64_t broadcast_id) {

@@ -4,11 +4,14 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "executor/block/block_store.h"
+#include "executor/shuffle/map_output_writer.h"
+#include "executor/shuffle/shuffle_router.h"
 #include "executor/shuffle/shuffle_store.h"
 #include "executor/state/state_store.h"
 #include "executor/task/launched_task.h"
@@ -21,8 +24,8 @@ namespace millrace::internal {
 // The parts of a worker that tasks use. All outlive every task.
 struct TaskServices {
   BlockStore& blocks;
-  ShuffleStore& shuffles;      // Read here;
-  MapOutputSink& map_outputs;  // written there.
+  ShuffleStore& shuffles;            // Read here;
+  const ShuffleRouter& map_outputs;  // written there.
   StateStore& states;
   FileSystem& fs;
   int64_t (*nanos)();             // Measures run times: MonotonicNanos but in simulations.
@@ -47,7 +50,8 @@ class TaskRun final : public TaskContext {
   proto::TaskStatus& task_status() { return launched_.status; }
   // Errors are as RemoteReads::Fetch has them.
   absl::StatusOr<std::vector<Buffer>> Fetch(int64_t holder, proto::PeerRequest request);
-  absl::Status AddBucket(const proto::OutputBinding& output, int reduce_partition, Buffer bucket);
+  absl::Status AddToMapOutput(const proto::OutputBinding& output, int reduce_partition,
+                              Buffer records);
 
   const std::deque<RunNode>& nodes() const { return nodes_; }
   // The task failed because another worker could not be reached.
@@ -55,12 +59,13 @@ class TaskRun final : public TaskContext {
 
  private:
   void RunRoot(RunNode& root);
-  void HandInMapOutput(const proto::OutputBinding& output);
+  MapOutputWriter& WriterOf(const proto::OutputBinding& output);
+  void CommitMapOutput(const proto::OutputBinding& output);
 
   const TaskServices& services_;
   LaunchedTask& launched_;
-  std::deque<RunNode> nodes_;    // Addresses stay; the root stands first.
-  std::vector<Buffer> buckets_;  // Of a shuffle write, by reduce partition.
+  std::deque<RunNode> nodes_;                  // Addresses stay; the root stands first.
+  std::optional<MapOutputWriter> map_output_;  // Of a shuffle write.
   bool has_missed_peer_ = false;
 };
 

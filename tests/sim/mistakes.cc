@@ -19,6 +19,7 @@ const std::vector<NamedMistake>& Mistakes() {
       {Mistake::kLostStateTakenAsNew, "lost_state_taken_as_new"},
       {Mistake::kLateMapOutputsKept, "late_map_outputs_kept", "everything"},
       {Mistake::kRepeatedMapOutputsCounted, "repeated_map_outputs_counted"},
+      {Mistake::kFailedAttemptsCounted, "failed_attempts_counted"},
       {Mistake::kAbortedStateCommitted, "aborted_state_committed", "crashes", "map_state"},
       {Mistake::kAbortedStateHeld, "aborted_state_held"},
       {Mistake::kStateSavedTooEarly, "state_saved_too_early", "restarts", "map_state"},

@@ -96,6 +96,8 @@ Setting SettingOf(const RunOptions& options) {
   setting.pace.work_max = std::vector<int64_t>{10'000, 100'000, interval_micros / 4}[random() % 3];
   setting.pace.begin_max = std::vector<int64_t>{1'000, 50'000, interval_micros / 8}[random() % 3];
   setting.pace.post_max = std::vector<int64_t>{300, 5'000}[random() % 2];
+  // Outputs that go in one message, or in parts while their tasks run.
+  setting.cluster.worker.shuffle_message_bytes = random() % 2 == 0 ? size_t{1} << 20 : 4;
   setting.fault_interval_micros = 500'000 + static_cast<int64_t>(random() % 4'000'000);
   return setting;
 }

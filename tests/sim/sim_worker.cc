@@ -27,6 +27,7 @@ SimWorker::SimWorker(SimWorkers& owner, int64_t worker_id)
                .host = HostOf(worker_id),
                .memory_bytes = owner.settings().memory_bytes,
                .spill_path = absl::StrCat("/spill/", env_.node()),
+               .shuffle_message_bytes = owner.settings().shuffle_message_bytes,
                .nanos = MonotonicNanos},
               {env_, owner.cluster().fs, *this, peers_}) {
   internal::WorkerOptions core;

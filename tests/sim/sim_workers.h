@@ -20,6 +20,7 @@ namespace millrace::sim {
 struct WorkerSettings {
   int task_slots = 2;
   size_t memory_bytes = size_t{64} << 20;
+  size_t shuffle_message_bytes = size_t{1} << 20;
 };
 
 // Launches workers, carries their messages to and from the driver as gRPC does, and ends them.

@@ -47,7 +47,9 @@ class FakeNode : public TaskNode {
   std::vector<Buffer> read_buffers;  // Blocks, shuffle buckets, cached chunks.
   std::string split;
   std::map<int, std::string> written_buckets;
+  int written_pieces = 0;
   int reduce_partitions = 1;
+  size_t piece_bytes = size_t{1} << 20;
   std::string cached;
   int64_t cached_records = -1;  // -1: nothing was written.
   std::unique_ptr<StatePartition>* state = nullptr;
@@ -62,14 +64,13 @@ class FakeNode : public TaskNode {
     return split;
   }
   absl::StatusOr<std::vector<Buffer>> ShuffleBuckets() override { return ReadBuffers(); }
-  absl::Status WriteBucket(int reduce_partition, Buffer bucket) override {
+  absl::Status WriteShuffle(int reduce_partition, Buffer records) override {
     if (!service_status.ok()) return service_status;
-    if (written_buckets.count(reduce_partition) > 0) {
-      return absl::InternalError("a bucket is written twice");
-    }
-    written_buckets[reduce_partition] = std::string(bucket.view());
+    written_buckets[reduce_partition] += records.view();
+    ++written_pieces;
     return absl::OkStatus();
   }
+  size_t shuffle_piece_bytes() override { return piece_bytes; }
   int reduce_count() override { return reduce_partitions; }
   std::string_view output_path() override { return split; }
   absl::StatusOr<std::vector<Buffer>> ReadCached() override { return ReadBuffers(); }

@@ -170,7 +170,7 @@ struct ShuffleWriteNumbers : Operator {
     for (size_t i = 0; i < buckets.size(); ++i) {
       if (buckets[i].empty()) continue;
       const absl::Status written =
-          node.WriteBucket(static_cast<int>(i), Buffer(EncodeToString(buckets[i])));
+          node.WriteShuffle(static_cast<int>(i), Buffer(EncodeToString(buckets[i])));
       if (!written.ok()) return node.task().Fail(written);
     }
     return true;

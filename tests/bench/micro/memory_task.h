@@ -51,11 +51,12 @@ class MemoryNode final : public internal::TaskNode {
   absl::StatusOr<std::vector<Buffer>> Blocks() override { return read; }
   absl::StatusOr<std::string_view> Split() override { return Unbound(); }
   absl::StatusOr<std::vector<Buffer>> ShuffleBuckets() override { return read; }
-  absl::Status WriteBucket(int /*reduce_partition*/, Buffer bucket) override {
-    written.push_back(std::move(bucket));
+  absl::Status WriteShuffle(int /*reduce_partition*/, Buffer records) override {
+    written.push_back(std::move(records));
     return absl::OkStatus();
   }
   int reduce_count() override { return reduces; }
+  size_t shuffle_piece_bytes() override { return size_t{1} << 20; }
   std::string_view output_path() override { return {}; }
   absl::StatusOr<std::vector<Buffer>> ReadCached() override { return Unbound(); }
   absl::Status WriteCached(std::vector<Buffer> /*chunks*/, int64_t /*record_count*/) override {

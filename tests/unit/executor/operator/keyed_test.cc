@@ -334,5 +334,31 @@ TEST(ShuffleWriteTest, AFullShuffleStoreFailsTheTask) {
   EXPECT_EQ(task.status().code(), absl::StatusCode::kResourceExhausted);
 }
 
+TEST(ShuffleWriteTest, ALargeBucketIsHandedOverInPieces) {
+  FakeTask task;
+  Chunks<std::pair<int, int>> chunks;
+  for (int i = 0; i < 30; ++i) chunks.push_back({{i, i}, {i, -i}});
+  FakeNode& write = task.Node<ShuffleWriteOperator<int, int, HashPartition>>(
+      "", {&task.Feed<std::pair<int, int>>(chunks)});
+  write.piece_bytes = 50;
+  ASSERT_TRUE(task.RunRoot(write));
+  EXPECT_GT(write.written_pieces, 5);
+
+  FakeTask reduce;
+  FakeNode& read = reduce.Node<ShuffleReadOperator<int, int>>("", {});
+  read.read_buffers = {Buffer(write.written_buckets[0])};
+  EXPECT_EQ((reduce.Run<HashedRecord<int, int>>(read, false).size()), 60u);
+}
+
+TEST(ShuffleWriteTest, AFailureMidwayStopsTheTask) {
+  FakeTask task;
+  FakeNode& feed = task.Feed<std::pair<int, int>>({{{1, 1}}, {{2, 2}}, {{3, 3}}, {{4, 4}}});
+  FakeNode& write = task.Node<ShuffleWriteOperator<int, int, HashPartition>>("", {&feed});
+  write.piece_bytes = 1;
+  write.service_status = absl::UnavailableError("no peer");
+  EXPECT_FALSE(task.RunRoot(write));
+  EXPECT_EQ(feed.counters().records, 2) << "it went on after the second one had failed";
+}
+
 }  // namespace
 }  // namespace millrace::internal

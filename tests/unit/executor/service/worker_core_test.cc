@@ -63,16 +63,16 @@ class WorkerCoreTest : public ::testing::Test, protected WorkerTransport {
         disk_(fs_, "/spill"),
         blocks_(budget_, disk_),
         shuffles_(budget_, blocks_, disk_),
-        core_({.worker_id = 42,
-               .application_id = "app",
-               .host = "here",
-               .peer_address = "here:77",
-               .binary_digest = "abc",
-               .task_slots = 2,
-               .status_bytes_max = 4096},
-              {env_, *this,
-               TaskServices{blocks_, shuffles_, shuffles_, states_, fs_, &MonotonicNanos}, disk_,
-               budget_, receivers_}) {
+        core_(
+            {.worker_id = 42,
+             .application_id = "app",
+             .host = "here",
+             .peer_address = "here:77",
+             .binary_digest = "abc",
+             .task_slots = 2,
+             .status_bytes_max = 4096},
+            {env_, *this, TaskServices{blocks_, shuffles_, router_, states_, fs_, &MonotonicNanos},
+             disk_, budget_, receivers_}) {
     TestHook::on_number = [](int64_t) {};
     RegisterPlans();
   }
@@ -170,6 +170,7 @@ class WorkerCoreTest : public ::testing::Test, protected WorkerTransport {
   SpillDir disk_;
   BlockStore blocks_;
   ShuffleStore shuffles_;
+  ShuffleRouter router_{shuffles_};
   StateStore states_;
   NotingReceivers receivers_;
   std::vector<proto::ToDriver> messages_;
@@ -257,7 +258,7 @@ TEST_F(WorkerCoreTest, MapOutputsFromElsewhereMakeReducesRunnable) {
   Launch(1, kReduce, {ShuffleInput(9, 0, 1)});
   MapOutput output;
   output.shuffle_id = 9;
-  output.buckets.emplace_back(0, Buffer(EncodeToString(Numbers{6})));
+  output.pieces.emplace_back(0, Buffer(EncodeToString(Numbers{6})));
   ASSERT_TRUE(shuffles_.Put(std::move(output)).ok());
   core_.OnMapOutputsArrived();
   env_.RunUntilIdle();
@@ -488,8 +489,8 @@ TEST_F(WorkerCoreTest, HeartbeatsTellWhatIsUsedAndWhatRuns) {
   options.heartbeat_interval_micros = 1000;
   WorkerCore core(
       options,
-      {env_, *this, TaskServices{blocks_, shuffles_, shuffles_, states_, fs_, &MonotonicNanos},
-       disk_, budget_, receivers_});
+      {env_, *this, TaskServices{blocks_, shuffles_, router_, states_, fs_, &MonotonicNanos}, disk_,
+       budget_, receivers_});
   core.Start();
   env_.Advance(2500);
   ASSERT_EQ(messages_.size(), 4u);

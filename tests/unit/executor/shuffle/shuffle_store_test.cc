@@ -27,7 +27,7 @@ class ShuffleStoreTest : public ::testing::Test {
     output.shuffle_id = shuffle_id;
     output.map_partition = map;
     for (uint32_t reduce = 0; reduce < buckets.size(); ++reduce) {
-      output.buckets.emplace_back(reduce, Buffer::CopyOf(buckets[reduce]));
+      output.pieces.emplace_back(reduce, Buffer::CopyOf(buckets[reduce]));
     }
     return store_.Put(std::move(output));
   }
@@ -134,10 +134,90 @@ TEST_F(ShuffleStoreTest, PartitionNumbersAreNotBelieved) {
   EXPECT_TRUE(absl::IsInvalidArgument(store_.Put(std::move(output))));
   output = {};
   output.shuffle_id = 1;
-  output.buckets.emplace_back(4'000'000'000, Buffer());
+  output.pieces.emplace_back(4'000'000'000, Buffer());
   EXPECT_TRUE(absl::IsInvalidArgument(store_.Put(std::move(output))));
   EXPECT_TRUE(store_.ReadyOrExpect({1, 4'000'000'000}, 1));
   EXPECT_FALSE(store_.Read({1, 4'000'000'000}, 1).ok());
+}
+
+class PartsTest : public ShuffleStoreTest {
+ protected:
+  absl::Status PutPart(int64_t task, uint32_t sequence, bool is_last,
+                       std::vector<std::pair<uint32_t, std::string>> pieces, uint32_t map = 0) {
+    MapOutput output{.shuffle_id = 1,
+                     .map_partition = map,
+                     .task_id = task,
+                     .sequence = sequence,
+                     .is_last = is_last};
+    for (auto& [partition, records] : pieces) {
+      output.pieces.emplace_back(partition, records.empty() ? Buffer() : Buffer(records));
+    }
+    return store_.Put(std::move(output));
+  }
+};
+
+TEST_F(PartsTest, CountFromTheLastOneOn) {
+  ASSERT_FALSE(store_.ReadyOrExpect({1, 1}, 1));
+  ASSERT_TRUE(PutPart(7, 0, false, {{2, "c1"}, {0, "a1"}}).ok());
+  ASSERT_TRUE(PutPart(7, 1, false, {{0, "a2"}}).ok());
+  EXPECT_THAT(store_.TakeReady(), IsEmpty());
+  ASSERT_TRUE(PutPart(7, 2, true, {{0, "a3"}, {0, "a4"}, {1, ""}, {2, ""}}).ok());
+  EXPECT_THAT(store_.TakeReady(), ElementsAre(ReduceKey{1, 1}));
+  EXPECT_THAT(Read(1, 0, 1), ElementsAre("a1", "a2", "a3", "a4"));
+  EXPECT_THAT(Read(1, 1, 1), IsEmpty());
+  EXPECT_THAT(Read(1, 2, 1), ElementsAre("c1"));
+}
+
+TEST_F(PartsTest, LieOnDiskWhereThereIsNoRoom) {
+  const std::string large(60, 'x');
+  ASSERT_TRUE(PutPart(7, 0, false, {{0, large}}).ok());
+  ASSERT_TRUE(PutPart(7, 1, false, {{1, large}, {0, "a"}}).ok());
+  ASSERT_TRUE(PutPart(7, 2, true, {{0, "b"}, {1, large}}).ok());
+  EXPECT_EQ(budget_.used_bytes(), 60u);
+  EXPECT_EQ(fs_.List("/spill")->size(), 2u);
+  EXPECT_THAT(Read(1, 0, 1), ElementsAre(large, "a", "b"));
+  EXPECT_THAT(Read(1, 1, 1), ElementsAre(large, large));
+  store_.Drop(1);
+  EXPECT_EQ(budget_.used_bytes(), 0u);
+  disk_.RemoveDiscarded();
+  EXPECT_THAT(*fs_.List("/spill"), IsEmpty());
+}
+
+TEST_F(PartsTest, OfAnAttemptThatComesSecondAreForgotten) {
+  ASSERT_TRUE(PutPart(7, 0, false, {{0, "slow"}}).ok());
+  ASSERT_TRUE(PutPart(8, 0, true, {{0, "first"}}).ok());
+  ASSERT_TRUE(PutPart(7, 1, true, {{0, "late"}}).ok());
+  EXPECT_THAT(Read(1, 0, 1), ElementsAre("first"));
+  EXPECT_EQ(budget_.used_bytes(), 5u);
+}
+
+TEST_F(PartsTest, OfAnAbandonedAttemptAreForgotten) {
+  ASSERT_TRUE(PutPart(7, 0, false, {{0, "a"}}).ok());
+  store_.Abandon(1, 7);
+  store_.Abandon(1, 8);
+  store_.Abandon(2, 7);
+  EXPECT_EQ(budget_.used_bytes(), 0u);
+  EXPECT_TRUE(absl::IsDataLoss(PutPart(7, 1, true, {{0, "b"}})));
+  EXPECT_EQ(budget_.used_bytes(), 0u);
+}
+
+TEST_F(PartsTest, OutOfTurnAreRefused) {
+  EXPECT_TRUE(absl::IsDataLoss(PutPart(7, 1, true, {{0, "b"}})));
+  ASSERT_TRUE(PutPart(7, 0, false, {{0, "a"}}).ok());
+  EXPECT_TRUE(absl::IsDataLoss(PutPart(7, 0, false, {{0, "a"}})));
+  EXPECT_TRUE(absl::IsDataLoss(PutPart(7, 2, true, {{0, "c"}})));
+  EXPECT_TRUE(absl::IsDataLoss(PutPart(7, 1, true, {{0, "b"}}, /*map=*/3)));
+  EXPECT_TRUE(absl::IsInvalidArgument(PutPart(7, 1, true, {{1, "b"}, {0, "a"}})));
+  ASSERT_TRUE(PutPart(7, 1, true, {{0, "b"}}).ok());
+  EXPECT_THAT(Read(1, 0, 1), ElementsAre("a", "b"));
+  EXPECT_EQ(budget_.used_bytes(), 2u);
+}
+
+TEST_F(PartsTest, GoWithTheShuffle) {
+  ASSERT_TRUE(PutPart(7, 0, false, {{0, "a"}}).ok());
+  store_.Drop(1);
+  EXPECT_EQ(budget_.used_bytes(), 0u);
+  EXPECT_TRUE(absl::IsFailedPrecondition(PutPart(7, 1, true, {{0, "b"}})));
 }
 
 TEST_F(ShuffleStoreTest, MapsThatFinishAtOnceMakeEachPartitionReadyOnce) {

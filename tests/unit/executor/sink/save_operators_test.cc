@@ -27,7 +27,7 @@ class SaveOperatorsTest : public ::testing::Test {
       : disk_(fs_, "/spill"),
         blocks_(budget_, disk_),
         shuffles_(budget_, blocks_, disk_),
-        runner_({blocks_, shuffles_, shuffles_, states_, fs_, &MonotonicNanos}) {
+        runner_({blocks_, shuffles_, router_, states_, fs_, &MonotonicNanos}) {
     EXPECT_TRUE(fs_.CreateDirs("/out").ok());
     TestHook::on_number = [](int64_t) {};
   }
@@ -92,6 +92,7 @@ class SaveOperatorsTest : public ::testing::Test {
   SpillDir disk_;
   BlockStore blocks_;
   ShuffleStore shuffles_;
+  ShuffleRouter router_{shuffles_};
   StateStore states_;
   TaskRunner runner_;
   int64_t last_task_id_ = 0;

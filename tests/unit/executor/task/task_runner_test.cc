@@ -28,7 +28,7 @@ class TaskRunnerTest : public ::testing::Test {
       : disk_(fs_, "/spill"),
         blocks_(budget_, disk_),
         shuffles_(budget_, blocks_, disk_),
-        services_{blocks_, shuffles_, shuffles_, states_, fs_, &MonotonicNanos} {}
+        services_{blocks_, shuffles_, router_, states_, fs_, &MonotonicNanos} {}
 
   ~TaskRunnerTest() override { TestHook::on_number = nullptr; }
 
@@ -60,6 +60,7 @@ class TaskRunnerTest : public ::testing::Test {
   SpillDir disk_;
   BlockStore blocks_;
   ShuffleStore shuffles_;
+  ShuffleRouter router_{shuffles_};
   StateStore states_;
   TaskServices services_;
   int64_t last_task_id_ = 0;
@@ -388,7 +389,7 @@ TEST_F(RemoteReadsTest, WhatLiesElsewhereIsFetched) {
   EXPECT_THAT(NumbersOf(ReadBy<CachedNumbers>(cached, proto::BINDING_CACHED)), ElementsAre(5));
   MapOutput output;
   output.shuffle_id = 9;
-  output.buckets.emplace_back(1, Buffer(EncodeToString(Numbers{6})));
+  output.pieces.emplace_back(1, Buffer(EncodeToString(Numbers{6})));
   ASSERT_TRUE(other_shuffles_.Put(std::move(output)).ok());
   proto::Binding shuffle = ShuffleInput(9, 1, 1);
   shuffle.mutable_shuffle()->set_holder(7);
