@@ -89,7 +89,9 @@ TEST_P(KilledDaemonsTest, WhatWasStoredSafelyIsCounted) {
   };
   for (int kill = 0; kill < kKills; ++kill) {
     const int64_t more = kBlocks * (kill + 1) / (kKills + 1);
-    ASSERT_TRUE(Eventually([&] { return safe_blocks() >= more; })) << program.Describe();
+    ASSERT_TRUE(program.AwaitText(Process::kOut, [&](const std::string&) {
+      return safe_blocks() >= more;
+    })) << program.Describe();
     KillOne();
     ASSERT_TRUE(await_counted(safe_blocks())) << program.Describe();
   }

@@ -189,7 +189,7 @@ class LogOnHostsTest : public NetworkFaultsTest {
   void SetUp() override {
     NetworkFaultsTest::SetUp();
     if (IsSkipped()) return;
-    log_ = std::make_unique<WordLog>(cluster_->path(), /*interval_ms=*/100);
+    log_ = std::make_unique<WordLog>(cluster_->path(), /*interval_ms=*/250);
     log_->Append(100);
     program_ = std::make_unique<Process>(cluster_->SubmitCommand(
         Join(kSilenceMax, Program("killed_counts", log_->ProgramArguments({Setting(
