@@ -110,9 +110,9 @@ TEST_F(FullDriverDiskTest, RefusesSubmissionsUntilThereIsRoom) {
   EXPECT_THAT(HttpGet(cluster_->driver().http, "/healthz"), HasSubstr("\r\n\r\nok\n"));
   ExpectCounted("b");
   // A worker that is lost is replaced.
-  const std::vector<pid_t> workers = cluster_->WorkerPids("a");
-  ASSERT_EQ(workers.size(), 1u);
-  ASSERT_EQ(::kill(workers[0], SIGKILL), 0);
+  const pid_t worker = cluster_->AwaitWorker("a");
+  ASSERT_GT(worker, 0);
+  ASSERT_EQ(::kill(worker, SIGKILL), 0);
   peer_ = server_.Accept();
   ExpectCounted("c");
   disk_.Free();

@@ -26,14 +26,15 @@ TEST(ManyExecutorsTest, WorkOnOneJob) {
   TestCluster cluster;
   const Daemon* first = nullptr;
   for (int i = 0; i < kExecutors; ++i) {
-    const Daemon& executor =
-        cluster.AddExecutor("executor" + std::to_string(i), 1, {"--memory_mb=256"});
+    const Daemon& executor = cluster.AddExecutor(
+        "executor" + std::to_string(i), 1, {"--memory_mb=" + std::to_string(256 * kMemoryFactor)});
     if (i == 0) first = &executor;
   }
   std::printf("%d executors after %.1f s\n", kExecutors, SecondsSince(start));
   EXPECT_THAT(cluster.Submit({"--list"}).out, HasSubstr("executors: 50\n"));
-  const TestCluster::Finished finished = cluster.Submit(
-      {"--executor-memory", "128m", std::string(MILLRACE_TEST_PROGRAMS) + "/numbers_by_key"});
+  const TestCluster::Finished finished =
+      cluster.Submit({"--executor-memory", std::to_string(128 * kMemoryFactor) + "m",
+                      std::string(MILLRACE_TEST_PROGRAMS) + "/numbers_by_key"});
   std::printf("the program ended after %.1f s\n", SecondsSince(start));
   ASSERT_EQ(finished.exit_code, 0) << finished.err;
   std::map<int64_t, int64_t> expected;

@@ -31,12 +31,7 @@ Command Join(Command first, const Command& second) {
   return first;
 }
 
-// Of workers; a sanitizer needs more.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int64_t kMemoryMb = 2048;
-#else
-constexpr int64_t kMemoryMb = 192;
-#endif
+constexpr int64_t kMemoryMb = 192 * kMemoryFactor;  // Of workers.
 
 constexpr char kDaemonSilenceMax[] = "--peer_timeout_ms=4000";
 const Command kSilenceMax = {"--conf", "millrace.network.timeout=4s"};
@@ -148,8 +143,8 @@ void NetworkFaultsTest::CutOffAndJoin(const std::function<void()>& cut,
   Send(kA, 100);
   Send(kB, 100);
   ASSERT_TRUE(AwaitAllCounted(program)) << program.Describe();
-  const std::vector<pid_t> cut_off = cluster_->WorkerPids("b");
-  ASSERT_EQ(cut_off.size(), 1u);
+  const pid_t cut_off = cluster_->AwaitWorker("b");
+  ASSERT_GT(cut_off, 0);
   cut();
   Send(kA, 100);
   // The receiver that was there has another place.
@@ -161,8 +156,8 @@ void NetworkFaultsTest::CutOffAndJoin(const std::function<void()>& cut,
   EXPECT_TRUE(AwaitList("executors: 1\n"));
   join();
   EXPECT_TRUE(AwaitList("2 cores in 2 workers  running")) << cluster_->Submit({"--list"}).out;
-  EXPECT_TRUE(Eventually([&] { return !IsRunning(cut_off[0]); })) << "nobody wants it any more";
-  EXPECT_TRUE(Eventually([&] { return cluster_->WorkerPids("b").size() == 1; }));
+  EXPECT_TRUE(Eventually([&] { return !IsRunning(cut_off); })) << "nobody wants it any more";
+  EXPECT_GT(cluster_->AwaitWorker("b"), 0);
   Send(kA, 100);
   Send(kB, 100);
   EXPECT_TRUE(AwaitAllCounted(program)) << program.Describe();
@@ -262,20 +257,15 @@ class SlowPeersTest : public NetworkFaultsTest {
  protected:
   // More than that and the worker is killed.
   const Command kLittleMemory = {"--executor-memory", std::to_string(kMemoryMb) + "m"};
-
-  pid_t WorkerOf(const std::string& executor) const {
-    const std::vector<pid_t> pids = cluster_->WorkerPids(executor);
-    EXPECT_EQ(pids.size(), 1u);
-    return pids.empty() ? -1 : pids[0];
-  }
 };
 
 // The other one has the second copies of what this one receives.
 TEST_F(SlowPeersTest, AWorkerThatStandsStillHoldsTheSourceOfAnotherBack) {
   Process program(TwoSources(kLittleMemory));
   ASSERT_NO_FATAL_FAILURE(AcceptBoth(program));
-  const pid_t a = WorkerOf("a");
-  const pid_t b = WorkerOf("b");
+  const pid_t a = cluster_->AwaitWorker("a");
+  const pid_t b = cluster_->AwaitWorker("b");
+  ASSERT_TRUE(a > 0 && b > 0);
   ASSERT_EQ(::kill(b, SIGSTOP), 0);
   std::future<void> sent = std::async(std::launch::async, [this] { SendLong(kA, 20'000); });
   EXPECT_EQ(sent.wait_for(3s), std::future_status::timeout) << "200 MB went where?";
@@ -283,8 +273,8 @@ TEST_F(SlowPeersTest, AWorkerThatStandsStillHoldsTheSourceOfAnotherBack) {
   ASSERT_EQ(::kill(b, SIGCONT), 0);
   sent.get();
   EXPECT_TRUE(AwaitAllCounted(program)) << program.Describe();
-  EXPECT_EQ(WorkerOf("a"), a) << "neither was lost";
-  EXPECT_EQ(WorkerOf("b"), b);
+  EXPECT_EQ(cluster_->AwaitWorker("a"), a) << "neither was lost";
+  EXPECT_EQ(cluster_->AwaitWorker("b"), b);
 }
 
 TEST_F(SlowPeersTest, AHostBehindASlowLinkCostsTimeOnly) {
@@ -303,8 +293,9 @@ TEST_F(SlowPeersTest, AHostBehindASlowLinkCostsTimeOnly) {
 TEST_F(SlowPeersTest, MapOutputsWaitForAWorkerThatStandsStill) {
   Process program(cluster_->SubmitCommand(Join(kLittleMemory, Program("grouped_texts", {}))));
   ASSERT_TRUE(program.Await(Process::kOut, "begins")) << program.Describe();
-  const pid_t a = WorkerOf("a");
-  const pid_t b = WorkerOf("b");
+  const pid_t a = cluster_->AwaitWorker("a");
+  const pid_t b = cluster_->AwaitWorker("b");
+  ASSERT_TRUE(a > 0 && b > 0);
   ASSERT_EQ(::kill(b, SIGSTOP), 0);
   ::poll(nullptr, 0, 2'000);
   EXPECT_LT(ResidentMb(a), kMemoryMb);

@@ -181,6 +181,15 @@ std::string TestCluster::Script(const std::string& name, const std::string& text
   return script;
 }
 
+pid_t TestCluster::AwaitWorker(const std::string& executor) const {
+  std::vector<pid_t> pids;
+  EXPECT_TRUE(Eventually([&] {
+    pids = WorkerPids(executor);
+    return !pids.empty();
+  })) << executor;
+  return pids.empty() ? -1 : pids[0];
+}
+
 std::vector<pid_t> TestCluster::WorkerPids(const std::string& executor) const {
   std::vector<pid_t> pids;
   std::error_code ignored;

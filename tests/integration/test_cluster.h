@@ -16,6 +16,13 @@
 
 namespace millrace {
 
+// Programs of a sanitized build hold so many times as much.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr int kMemoryFactor = 8;
+#else
+inline constexpr int kMemoryFactor = 1;
+#endif
+
 // Looks again and again until `holds`; false when patience ends. For what other processes do.
 bool Eventually(const std::function<bool()>& holds);
 
@@ -71,6 +78,8 @@ class TestCluster {
 
   // Of workers that run on this executor.
   std::vector<pid_t> WorkerPids(const std::string& executor) const;
+  // Of one that has begun to work, or is about to; -1: there is none, and the test has failed.
+  pid_t AwaitWorker(const std::string& executor) const;
 
  private:
   Daemon StartDriver(const std::string& port) const;
