@@ -131,7 +131,7 @@ TEST(FullArtifactStoreTest, RefusesWhatHasNoRoomAndRunsTheRest) {
   const TestCluster::Finished small =
       cluster.Submit({std::string(MILLRACE_TEST_PROGRAMS) + "/numbers_by_key"});
   EXPECT_EQ(small.exit_code, 0) << small.err;
-  const std::string file = cluster.Script("file", std::string(9'000'000, '#'));
+  const std::string file = cluster.Script("file", std::string(7'000'000, '#'));
   const std::string script = cluster.Script("script", "echo fits\n");
   for (const char* mode : {"client", "cluster"}) {
     const TestCluster::Finished refused = cluster.Submit(

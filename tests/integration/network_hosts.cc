@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "absl/strings/str_cat.h"
 #include "tests/support/child_limits.h"
 
 namespace millrace {
@@ -66,11 +67,12 @@ NetworkHosts::NetworkHosts(int hosts) {
     }
     const std::string pid = std::to_string(hosts_.back()->pid());
     const std::string on_host = "nsenter --net --target " + pid + " ip ";
-    script += "ip link add " + CableName(host) + " type veth peer name eth0 netns " + pid +
-              "\n"
-              "ip link set " +
-              CableName(host) + " master bridge up\n" + on_host + "link set lo up\n" + on_host +
-              "address add " + address(host) + "/24 dev eth0\n" + on_host + "link set eth0 up\n";
+    const std::string cable = CableName(host);
+    absl::StrAppend(&script, "ip link add ", cable, " type veth peer name eth0 netns ", pid, "\n");
+    absl::StrAppend(&script, "ip link set ", cable, " master bridge up\n");
+    absl::StrAppend(&script, on_host, "link set lo up\n");
+    absl::StrAppend(&script, on_host, "address add ", address(host), "/24 dev eth0\n");
+    absl::StrAppend(&script, on_host, "link set eth0 up\n");
   }
   if (!Run(script)) why_not_ = "no network of namespaces can be made: " + failure_;
 }
