@@ -116,9 +116,9 @@ absl::StatusOr<std::unique_ptr<DaemonWorkerLauncher>> RegisterWithOne(
     FileSystem& fs) {
   grpc::ChannelArguments arguments;
   LimitChannel(arguments);
-  // A daemon that is away is tried again soon.
+  // A daemon that is away is tried again soon; one that is busy or far has two seconds.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   const auto channel =
       grpc::CreateCustomChannel(daemon.ToString(), security->channel_credentials(), arguments);

@@ -90,7 +90,13 @@ void DaemonWorkerLauncher::Kill(int64_t worker_id) {
 
 void DaemonWorkerLauncher::Stop() {
   if (progress_.Get([](const Progress& now) { return now.is_closed; })) return;
-  loop_.Post([this] { listener_ = nullptr; });
+  loop_.Post([this] {
+    listener_ = nullptr;
+    if (!is_registered_) return;
+    proto::FromApplication message;
+    message.mutable_ending();
+    connection_->Send(std::move(message));
+  });
   // Workers have been told to end; the daemon says so when they have.
   progress_.WaitUntil([](const Progress& now) { return now.has_no_workers; }, kEndTimeout,
                       [](const Progress&) { return 0; });

@@ -61,7 +61,9 @@ absl::StatusOr<std::unique_ptr<ArtifactStore::Upload>> ArtifactStore::BeginUploa
 
 absl::Status ArtifactStore::MakeRoom(int64_t bytes) {
   // The size is a peer's word: sums with it may overflow, and nothing goes for what never fits.
-  const auto is_full = [&] { return bytes > options_.bytes_max - bytes_used_; };
+  const auto is_full = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return bytes > options_.bytes_max - bytes_used_;
+  };
   std::vector<std::pair<int64_t, std::string>> by_age;
   for (const auto& [sha256, artifact] : artifacts_) {
     const bool is_fresh = artifact.last_used_ms + kFreshMs > options_.now_ms();

@@ -161,7 +161,7 @@ void DriverDaemon::RemoveWorker(Application& application, int64_t worker_id,
   LOG(INFO) << "worker " << worker_id << " of " << application.record.app_id() << ": "
             << exit.reason();
   TellLost(application, worker_id, exit);
-  if (!worker.is_released) CountFailure(application, worker, exit);
+  if (!worker.is_released && !application.is_ending) CountFailure(application, worker, exit);
   AllocateSoon();
 }
 
@@ -247,6 +247,9 @@ void DriverDaemon::OnApplicationMessage(SessionId session, const proto::FromAppl
       break;
     case proto::FromApplication::kReleaseWorker:
       OnReleaseWorker(*application, message.release_worker().worker_id());
+      break;
+    case proto::FromApplication::kEnding:
+      application->is_ending = true;
       break;
     case proto::FromApplication::kUnregister:
       EndApplication(application->record.app_id(), message.unregister().error());

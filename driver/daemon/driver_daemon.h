@@ -84,6 +84,7 @@ class DriverDaemon {
     SessionId session = kNoSession;
     int64_t heard_micros = 0;   // Monotonic; when its connection broke, when it has none.
     bool is_recovered = false;  // From the disk, and its workers may be on their way.
+    bool is_ending = false;     // It has told its workers to end.
     std::map<int64_t, Worker> workers;
     std::deque<proto::RequestWorker> requests;  // In the order in which they came.
     // After a restart: workers that it believes to run and that no executor has named yet.

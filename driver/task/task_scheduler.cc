@@ -337,8 +337,8 @@ void TaskScheduler::Failed(const Running& running, int64_t task_id, const absl::
   task.state = TaskState::kWaiting;
   if (set.is_judged_) Judge({task_id, running.worker_id}, /*commit=*/false);
   if (++task.failures < options_.max_failures) {
-    VLOG(1) << set.DescribeTask(running.index) << " failed on worker " << running.worker_id << ": "
-            << reason;
+    LOG_EVERY_T(WARNING, 10) << set.DescribeTask(running.index) << " failed on worker "
+                             << running.worker_id << " and is tried again: " << reason;
     return EnqueueRetry(set, running.index, running.worker_id);
   }
   const std::string times = task.failures == 1 ? "once" : absl::StrCat(task.failures, " times");
@@ -372,6 +372,8 @@ void TaskScheduler::PeerMissed(const Running& running, int64_t task_id,
   TaskSet& set = *running.set;
   Task& task = set.task(running.index);
   if (++task.misses > kPeerMissesMax) return Failed(running, task_id, reason);
+  LOG_EVERY_T(WARNING, 10) << set.DescribeTask(running.index) << " on worker " << running.worker_id
+                           << " waits for another worker: " << reason << "; it is tried again";
   if (set.is_judged_) Judge({task_id, running.worker_id}, /*commit=*/false);
   task.state = TaskState::kWaiting;
   env_.After(kPeerMissDelayMicros, [this, weak = set.weak_from_this(), index = running.index] {

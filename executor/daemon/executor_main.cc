@@ -124,9 +124,9 @@ absl::Status Serve() {
                                             .now_ms = [] { return WallClockMicros() / 1000; }}));
   grpc::ChannelArguments arguments;
   internal::LimitChannel(arguments);
-  // A driver daemon that is away is tried again soon.
+  // A driver daemon that is away is tried again soon; one that is busy or far has two seconds.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   const auto channel =
       grpc::CreateCustomChannel(FLAGS_driver, security->channel_credentials(), arguments);

@@ -50,7 +50,7 @@ int64_t BlockGenerator::records_at_once() const {
 
 void BlockGenerator::PublishRecords(size_t bytes, int64_t records) {
   if (limited_.load(std::memory_order_relaxed)) Admit(records, bytes);
-  if (open_.Publish(bytes, records) > kBlockBytesMax) {
+  if (open_.Publish(bytes, records) > options_.block_bytes_max) {
     {
       absl::MutexLock lock(&mutex_);
       CutLocked(/*now_ms=*/0);

@@ -41,7 +41,6 @@ namespace millrace::internal {
 // names only what is stored, and one with a batch time comes after all that was cut before it.
 class BlockGenerator {
  public:
-  // An open block that is larger is cut by its writer.
   static constexpr size_t kBlockBytesMax = size_t{32} << 20;
   // With more pending, writers store before they go on.
   static constexpr size_t kPendingBlocksMax = 10;
@@ -51,6 +50,8 @@ class BlockGenerator {
     int64_t first_sequence = 0;
     StorageLevel storage_level = StorageLevel::kMemoryAndDisk;
     size_t slab_bytes = OpenBlock::kSlabBytes;
+    // An open block that is larger is cut by its writer.
+    size_t block_bytes_max = kBlockBytesMax;
     // For levels with a second copy; null: there are no other workers. Outlives the generator.
     BlockReplicator* replicator = nullptr;
     // A store that is full slows the receiver, which is in order; after so long it is told.

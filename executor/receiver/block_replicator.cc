@@ -5,9 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "common/concurrent/one_shot.h"
 #include "common/env/peer_status.h"
-#include "proto/peer.pb.h"
 
 namespace millrace::internal {
 
@@ -19,6 +17,7 @@ void BlockReplicator::AddPeer(int64_t worker_id, std::string host) {
 void BlockReplicator::RemovePeer(int64_t worker_id) {
   const absl::MutexLock lock(&mutex_);
   hosts_.erase(worker_id);
+  late_.erase(worker_id);
 }
 
 bool BlockReplicator::has_peers() const {
@@ -58,6 +57,10 @@ absl::StatusOr<int64_t> BlockReplicator::Replicate(const proto::StoredBlock& blo
 
 absl::Status BlockReplicator::PutOn(int64_t worker_id, const proto::StoredBlock& block,
                                     const StoreData& data) {
+  if (IsLate(worker_id)) {
+    return absl::UnavailableError(
+        absl::StrCat("worker ", worker_id, " has not taken what it was sent before"));
+  }
   proto::PeerRequest request;
   proto::PutBlock& put = *request.mutable_put_block();
   put.set_receiving_worker(options_.worker_id);
@@ -65,15 +68,26 @@ absl::Status BlockReplicator::PutOn(int64_t worker_id, const proto::StoredBlock&
   put.set_storage_level(static_cast<uint32_t>(data.level));
   for (const Buffer& buffer : data.buffers) put.add_buffers(buffer.data(), buffer.size());
   // Shared with the call, which may end after this has given up.
-  const auto answer = std::make_shared<OneShot<absl::StatusOr<proto::PeerReply>>>();
+  const auto answer = std::make_shared<Answer>();
   peers_.Call(worker_id, std::move(request),
               [answer](absl::StatusOr<proto::PeerReply> reply) { answer->Set(std::move(reply)); });
   const absl::StatusOr<proto::PeerReply>* const reply = answer->WaitFor(options_.timeout);
   if (reply == nullptr) {
+    const absl::MutexLock lock(&mutex_);
+    if (hosts_.contains(worker_id)) late_[worker_id] = answer;
     return absl::UnavailableError(absl::StrCat("worker ", worker_id, " has not answered for ",
                                                options_.timeout.count() / 1000, " s"));
   }
   return StatusOfPeer(*reply, worker_id);
+}
+
+bool BlockReplicator::IsLate(int64_t worker_id) {
+  const absl::MutexLock lock(&mutex_);
+  const auto late = late_.find(worker_id);
+  if (late == late_.end()) return false;
+  if (!late->second->ready()) return true;
+  late_.erase(late);
+  return false;
 }
 
 }  // namespace millrace::internal

@@ -16,6 +16,10 @@ constexpr uint32_t kStorageLevelBits = 7;
 // Of the worker's memory: what all receivers together may hold unprocessed.
 constexpr double kMemoryFactor = 0.5;
 constexpr double kSpillingMemoryFactor = 2;
+// Blocks that wait to be stored, and messages with copies, are in memory that no budget counts: so
+// a block is a small part of it, unless that is less than is worth a block.
+constexpr size_t kBlocksInMemory = 64;
+constexpr size_t kSmallBlockBytes = size_t{1} << 20;
 
 // Of StartReceiver or UpdateRate.
 template <class Message>
@@ -52,6 +56,8 @@ void ThreadedReceiverService::Start(const proto::StartReceiver& request) {
 
   ReceiverSupervisor::Options options = OptionsOf(request);
   options.blocks.replicator = replicator_;
+  options.blocks.block_bytes_max = std::clamp(store_.memory_bytes_max() / kBlocksInMemory,
+                                              kSmallBlockBytes, BlockGenerator::kBlockBytesMax);
   const auto stream = std::make_shared<Stream>();
   stream->stream_id = request.stream_id();
   stream->name = request.label();

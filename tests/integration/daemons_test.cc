@@ -40,8 +40,8 @@ TEST(ClientModeTest, CountsOnWorkersAndEndsGracefully) {
   peer.Send("to be or\nnot to be\n");
   ASSERT_TRUE(AwaitCounts(program, {{"to", 2}, {"be", 2}, {"or", 1}, {"not", 1}}))
       << program.Describe();
-  EXPECT_EQ(cluster.WorkerPids("a").size(), 1u);
-  EXPECT_EQ(cluster.WorkerPids("b").size(), 1u);
+  EXPECT_GT(cluster.AwaitWorker("a"), 0);
+  EXPECT_GT(cluster.AwaitWorker("b"), 0);
   const std::string list = cluster.Submit({"--list"}).out;
   EXPECT_THAT(list, HasSubstr("executors: 2"));
   EXPECT_THAT(list, HasSubstr("NetworkWordCount  2 cores in 2 workers  running"));
@@ -59,10 +59,10 @@ TEST(ClientModeTest, WorkersGoWithADriverThatIsKilled) {
   TcpServer server;
   Process program(cluster.SubmitCommand(WordCount(server)));
   TcpPeer peer = server.Accept();
-  const std::vector<pid_t> workers = cluster.WorkerPids("a");
-  ASSERT_EQ(workers.size(), 1u);
+  const pid_t worker = cluster.AwaitWorker("a");
+  ASSERT_GT(worker, 0);
   program.Signal(SIGKILL);  // millrace-submit, and the program dies with it.
-  EXPECT_TRUE(Eventually([&] { return !IsRunning(workers[0]); }));
+  EXPECT_TRUE(Eventually([&] { return !IsRunning(worker); }));
   EXPECT_TRUE(Eventually([&] {
     return cluster.Submit({"--list"}).out.find("its driver is gone") != std::string::npos ||
            cluster.Submit({"--list"}).out.find("failed") != std::string::npos;
@@ -77,9 +77,9 @@ TEST(ClientModeTest, AWorkerThatIsKilledIsReplacedAndSaidWhy) {
   TcpPeer peer = server.Accept();
   peer.Send("a\n");
   ASSERT_TRUE(AwaitCounts(program, {{"a", 1}})) << program.Describe();
-  const std::vector<pid_t> workers = cluster.WorkerPids("a");
-  ASSERT_EQ(workers.size(), 1u);
-  ASSERT_EQ(::kill(workers[0], SIGKILL), 0);
+  const pid_t worker = cluster.AwaitWorker("a");
+  ASSERT_GT(worker, 0);
+  ASSERT_EQ(::kill(worker, SIGKILL), 0);
   TcpPeer again = server.Accept();
   again.Send("b\n");
   EXPECT_TRUE(AwaitCounts(program, {{"a", 1}, {"b", 1}})) << program.Describe();
@@ -97,13 +97,13 @@ TEST(ClientModeTest, AnExecutorDaemonThatIsKilledTakesItsWorkersAndAnotherTakesT
   TcpPeer peer = server.Accept();
   peer.Send("a\n");
   ASSERT_TRUE(AwaitCounts(program, {{"a", 1}})) << program.Describe();
-  const std::vector<pid_t> workers = cluster.WorkerPids("a");
-  ASSERT_EQ(workers.size(), 1u);
+  const pid_t worker = cluster.AwaitWorker("a");
+  ASSERT_GT(worker, 0);
   cluster.AddExecutor("b", 1);
   executor.Kill();
-  EXPECT_TRUE(Eventually([&] { return !IsRunning(workers[0]); }));
+  EXPECT_TRUE(Eventually([&] { return !IsRunning(worker); }));
   TcpPeer again = server.Accept();
-  EXPECT_EQ(cluster.WorkerPids("b").size(), 1u);
+  EXPECT_GT(cluster.AwaitWorker("b"), 0);
   again.Send("b\n");
   EXPECT_TRUE(AwaitCounts(program, {{"a", 1}, {"b", 1}})) << program.Describe();
   program.Signal(SIGTERM);
@@ -128,9 +128,9 @@ TEST(ClientModeTest, ADriverDaemonThatIsKilledStopsNothingAndTheNextOneKnows) {
            std::string::npos;
   })) << cluster.Submit({"--list"}).out;
   // It works with them again.
-  const std::vector<pid_t> workers = cluster.WorkerPids("a");
-  ASSERT_EQ(workers.size(), 1u);
-  ASSERT_EQ(::kill(workers[0], SIGKILL), 0);
+  const pid_t worker = cluster.AwaitWorker("a");
+  ASSERT_GT(worker, 0);
+  ASSERT_EQ(::kill(worker, SIGKILL), 0);
   TcpPeer again = server.Accept();
   again.Send("c\n");
   EXPECT_TRUE(AwaitCounts(program, {{"a", 1}, {"b", 1}, {"c", 1}})) << program.Describe();
@@ -144,8 +144,8 @@ TEST(ClientModeTest, ADriverDaemonThatIsStoppedTakesNoWorkers) {
   TcpServer server;
   Process program(cluster.SubmitCommand(WordCount(server)));
   TcpPeer peer = server.Accept();
-  const std::vector<pid_t> workers = cluster.WorkerPids("a");
-  ASSERT_EQ(workers.size(), 1u);
+  const pid_t worker = cluster.AwaitWorker("a");
+  ASSERT_GT(worker, 0);
   cluster.driver().process->Signal(SIGTERM);
   EXPECT_EQ(cluster.driver().process->AwaitExit(), 0) << cluster.driver().process->Describe();
   EXPECT_TRUE(executor.process->Await(Process::kErr, "no connection")) << "it has noticed";
@@ -157,7 +157,7 @@ TEST(ClientModeTest, ADriverDaemonThatIsStoppedTakesNoWorkers) {
   })) << cluster.Submit({"--list"}).out;
   peer.Send("a\n");
   EXPECT_TRUE(AwaitCounts(program, {{"a", 1}})) << program.Describe();
-  EXPECT_EQ(cluster.WorkerPids("a"), workers);
+  EXPECT_EQ(cluster.WorkerPids("a"), std::vector<pid_t>{worker});
   EXPECT_THAT(program.text(Process::kErr), Not(HasSubstr("lost")));
   program.Signal(SIGTERM);
   EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();

@@ -31,9 +31,11 @@ std::string ReadFile(const stdfs::path& path) {
   return text.str();
 }
 
-Daemon StartDaemon(const Command& command) {
+Daemon StartDaemon(const Command& command, const std::function<bool()>& before) {
   Daemon daemon;
-  daemon.process = std::make_unique<Process>(command);
+  Process::Options options;
+  options.before = before;
+  daemon.process = std::make_unique<Process>(command, options);
   const std::string line = daemon.process->NextLine(Process::kOut).value_or("");
   const size_t grpc = line.find(" ready: grpc=");
   const size_t http = line.find(" http=");
@@ -43,12 +45,6 @@ Daemon StartDaemon(const Command& command) {
   daemon.grpc = line.substr(grpc + 13, http - grpc - 13);
   daemon.http = line.substr(http + 6);
   return daemon;
-}
-
-Command DriverCommand(const std::string& dir, const std::string& port) {
-  return Installed("millrace-driver",
-                   {"--port=" + port, "--http_port=0", "--state_dir=" + dir + "/driver",
-                    "--auth_secret_file=" + dir + "/secret", "--application_grace_ms=2000"});
 }
 
 }  // namespace
@@ -67,12 +63,21 @@ bool IsRunning(pid_t pid) {
   return !stat.empty() && stat.find(") Z ") == std::string::npos;
 }
 
+int64_t ResidentMb(pid_t pid) {
+  std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
+  int64_t total_pages = 0;
+  int64_t resident_pages = 0;
+  statm >> total_pages >> resident_pages;
+  return (resident_pages * ::sysconf(_SC_PAGESIZE)) >> 20;
+}
+
 std::string HttpGet(const std::string& address, const std::string& path) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in to{};
   to.sin_family = AF_INET;
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  const size_t colon = address.rfind(':');
+  EXPECT_EQ(::inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr), 1) << address;
+  to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(colon + 1))));
   EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0) << address;
   const std::string request =
       "GET " + path + " HTTP/1.1\r\nHost: " + address + "\r\nConnection: close\r\n\r\n";
@@ -87,10 +92,12 @@ std::string HttpGet(const std::string& address, const std::string& path) {
   return answer;
 }
 
-TestCluster::TestCluster() {
+TestCluster::TestCluster() : TestCluster(Options()) {}
+
+TestCluster::TestCluster(Options options) : options_(std::move(options)) {
   std::ofstream(secret_file()) << "the secret of a test\n";
   EXPECT_EQ(::chmod(secret_file().c_str(), 0600), 0);
-  driver_ = StartDaemon(DriverCommand(path(), "0"));
+  driver_ = StartDriver("0");
 }
 
 TestCluster::~TestCluster() {
@@ -98,7 +105,7 @@ TestCluster::~TestCluster() {
   driver_.process->AwaitExit();
   // Drivers in the cluster outlive the daemon: that is what they are for.
   std::error_code ignored;
-  for (const auto& entry : stdfs::recursive_directory_iterator(path() + "/driver/runs", ignored)) {
+  for (const auto& entry : stdfs::recursive_directory_iterator(StateDir() + "/runs", ignored)) {
     if (entry.path().filename() != "pid") continue;
     const int pid = std::atoi(ReadFile(entry.path()).c_str());
     if (pid > 1 && !stdfs::exists(entry.path().parent_path() / "exit")) ::kill(pid, SIGKILL);
@@ -107,10 +114,22 @@ TestCluster::~TestCluster() {
 
 void TestCluster::RestartDriver() {
   driver_.process->AwaitExit();
-  driver_ = StartDaemon(DriverCommand(path(), driver_.grpc.substr(driver_.grpc.rfind(':') + 1)));
+  driver_ = StartDriver(driver_.grpc.substr(driver_.grpc.rfind(':') + 1));
 }
 
-Daemon& TestCluster::AddExecutor(const std::string& name, int cores, const Command& flags) {
+Daemon TestCluster::StartDriver(const std::string& port) const {
+  Command arguments = {"--host=" + options_.host,
+                       "--port=" + port,
+                       "--http_port=0",
+                       "--state_dir=" + StateDir(),
+                       "--auth_secret_file=" + secret_file(),
+                       "--application_grace_ms=2000"};
+  arguments.insert(arguments.end(), options_.driver_flags.begin(), options_.driver_flags.end());
+  return StartDaemon(Installed("millrace-driver", arguments), /*before=*/nullptr);
+}
+
+Daemon& TestCluster::AddExecutor(const std::string& name, int cores, const Command& flags,
+                                 const std::function<bool()>& before) {
   Command arguments = {"--driver=" + driver_.grpc,
                        "--cores=" + std::to_string(cores),
                        "--memory_mb=8192",
@@ -119,7 +138,7 @@ Daemon& TestCluster::AddExecutor(const std::string& name, int cores, const Comma
                        "--auth_secret_file=" + secret_file()};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   executors_.push_back(
-      std::make_unique<Daemon>(StartDaemon(Installed("millrace-executor", arguments))));
+      std::make_unique<Daemon>(StartDaemon(Installed("millrace-executor", arguments), before)));
   EXPECT_TRUE(executors_.back()->process->Await(Process::kErr, "registered with"))
       << executors_.back()->process->Describe();
   return *executors_.back();
@@ -160,6 +179,15 @@ std::string TestCluster::Script(const std::string& name, const std::string& text
   std::ofstream(script) << "#!/bin/sh\n" << text;
   EXPECT_EQ(::chmod(script.c_str(), 0700), 0);
   return script;
+}
+
+pid_t TestCluster::AwaitWorker(const std::string& executor) const {
+  std::vector<pid_t> pids;
+  EXPECT_TRUE(Eventually([&] {
+    pids = WorkerPids(executor);
+    return !pids.empty();
+  })) << executor;
+  return pids.empty() ? -1 : pids[0];
 }
 
 std::vector<pid_t> TestCluster::WorkerPids(const std::string& executor) const {

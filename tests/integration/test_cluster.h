@@ -1,9 +1,10 @@
-// Daemons of a cluster on the loopback interface.
+// Daemons of a cluster, on the loopback interface or on hosts of a network of the test's own.
 #ifndef MILLRACE_TESTS_INTEGRATION_TEST_CLUSTER_H_
 #define MILLRACE_TESTS_INTEGRATION_TEST_CLUSTER_H_
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,6 +15,13 @@
 #include "tests/support/temp_dir.h"
 
 namespace millrace {
+
+// Programs of a sanitized build hold so many times as much.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr int kMemoryFactor = 8;
+#else
+inline constexpr int kMemoryFactor = 1;
+#endif
 
 // Looks again and again until `holds`; false when patience ends. For what other processes do.
 bool Eventually(const std::function<bool()>& holds);
@@ -37,14 +45,22 @@ class TestCluster {
     std::string err;
   };
 
+  struct Options {
+    std::string host = "127.0.0.1";  // That the driver daemon serves on.
+    Command driver_flags = {};
+    std::string state_dir = "";  // Empty: in the cluster's directory.
+  };
+
   TestCluster();
+  explicit TestCluster(Options options);
   ~TestCluster();
 
   // Kills the driver daemon and starts it again, on its port and with what it knew.
   void KillDriver() { driver_.Kill(); }
   void RestartDriver();
   // `name` is that of its directory.
-  Daemon& AddExecutor(const std::string& name, int cores, const Command& flags = {});
+  Daemon& AddExecutor(const std::string& name, int cores, const Command& flags = {},
+                      const std::function<bool()>& before = nullptr);
 
   std::string master() const { return "millrace://" + driver_.grpc; }
   std::string secret_file() const { return dir_.path() + "/secret"; }
@@ -62,18 +78,29 @@ class TestCluster {
 
   // Of workers that run on this executor.
   std::vector<pid_t> WorkerPids(const std::string& executor) const;
+  // Of one that has begun to work, or is about to; -1: there is none, and the test has failed.
+  pid_t AwaitWorker(const std::string& executor) const;
 
  private:
+  Daemon StartDriver(const std::string& port) const;
+  std::string StateDir() const {
+    return options_.state_dir.empty() ? path() + "/driver" : options_.state_dir;
+  }
+
+  const Options options_;
   TempDir dir_;
   Daemon driver_;
   std::vector<std::unique_ptr<Daemon>> executors_;
 };
 
-// The answer to a GET, with its head; `address` is host:port.
+// The answer to a GET, with its head; `address` is host:port, and the host a number.
 std::string HttpGet(const std::string& address, const std::string& path);
 
 // Whether there is such a process, zombies not counted.
 bool IsRunning(pid_t pid);
+
+// Memory that it holds now.
+int64_t ResidentMb(pid_t pid);
 
 }  // namespace millrace
 

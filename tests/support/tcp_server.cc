@@ -68,6 +68,15 @@ TcpPeer& TcpPeer::operator=(TcpPeer&& other) noexcept {
   return *this;
 }
 
+std::string TcpPeer::address() const {
+  sockaddr_in other{};
+  socklen_t size = sizeof other;
+  char text[INET_ADDRSTRLEN] = "";
+  EXPECT_EQ(getpeername(fd_, Generic(&other), &size), 0);
+  EXPECT_NE(inet_ntop(AF_INET, &other.sin_addr, text, sizeof text), nullptr);
+  return text;
+}
+
 bool TcpPeer::TrySend(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -104,11 +113,12 @@ void TcpPeer::Reset() {
   Close();
 }
 
-TcpServer::TcpServer(bool listening) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  EXPECT_EQ(bind(fd_, Generic(&address), sizeof address), 0);
+TcpServer::TcpServer(bool listening, const std::string& address)
+    : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  EXPECT_EQ(inet_pton(AF_INET, address.c_str(), &own.sin_addr), 1) << address;
+  EXPECT_EQ(bind(fd_, Generic(&own), sizeof own), 0);
   port_ = MyPort(fd_);
   if (listening) Listen();
 }

@@ -16,6 +16,8 @@ class TcpPeer {
   TcpPeer& operator=(TcpPeer&& other) noexcept;
 
   bool connected() const { return fd_ >= 0; }
+  // Of the other side, without its port.
+  std::string address() const;
   // False: the other side has gone.
   bool TrySend(std::string_view bytes);
   void Send(std::string_view bytes);
@@ -29,11 +31,11 @@ class TcpPeer {
   int fd_;
 };
 
-// Has a port of 127.0.0.1. One thread.
+// Has a port of one of this machine's addresses. One thread.
 class TcpServer {
  public:
   // Without `listening` connections are refused until Listen().
-  explicit TcpServer(bool listening = true);
+  explicit TcpServer(bool listening = true, const std::string& address = "127.0.0.1");
   ~TcpServer();
   TcpServer(const TcpServer&) = delete;
   TcpServer& operator=(const TcpServer&) = delete;

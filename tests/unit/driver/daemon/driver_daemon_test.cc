@@ -262,6 +262,17 @@ TEST_F(DriverDaemonTest, AReleasedWorkerIsEndedAndNoFailure) {
   EXPECT_FALSE(peers_.closed.contains(2));
 }
 
+TEST_F(DriverDaemonTest, WorkersOfAnApplicationThatEndsAreNoFailures) {
+  Executor(1, "a", 4);
+  const std::string app = Application(2);
+  for (int worker_id = 1; worker_id <= 4; ++worker_id) Request(2, worker_id, 1);
+  proto::FromApplication message;
+  message.mutable_ending();
+  daemon_->OnApplicationMessage(2, message);
+  for (int worker_id = 1; worker_id <= 4; ++worker_id) EndedWorker(1, app, worker_id);
+  EXPECT_FALSE(peers_.closed.contains(2));
+}
+
 TEST_F(DriverDaemonTest, AReleasedRequestIsAnsweredAndAnUnknownOneToo) {
   Application(2);
   Request(2, 1, 2);

@@ -144,16 +144,16 @@ TEST_F(BlockGeneratorTest, AReliableStoreReturnsWhenTheBlockIsStoredAndReported)
 }
 
 TEST_F(BlockGeneratorTest, AWriterCutsABlockThatGrowsTooLarge) {
-  MemoryBudget budget(size_t{100} << 20);
-  BlockStore store(budget, disk_);
-  BlockGenerator generator({.stream_id = 1}, store,
+  BlockGenerator generator({.stream_id = 1, .block_bytes_max = 1000}, store_,
                            {.on_reports = [] {}, .on_store_needed = [] {}, .on_error = {}});
-  const std::string record(1 << 20, 'x');
-  for (int i = 0; i < 40; ++i) generator.AddRecord(record);
-  EXPECT_EQ(store.entry_count(), 1u);
+  const std::string record(100, 'x');
+  for (int i = 0; i < 10; ++i) generator.AddRecord(record);
+  EXPECT_EQ(store_.entry_count(), 0u);
+  for (int i = 0; i < 5; ++i) generator.AddRecord(record);
+  EXPECT_EQ(store_.entry_count(), 1u);
   generator.Cut(1);
   generator.TryStorePending();
-  EXPECT_EQ(store.entry_count(), 2u);
+  EXPECT_EQ(store_.entry_count(), 2u);
 }
 
 TEST_F(BlockGeneratorTest, ARateHoldsWritersUntilItIsLifted) {

@@ -105,6 +105,36 @@ TEST_F(BlockReplicatorTest, WhereOneCannotTakeItAnotherDoes) {
   EXPECT_EQ(Replicate(2).status(), absl::UnavailableError("nobody is there"));
 }
 
+// What waits to be sent is not counted by anybody.
+TEST(SlowPeerTest, IsSentNothingMoreUntilItHasAnswered) {
+  class SlowWire : public PeerTransport {
+   public:
+    void Call(int64_t worker_id, proto::PeerRequest /*request*/, Done done) override {
+      asked.push_back(worker_id);
+      if (worker_id == 6) {
+        unanswered = std::move(done);
+      } else {
+        done(proto::PeerReply());
+      }
+    }
+    std::vector<int64_t> asked;
+    Done unanswered;
+  };
+  SlowWire wire;
+  BlockReplicator replicator({.worker_id = 5, .host = "", .timeout = std::chrono::milliseconds(1)},
+                             wire);
+  replicator.AddPeer(6, "");
+  replicator.AddPeer(7, "");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(*replicator.Replicate({}, {}), 7);
+  EXPECT_THAT(wire.asked, ElementsAre(6, 7, 7, 7));
+  replicator.RemovePeer(7);
+  EXPECT_THAT(replicator.Replicate({}, {}).status().ToString(), HasSubstr("sent before"));
+  wire.asked.clear();
+  wire.unanswered(proto::PeerReply());
+  EXPECT_THAT(replicator.Replicate({}, {}).status().ToString(), HasSubstr("has not answered"));
+  EXPECT_THAT(wire.asked, ElementsAre(6));
+}
+
 TEST_F(BlockReplicatorTest, AWorkerThatWasGivenUpIsToldSo) {
   replicator_.AddPeer(6, "here");
   replicator_.AddPeer(7, "here");
