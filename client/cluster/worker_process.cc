@@ -76,6 +76,13 @@ size_t MemoryBytes(const WorkerSettings& settings) {
   return static_cast<size_t>(static_cast<double>(settings.memory_mb << 20) * fraction);
 }
 
+CompressionCodec ShuffleCodec() {
+  const Conf& conf = ProgramConf();
+  if (!conf.GetBool(keys::kShuffleCompress).value_or(true)) return CompressionCodec::kNone;
+  return conf.GetString(keys::kCompressionCodec).value_or("lz4") == "zstd" ? CompressionCodec::kZstd
+                                                                           : CompressionCodec::kLz4;
+}
+
 // A worker with its connections.
 class WorkerProcess final : public GrpcWorkerTransport::Owner {
  public:
@@ -91,6 +98,7 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
                .host = settings.host,
                .memory_bytes = MemoryBytes(settings),
                .spill_path = JoinPath(settings.work_dir, "spill"),
+               .shuffle_codec = ShuffleCodec(),
                .nanos = MonotonicNanos},
               {env_, fs_, transport_, peers_}),
         peer_server_(security, {settings.application_id, settings.worker_id},

@@ -61,9 +61,9 @@ inline constexpr BytesKey kDriverMaxResultSize{
 
 // Compression.
 inline constexpr StringKey kCompressionCodec{"millrace.io.compression.codec", "lz4", "lz4|zstd",
-                                             "how shuffles, cached data and logs are compressed"};
+                                             "how shuffle data is compressed"};
 inline constexpr BoolKey kShuffleCompress{"millrace.shuffle.compress", true,
-                                          "compress shuffle data between machines"};
+                                          "compress shuffle data between hosts"};
 inline constexpr BoolKey kRddCompress{"millrace.rdd.compress", false, "compress cached partitions"};
 inline constexpr BoolKey kCheckpointCompress{"millrace.checkpoint.compress", false,
                                              "compress checkpointed data"};

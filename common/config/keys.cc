@@ -1,6 +1,7 @@
 #include "common/config/keys.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -24,6 +25,75 @@ constexpr RetiredKey kRetiredKeys[] = {
     {"millrace.streaming.kafka.consumer.cache.loadFactor", "the cache grows by itself"},
     {"millrace.streaming.dynamicAllocation.testing", "tests use the simulated cluster"},
     {"millrace.metrics.conf", "metrics are scraped from /metrics"},
+};
+
+// Keys that are known, so that their values are checked, and that nothing reads yet. The check of
+// scripts/check_conf_keys.py keeps the table true.
+constexpr std::string_view kKeysWithoutEffect[] = {
+    "millrace.authenticate",
+    "millrace.authenticate.secret",
+    "millrace.blacklist.enabled",
+    "millrace.blockManager.port",
+    "millrace.checkpoint.compress",
+    "millrace.deploy.defaultCores",
+    "millrace.deploy.maxExecutorRetries",
+    "millrace.deploy.spreadOut",
+    "millrace.driver.bindAddress",
+    "millrace.driver.cores",
+    "millrace.driver.maxResultSize",
+    "millrace.driver.port",
+    "millrace.dynamicAllocation.enabled",
+    "millrace.executor.heartbeatInterval",
+    "millrace.executor.logs.rolling.strategy",
+    "millrace.executor.logs.rolling.time.interval",
+    "millrace.memory.storageFraction",
+    "millrace.metrics.namespace",
+    "millrace.port.maxRetries",
+    "millrace.rdd.compress",
+    "millrace.rpc.askTimeout",
+    "millrace.speculation",
+    "millrace.speculation.interval",
+    "millrace.speculation.multiplier",
+    "millrace.speculation.quantile",
+    "millrace.stage.maxConsecutiveAttempts",
+    "millrace.storage.replication.proactive",
+    "millrace.streaming.backpressure.rateEstimator",
+    "millrace.streaming.blockQueueSize",
+    "millrace.streaming.clock",
+    "millrace.streaming.driver.writeAheadLog.allowBatching",
+    "millrace.streaming.driver.writeAheadLog.batchingTimeout",
+    "millrace.streaming.driver.writeAheadLog.closeFileAfterWrite",
+    "millrace.streaming.driver.writeAheadLog.maxFailures",
+    "millrace.streaming.driver.writeAheadLog.rollingIntervalSecs",
+    "millrace.streaming.dynamicAllocation.enabled",
+    "millrace.streaming.dynamicAllocation.maxExecutors",
+    "millrace.streaming.dynamicAllocation.minExecutors",
+    "millrace.streaming.dynamicAllocation.scalingDownRatio",
+    "millrace.streaming.dynamicAllocation.scalingInterval",
+    "millrace.streaming.dynamicAllocation.scalingUpRatio",
+    "millrace.streaming.kafka.allowNonConsecutiveOffsets",
+    "millrace.streaming.kafka.consumer.cache.enabled",
+    "millrace.streaming.kafka.consumer.cache.maxCapacity",
+    "millrace.streaming.kafka.consumer.poll.ms",
+    "millrace.streaming.kafka.maxRatePerPartition",
+    "millrace.streaming.kafka.minRatePerPartition",
+    "millrace.streaming.kinesis.retry.maxAttempts",
+    "millrace.streaming.kinesis.retry.waitTime",
+    "millrace.streaming.manualClock.jump",
+    "millrace.streaming.receiver.blockStoreTimeout",
+    "millrace.streaming.receiver.writeAheadLog.closeFileAfterWrite",
+    "millrace.streaming.receiver.writeAheadLog.enable",
+    "millrace.streaming.receiver.writeAheadLog.maxFailures",
+    "millrace.streaming.receiver.writeAheadLog.rollingIntervalSecs",
+    "millrace.streaming.sessionByKey.deltaChainThreshold",
+    "millrace.streaming.ui.retainedBatches",
+    "millrace.streaming.unpersist",
+    "millrace.task.cpus",
+    "millrace.ui.enabled",
+    "millrace.ui.port",
+    "millrace.ui.retainedJobs",
+    "millrace.ui.retainedStages",
+    "millrace.worker.timeout",
 };
 
 using KeyMap = absl::flat_hash_map<std::string_view, const ConfKeyInfo*>;
@@ -85,6 +155,10 @@ const ConfKeyInfo* FindConfKey(std::string_view name) {
   static const auto& map = *new KeyMap(MakeKeyMap());
   const auto found = map.find(name);
   return found == map.end() ? nullptr : found->second;
+}
+
+bool HasEffect(const ConfKeyInfo& key) {
+  return std::ranges::find(kKeysWithoutEffect, key.name) == std::end(kKeysWithoutEffect);
 }
 
 const RetiredKey* FindRetiredKey(std::string_view name) {

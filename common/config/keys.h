@@ -25,6 +25,8 @@ const std::vector<const ConfKeyInfo*>& AllConfKeys();
 
 // By name or older name; nullptr when there is none.
 const ConfKeyInfo* FindConfKey(std::string_view name);
+// False: it is known, but nothing reads it yet.
+bool HasEffect(const ConfKeyInfo& key);
 const RetiredKey* FindRetiredKey(std::string_view name);
 
 // The known key that `name` most probably was meant to be.

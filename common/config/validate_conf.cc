@@ -72,6 +72,10 @@ absl::Status ValidateConf(const Conf& conf, std::vector<std::string>* warnings) 
   for (const auto& [name, value] : conf.entries()) {
     if (const ConfKeyInfo* key = FindConfKey(name)) {
       check(CheckConfValue(*key, value));
+      if (value != key->default_text && !HasEffect(*key)) {
+        warnings->push_back(
+            absl::StrCat("configuration key ", Absl(name), " has no effect in this version"));
+      }
     } else if (std::optional<std::string> warning = WarnAbout(name)) {
       warnings->push_back(*std::move(warning));
     }

@@ -245,14 +245,7 @@ void DagScheduler::PlaceAll(const std::vector<StageRef>& opened) {
   if (workers_.count() <= 1) return;
   for (auto stage = opened.rbegin(); stage != opened.rend(); ++stage) {
     const StageTree& tree = (*stage)->latest().tree;
-    bool is_split = false;
-    for (const int partition : (*stage)->partitions) {
-      is_split |= placer_.Place(tree, partition).is_split;
-    }
-    // A task that fetches from another worker must not run before all is there.
-    if (!is_split) continue;
-    const auto ahead_of = (*stage)->shuffle_waits;
-    for (Stage* const input : ahead_of) WaitFor(**stage, *input, /*is_shuffle=*/false);
+    for (const int partition : (*stage)->partitions) placer_.Place(tree, partition);
   }
 }
 

@@ -44,8 +44,8 @@ TaskScheduler::TaskScheduler(Env& env, WorkerRegistry& workers, TaskOptions opti
 // Sets.
 
 void TaskScheduler::Submit(TaskSet& set, bool inputs_ready) {
-  for (int i = 0; i < static_cast<int>(set.tasks_.size()); ++i) Enqueue(set, i);
   set.inputs_ready_ = inputs_ready;
+  for (int i = 0; i < static_cast<int>(set.tasks_.size()); ++i) Enqueue(set, i);
   if (!inputs_ready) {
     ahead_.push_back(set.shared_from_this());
   } else if (set.pending_count_ > 0) {
@@ -56,6 +56,7 @@ void TaskScheduler::Submit(TaskSet& set, bool inputs_ready) {
 void TaskScheduler::InputsReady(TaskSet& set) {
   if (set.inputs_ready_ || set.cancelled_) return;
   set.inputs_ready_ = true;
+  if (set.holds_split_) PlaceAgain(set);
   if (set.pending_count_ > 0) pools_.Add(set);
   offer_to_all_ = true;
   for (const Task& task : set.tasks_) {
@@ -116,6 +117,7 @@ void TaskScheduler::Enqueue(TaskSet& set, int index) {
 void TaskScheduler::PlaceAgain(TaskSet& set) {
   if (set.pending_count_ == 0) return;
   set.pending_ = PendingTasks();
+  set.holds_split_ = false;
   for (int i = 0; i < static_cast<int>(set.tasks_.size()); ++i) {
     if (set.task(i).state == TaskState::kPending) FindPlace(set, i);
   }
@@ -124,6 +126,10 @@ void TaskScheduler::PlaceAgain(TaskSet& set) {
 void TaskScheduler::FindPlace(TaskSet& set, int index) {
   if (workers_.count() <= 1) return set.pending_.AddAnywhere(index);
   const TaskPlacement placement = set.PlacementOf(index);
+  if (placement.is_split && !set.inputs_ready_) {
+    set.holds_split_ = true;
+    return;
+  }
   if (placement.workers.empty()) return set.pending_.AddAnywhere(index);
   set.pending_.AddFor(absl::MakeConstSpan(placement.workers), index);
   if (!placement.is_mandatory) SetRelaxTimer(set);

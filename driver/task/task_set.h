@@ -22,7 +22,8 @@ struct TaskPlacement {
   absl::InlinedVector<int64_t, 2> workers;  // Empty: any.
   // The task can run nowhere else: its state, blocks or shuffle partition are there.
   bool is_mandatory = false;
-  // It reads a shuffle partition that gathers on another worker.
+  // It reads a shuffle partition that gathers on another worker, where it does not wait for it: not
+  // to be launched before all is there.
   bool is_split = false;
 };
 
@@ -101,6 +102,7 @@ class TaskSet : public std::enable_shared_from_this<TaskSet> {
   bool cancelled_ = false;
   bool queued_ = false;  // Stands in its pool.
   bool relax_timer_set_ = false;
+  bool holds_split_ = false;  // Pending tasks have no place before the inputs are ready.
   SchedulingPool* pool_ = nullptr;
   int64_t last_served_ = 0;  // The number of its latest launch among all.
 };

@@ -1,10 +1,12 @@
 #include "executor/service/peer_service.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/memory/compression.h"
 #include "executor/service/valid_utf8.h"
 
 namespace millrace::internal {
@@ -75,8 +77,10 @@ absl::Status PeerService::PutBlock(proto::PutBlock& put) {
 }
 
 absl::Status PeerService::PutMapOutput(proto::PutMapOutput& put) {
-  if (put.reduce_partitions_size() != put.pieces_size()) {
-    return absl::InvalidArgumentError("a map output has other numbers of pieces and partitions");
+  if (put.reduce_partitions_size() != put.pieces_size() ||
+      (put.plain_sizes_size() > 0 && put.plain_sizes_size() != put.pieces_size())) {
+    return absl::InvalidArgumentError(
+        "a map output has other numbers of pieces, sizes and partitions");
   }
   MapOutput output;
   output.shuffle_id = put.shuffle_id();
@@ -87,6 +91,10 @@ absl::Status PeerService::PutMapOutput(proto::PutMapOutput& put) {
   output.pieces.reserve(static_cast<size_t>(put.pieces_size()));
   for (int i = 0; i < put.pieces_size(); ++i) {
     std::string& bytes = *put.mutable_pieces(i);
+    if (put.plain_sizes_size() > 0 && put.plain_sizes(i) > 0) {
+      const auto codec = static_cast<CompressionCodec>(std::min<uint32_t>(put.codec(), UINT8_MAX));
+      ASSIGN_OR_RETURN(bytes, Decompress(codec, bytes, put.plain_sizes(i)));
+    }
     output.pieces.emplace_back(put.reduce_partitions(i),
                                bytes.empty() ? Buffer() : Buffer(std::move(bytes)));
   }

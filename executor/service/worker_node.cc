@@ -23,7 +23,9 @@ WorkerNode::WorkerNode(const Options& options, const Parts& parts)
       replicator_({.worker_id = options.worker_id, .host = options.host}, parts.peers),
       copier_(parts.env, blocks_, parts.peers),
       receivers_(parts.env, blocks_, &replicator_),
-      router_({.worker_id = options.worker_id, .message_bytes = options.shuffle_message_bytes},
+      router_({.worker_id = options.worker_id,
+               .message_bytes = options.shuffle_message_bytes,
+               .codec = options.shuffle_codec},
               shuffles_, parts.peers),
       remote_reads_(parts.peers, kFetchTimeout),
       peer_service_(blocks_, replicas_, shuffles_) {}
@@ -62,11 +64,14 @@ void WorkerNode::Handle(proto::ToWorker message) {
 void WorkerNode::AddPeer(const proto::Peers::Peer& peer) {
   const auto address = ParseHostPort(peer.address());
   parts_.peers.AddPeer(peer.worker_id(), peer.address());
-  replicator_.AddPeer(peer.worker_id(), address.ok() ? address->host : peer.address());
+  const std::string host = address.ok() ? address->host : peer.address();
+  replicator_.AddPeer(peer.worker_id(), host);
+  router_.AddPeer(peer.worker_id(), host == options_.host);
 }
 
 void WorkerNode::RemovePeer(int64_t worker_id) {
   replicator_.RemovePeer(worker_id);
+  router_.RemovePeer(worker_id);
   parts_.peers.RemovePeer(worker_id);
   for (proto::BlockReport& report : replicas_.GiveUp(worker_id)) {
     core_->OnBlockReport(std::move(report));

@@ -10,6 +10,7 @@
 #include "absl/functional/function_ref.h"
 #include "common/env/env.h"
 #include "common/env/peer_transport.h"
+#include "common/memory/compression.h"
 #include "common/memory/memory_budget.h"
 #include "executor/block/block_store.h"
 #include "executor/block/replica_book.h"
@@ -38,8 +39,10 @@ class WorkerNode {
     std::string host = "localhost";
     size_t memory_bytes = 0;
     std::string spill_path;
-    size_t shuffle_message_bytes = size_t{1} << 20;  // As in ShuffleRouter.
-    int64_t (*nanos)() = nullptr;                    // As in TaskServices.
+    // As in ShuffleRouter.
+    size_t shuffle_message_bytes = size_t{1} << 20;
+    CompressionCodec shuffle_codec = CompressionCodec::kNone;
+    int64_t (*nanos)() = nullptr;  // As in TaskServices.
   };
   // All outlive the node.
   struct Parts {

@@ -1,7 +1,9 @@
 #include "executor/shuffle/map_output_writer.h"
 
 #include <algorithm>
+#include <optional>
 #include <ranges>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -11,6 +13,7 @@
 #include "common/base/status_macros.h"
 #include "common/concurrent/thread_wait.h"
 #include "common/env/peer_status.h"
+#include "common/memory/compression.h"
 #include "proto/peer.pb.h"
 
 namespace millrace::internal {
@@ -72,6 +75,27 @@ class MapOutputWriter::CallsUnderWay {
   int64_t ended_count_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
 };
+
+namespace {
+
+// Less is not worth the while.
+constexpr size_t kCompressedPieceBytesMin = 512;
+
+void AddPiece(proto::PutMapOutput& put, CompressionCodec codec, const Buffer& records) {
+  if (codec == CompressionCodec::kNone) return put.add_pieces(records.data(), records.size());
+  put.set_codec(static_cast<uint32_t>(codec));
+  std::optional<std::string> compressed;
+  if (records.size() >= kCompressedPieceBytesMin) compressed = Compress(codec, records.view());
+  if (compressed.has_value()) {
+    put.add_pieces(*std::move(compressed));
+    put.add_plain_sizes(static_cast<uint32_t>(records.size()));
+  } else {
+    put.add_pieces(records.data(), records.size());
+    put.add_plain_sizes(0);
+  }
+}
+
+}  // namespace
 
 MapOutputWriter::MapOutputWriter(const ShuffleRouter& router, Output output)
     : router_(router), output_(std::move(output)) {
@@ -183,9 +207,10 @@ absl::Status MapOutputWriter::SendToPeer(int64_t worker_id, MapOutput part) {
   put.set_sequence(part.sequence);
   put.set_is_last(part.is_last);
   size_t bytes = 0;
+  const CompressionCodec codec = router_.CodecFor(worker_id);
   for (auto& [partition, records] : part.pieces) {
     put.add_reduce_partitions(partition);
-    put.add_pieces(records.data(), records.size());
+    AddPiece(put, codec, records);
     bytes += records.size();
     records = Buffer();
   }

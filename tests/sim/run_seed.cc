@@ -98,6 +98,7 @@ Setting SettingOf(const RunOptions& options) {
   setting.pace.post_max = std::vector<int64_t>{300, 5'000}[random() % 2];
   // Outputs that go in one message, or in parts while their tasks run.
   setting.cluster.worker.shuffle_message_bytes = random() % 2 == 0 ? size_t{1} << 20 : 4;
+  if (random() % 2 == 0) setting.cluster.worker.shuffle_codec = CompressionCodec::kLz4;
   setting.fault_interval_micros = 500'000 + static_cast<int64_t>(random() % 4'000'000);
   return setting;
 }

@@ -28,6 +28,7 @@ SimWorker::SimWorker(SimWorkers& owner, int64_t worker_id)
                .memory_bytes = owner.settings().memory_bytes,
                .spill_path = absl::StrCat("/spill/", env_.node()),
                .shuffle_message_bytes = owner.settings().shuffle_message_bytes,
+               .shuffle_codec = owner.settings().shuffle_codec,
                .nanos = MonotonicNanos},
               {env_, owner.cluster().fs, *this, peers_}) {
   internal::WorkerOptions core;

@@ -12,6 +12,7 @@
 #include "client/cluster/worker_fleet.h"
 #include "client/cluster/worker_launcher.h"
 #include "common/env/env.h"
+#include "common/memory/compression.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/sim_worker.h"
 
@@ -21,6 +22,7 @@ struct WorkerSettings {
   int task_slots = 2;
   size_t memory_bytes = size_t{64} << 20;
   size_t shuffle_message_bytes = size_t{1} << 20;
+  CompressionCodec shuffle_codec = CompressionCodec::kNone;
 };
 
 // Launches workers, carries their messages to and from the driver as gRPC does, and ends them.

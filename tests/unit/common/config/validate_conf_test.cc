@@ -54,6 +54,13 @@ TEST_F(ValidateConfTest, WarnsOfKeysWithAnotherPrefixOrWithoutEffect) {
                   "millrace.streaming.blockInterval"));
 }
 
+TEST_F(ValidateConfTest, WarnsOfAKnownKeyThatNothingReadsYet) {
+  conf_.Set("millrace.rdd.compress", "true").Set("millrace.task.cpus", "1");
+  EXPECT_TRUE(Validate().ok());
+  EXPECT_THAT(warnings_,
+              ElementsAre("configuration key millrace.rdd.compress has no effect in this version"));
+}
+
 TEST_F(ValidateConfTest, ChecksTheMaster) {
   conf_.SetMaster("locall[2]");
   EXPECT_THAT(Error(), HasSubstr("millrace.master: 'locall[2]' is not allowed"));

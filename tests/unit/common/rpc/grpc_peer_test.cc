@@ -166,7 +166,7 @@ TEST_F(GrpcPeerTest, WhatIsTooLargeToBeSentIsRefusedAndTheStreamGoesOn) {
   });
   proto::PeerRequest large;
   for (int i = 0; i < 2; ++i) {
-    large.mutable_put_map_output()->add_buckets(std::string(size_t{513} << 20, 'x'));
+    large.mutable_put_map_output()->add_pieces(std::string(size_t{513} << 20, 'x'));
   }
   Answer put;
   client_.Call(kServer, std::move(large),

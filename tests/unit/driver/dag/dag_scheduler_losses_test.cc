@@ -365,6 +365,25 @@ TEST_F(DagSchedulerLossesTest, ATaskThatFetchesAShuffleWaitsUntilItIsComplete) {
   EXPECT_TRUE(job->done());
 }
 
+// When there was one worker nothing had to be fetched.
+TEST_F(DagSchedulerLossesTest, ATaskThatMustFetchSinceAWorkerCameWaitsToo) {
+  constexpr int kTasksAheadMax = 4096;
+  AddWorker(1, 1);
+  const auto many = Collect(Shuffled("many", Values("values", 1), kTasksAheadMax));
+  const RddRef sum = Shuffled("sum", Values("values", 1), 2);
+  const auto both = Collect(sum);
+  const auto job = Collect(Coalesced(Node("coalesce", 1, BindingKind::kConcat), sum));
+  ASSERT_THAT(workers_.launched(), SizeIs(1 + kTasksAheadMax)) << "no more fit";
+  AddWorker(2, 1);
+  for (const LaunchedTask& task : workers_.launched()) {
+    EXPECT_NE(task.BindingKinds(), "concat shuffle shuffle");
+  }
+  SucceedAll();
+  EXPECT_TRUE(many->done());
+  EXPECT_TRUE(both->done());
+  EXPECT_TRUE(job->done());
+}
+
 TEST_F(DagSchedulerLossesTest, AJobThatAnotherOnesEndHasEndedIsPassedOver) {
   const auto end_all = [this](const absl::StatusOr<JobResult>&) { core_.Stop(); };
   core_.SubmitJob(Collecting(Values("first", 1)), end_all);

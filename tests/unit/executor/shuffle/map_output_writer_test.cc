@@ -209,6 +209,29 @@ TEST_F(MapOutputWriterTest, WhatThePeerCannotKeepIsItsError) {
   EXPECT_EQ(Put(0, {"a"}, {2}), absl::FailedPreconditionError("worker 2: shuffle 5 was dropped"));
 }
 
+TEST_F(MapOutputWriterTest, WhatGoesToAnotherHostIsCompressed) {
+  for (const auto codec : {CompressionCodec::kLz4, CompressionCodec::kZstd}) {
+    const auto number = static_cast<uint32_t>(codec);
+    ShuffleRouter router({.worker_id = 1, .codec = codec}, self_.shuffles, wire_);
+    router.AddPeer(2, /*is_on_this_host=*/false);
+    const std::string records(20'000, 'r');
+    MapOutputWriter writer(router, {.shuffle_id = 5,
+                                    .map_partition = number,
+                                    .task_id = number,
+                                    .reduce_count = 2,
+                                    .reduce_workers = {2, 2}});
+    wire_.sizes.clear();
+    ASSERT_TRUE(writer.Add(0, Buffer::CopyOf(records)).ok());
+    ASSERT_TRUE(writer.Add(1, Buffer::CopyOf("few")).ok());
+    ASSERT_TRUE(writer.Commit().ok());
+    ASSERT_EQ(wire_.sizes.size(), 1u);
+    EXPECT_LT(wire_.sizes[0], 1000u);
+    EXPECT_EQ(peer_.budget.used_bytes(), number * (20'000 + 3));
+    router.RemovePeer(2);
+    EXPECT_EQ(router.CodecFor(2), CompressionCodec::kNone);
+  }
+}
+
 TEST_F(MapOutputWriterTest, OnlyPartitionsThatThereAre) {
   const auto writer = Begin(0, 1, 2, {1, 2});
   EXPECT_EQ(writer->Add(2, Buffer()).code(), absl::StatusCode::kInvalidArgument);
@@ -224,9 +247,18 @@ TEST(PeerServiceTest, ARequestThatMakesNoSenseIsAnsweredWithAnError) {
   PeerService service(worker.blocks, worker.replicas, worker.shuffles);
   EXPECT_EQ(service.Handle({}).error_code(), static_cast<int>(absl::StatusCode::kUnimplemented));
   proto::PeerRequest request;
-  request.mutable_put_map_output()->add_pieces("a");
-  EXPECT_EQ(service.Handle(request).error_code(),
-            static_cast<int>(absl::StatusCode::kInvalidArgument));
+  proto::PutMapOutput& put = *request.mutable_put_map_output();
+  const auto error_code = [&] { return service.Handle(request).error_code(); };
+  put.add_pieces("a");
+  EXPECT_EQ(error_code(), static_cast<int>(absl::StatusCode::kInvalidArgument));
+  put.add_reduce_partitions(0);
+  put.add_plain_sizes(1000);
+  for (const uint32_t codec : {0u, 1u, 2u, 3u, 257u}) {
+    put.set_codec(codec);
+    EXPECT_EQ(error_code(), static_cast<int>(absl::StatusCode::kInvalidArgument)) << codec;
+  }
+  put.add_plain_sizes(1000);
+  EXPECT_EQ(error_code(), static_cast<int>(absl::StatusCode::kInvalidArgument));
 }
 
 }  // namespace
