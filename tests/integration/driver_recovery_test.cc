@@ -31,7 +31,7 @@ class DriverRecoveryTest : public ::testing::Test {
   }
 
   const TempDir directory_;
-  WordLog log_{directory_.path(), /*interval_ms=*/50};
+  WordLog log_{directory_.path(), /*interval_ms=*/100};
   std::mt19937 random_{20240517};
 };
 
