@@ -37,6 +37,11 @@ TaskScheduler::TaskScheduler(Env& env, WorkerRegistry& workers, TaskOptions opti
     : env_(env),
       workers_(workers),
       options_(std::move(options)),
+      exclusion_(env_, workers_, options_.exclusion,
+                 [this] {
+                   offer_to_all_ = true;
+                   env_.Post([this] { Dispatch(); });
+                 }),
       pools_(options_.pools),
       last_task_id_(first_task_id) {}
 
@@ -56,6 +61,9 @@ void TaskScheduler::Submit(TaskSet& set, bool inputs_ready) {
 void TaskScheduler::InputsReady(TaskSet& set) {
   if (set.inputs_ready_ || set.cancelled_) return;
   set.inputs_ready_ = true;
+  for (const auto& retry : std::exchange(set.early_retries_, {})) {
+    EnqueueRetry(set, retry.index, retry.failed_on);
+  }
   if (set.pending_count_ > 0) pools_.Add(set);
   offer_to_all_ = true;
   for (const Task& task : set.tasks_) {
@@ -123,20 +131,44 @@ void TaskScheduler::PlaceAgain(TaskSet& set) {
 
 void TaskScheduler::FindPlace(TaskSet& set, int index) {
   if (workers_.count() <= 1) return set.pending_.AddAnywhere(index);
-  const TaskPlacement placement = set.PlacementOf(index);
+  const TaskPlacement placement = UsablePlacement(set, index);
   if (placement.workers.empty()) return set.pending_.AddAnywhere(index);
   set.pending_.AddFor(absl::MakeConstSpan(placement.workers), index);
   if (!placement.is_mandatory) SetRelaxTimer(set);
 }
 
-void TaskScheduler::EnqueueRetry(TaskSet& set, int index, int64_t failed_on) {
-  if (workers_.count() <= 1 || set.PlacementOf(index).is_mandatory) {
-    Enqueue(set, index);
-  } else {
-    MarkPending(set, index);
-    set.pending_.AddRetry(index, failed_on);
-    SetRelaxTimer(set);
+// Without excluded workers, unless the task can run nowhere else.
+TaskPlacement TaskScheduler::UsablePlacement(TaskSet& set, int index) const {
+  TaskPlacement placement = set.PlacementOf(index);
+  if (!exclusion_.excludes_any()) return placement;
+  const auto is_excluded = [this](int64_t id) {
+    const Worker* const worker = workers_.Find(id);
+    return worker != nullptr && worker->is_excluded;
+  };
+  auto& workers = placement.workers;
+  const auto usable_end = std::remove_if(workers.begin(), workers.end(), is_excluded);
+  if (usable_end != workers.begin()) {
+    workers.erase(usable_end, workers.end());
+  } else if (!placement.is_mandatory || (placement.can_fetch && set.inputs_ready_)) {
+    return {};
   }
+  return placement;
+}
+
+// A task that has failed goes to another worker if one can run it. Its inputs are fetched from
+// where they are if need be: that costs less than a job.
+void TaskScheduler::EnqueueRetry(TaskSet& set, int index, int64_t failed_on) {
+  if (workers_.count() <= 1) return Requeue(set, index);
+  const TaskPlacement placement = set.PlacementOf(index);
+  if (placement.is_mandatory && !placement.can_fetch) return Requeue(set, index);
+  // It had all its inputs, but the driver does not know that yet.
+  if (placement.is_mandatory && !set.inputs_ready_) {
+    set.early_retries_.push_back({index, failed_on});
+    return;
+  }
+  MarkPending(set, index);
+  set.pending_.AddRetry(index, failed_on);
+  SetRetryTimer(set);
   if (set.inputs_ready_) {
     pools_.Add(set);
   } else {
@@ -155,11 +187,23 @@ void TaskScheduler::SetRelaxTimer(TaskSet& set) {
   });
 }
 
+void TaskScheduler::SetRetryTimer(TaskSet& set) {
+  if (set.retry_timer_set_) return;
+  set.retry_timer_set_ = true;
+  env_.After(options_.retry_wait.count(), [this, weak = set.weak_from_this()] {
+    const std::shared_ptr<TaskSet> live = weak.lock();
+    if (live == nullptr || live->cancelled_) return;
+    live->retry_timer_set_ = false;
+    live->pending_.RelaxRetries();
+    offer_to_all_ = true;
+    Dispatch();
+  });
+}
+
 // Whatever waits for a worker that it only prefers may run on any from now on.
 void TaskScheduler::Relax(TaskSet& set) {
   set.relax_timer_set_ = false;
   if (set.pending_count_ == 0) return;
-  set.pending_.RelaxRetries();
   for (int i = 0; i < static_cast<int>(set.tasks_.size()); ++i) {
     if (set.task(i).state != TaskState::kPending) continue;
     if (!set.PlacementOf(i).is_mandatory) set.pending_.AddAnywhere(i);
@@ -172,11 +216,7 @@ void TaskScheduler::Relax(TaskSet& set) {
 
 void TaskScheduler::Dispatch() {
   for (const auto& set : std::exchange(ahead_, {})) LaunchAhead(*set);
-  if (offer_to_all_) {
-    offer_to_all_ = false;
-    OfferSlotsToAll();
-    for (const auto& worker : workers_.all()) SendLaunches(*worker);
-  } else {
+  if (!offer_to_all_) {
     for (const int64_t id : freed_workers_) {
       Worker* const worker = workers_.Find(id);
       if (worker == nullptr) continue;
@@ -185,6 +225,10 @@ void TaskScheduler::Dispatch() {
     }
   }
   freed_workers_.clear();
+  if (!offer_to_all_) return;
+  // Once more when tasks have left an excluded worker for others.
+  while (std::exchange(offer_to_all_, false)) OfferSlotsToAll();
+  for (const auto& worker : workers_.all()) SendLaunches(*worker);
 }
 
 void TaskScheduler::OfferSlots(Worker& worker) {
@@ -212,20 +256,42 @@ bool TaskScheduler::OfferOne(Worker& worker) {
 }
 
 bool TaskScheduler::LaunchFrom(TaskSet& set, Worker& worker) {
-  const int index = set.pending_.Take(
-      worker.id, [&set](int i) { return set.task(i).state == TaskState::kPending; });
+  const int index = TakeFor(set, worker);
   if (index < 0) return false;
   Launch(set, index, worker);
   if (set.pending_count_ == 0) pools_.Remove(set);
   return true;
 }
 
+int TaskScheduler::TakeFor(TaskSet& set, const Worker& worker) {
+  const auto is_pending = [&set](int i) { return set.task(i).state == TaskState::kPending; };
+  if (!worker.is_excluded) return set.pending_.Take(worker.id, is_pending);
+  std::vector<int> movable;  // They were placed before the worker was excluded.
+  const int taken = set.pending_.TakeOwn(worker.id, [&](int i) {
+    if (!is_pending(i)) return false;
+    if (MustRunOn(set, i, worker.id)) return true;
+    movable.push_back(i);
+    return false;
+  });
+  for (const int index : movable) FindPlace(set, index);
+  if (!movable.empty()) offer_to_all_ = true;
+  if (taken >= 0 || workers_.usable().size() > 1) return taken;
+  // What has failed on the only usable one may do better here.
+  return set.pending_.TakeAvoiding(workers_.usable()[0]->id, is_pending);
+}
+
+bool TaskScheduler::MustRunOn(TaskSet& set, int index, int64_t worker_id) const {
+  const TaskPlacement placement = UsablePlacement(set, index);
+  const auto& workers = placement.workers;
+  return placement.is_mandatory &&
+         std::find(workers.begin(), workers.end(), worker_id) != workers.end();
+}
+
 void TaskScheduler::LaunchAhead(TaskSet& set) {
   if (set.inputs_ready_ || set.cancelled_) return;
-  const auto is_pending = [&set](int i) { return set.task(i).state == TaskState::kPending; };
   for (const auto& worker : workers_.all()) {
     while (set.pending_count_ > 0 && worker->tasks_ahead < kTasksAheadMax) {
-      const int index = set.pending_.Take(worker->id, is_pending);
+      const int index = TakeFor(set, *worker);
       if (index < 0) break;
       Launch(set, index, *worker);
     }
@@ -307,6 +373,7 @@ void TaskScheduler::Apply(const Running& running, proto::TaskStatus status) {
   const TaskAttempt attempt{status.task_id(), running.worker_id};
   switch (status.outcome()) {
     case proto::TaskStatus::SUCCEEDED:
+      NoteSuccess(running);
       set.task(running.index).state = TaskState::kDone;
       set.TaskSucceeded(running.index, attempt, std::move(status));
       return;
@@ -321,7 +388,29 @@ void TaskScheduler::Apply(const Running& running, proto::TaskStatus status) {
     case proto::TaskStatus::PEER_MISS:
       return PeerMissed(running, attempt.task_id, ReasonOf(status));
     default:
+      NoteFailure(running, ReasonOf(status));
       return Failed(running, attempt.task_id, ReasonOf(status));
+  }
+}
+
+// It counts against the worker when the task has succeeded on another one.
+void TaskScheduler::NoteFailure(const Running& running, const absl::Status& reason) {
+  if (!exclusion_.is_enabled() || workers_.count() <= 1) return;
+  if (workers_.Find(running.worker_id) == nullptr) return;
+  running.set->failed_attempts_[running.index].push_back(
+      {running.worker_id, std::string(reason.message())});
+}
+
+void TaskScheduler::NoteSuccess(const Running& running) {
+  if (!exclusion_.is_enabled()) return;
+  exclusion_.TaskSucceeded(running.worker_id);
+  auto& failed_attempts = running.set->failed_attempts_;
+  if (failed_attempts.empty()) return;
+  const auto failed = failed_attempts.extract(running.index);
+  if (failed.empty()) return;
+  for (const auto& attempt : failed.mapped()) {
+    if (attempt.worker_id == running.worker_id) continue;
+    exclusion_.TaskFailed(attempt.worker_id, attempt.reason);
   }
 }
 
@@ -377,6 +466,7 @@ void TaskScheduler::PeerMissed(const Running& running, int64_t task_id,
 }
 
 void TaskScheduler::WorkerAdded(int64_t worker_id) {
+  exclusion_.WorkerAdded();
   freed_workers_.push_back(worker_id);
   offer_to_all_ = true;
 }
@@ -388,6 +478,7 @@ bool TaskScheduler::RunsOn(const TaskSet& set, int64_t worker_id) const {
 }
 
 void TaskScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
+  exclusion_.WorkerLost();
   if (IsMade(Mistake::kTasksOfLostWorkerForgotten)) return;
   std::vector<int64_t> lost;
   for (const auto& [task_id, running] : running_) {

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "common/env/env.h"
+#include "driver/cluster/worker_exclusion.h"
 #include "driver/cluster/worker_registry.h"
 #include "driver/task/scheduling_pools.h"
 #include "driver/task/task_set.h"
@@ -19,9 +20,13 @@ namespace millrace::internal {
 
 struct TaskOptions {
   int max_failures = 4;  // Of one task; then its set fails.
-  // How long a task that prefers a worker (or should not go back to the one where it failed) waits
-  // for it. Short: a stream's batch cannot wait for seconds.
+  // How long a task that prefers a worker waits for it. Short: a stream's batch cannot wait for
+  // seconds.
   std::chrono::microseconds locality_wait{20'000};
+  // How long a task that has failed waits for another worker. Long enough for a slot to come free:
+  // a worker on which tasks fail at once is always free, and four failures end a job.
+  std::chrono::microseconds retry_wait{1'000'000};
+  ExclusionOptions exclusion;
   PoolOptions pools;
 };
 
@@ -82,18 +87,24 @@ class TaskScheduler {
   void EnqueueRetry(TaskSet& set, int index, int64_t failed_on);
   void MarkPending(TaskSet& set, int index);
   void FindPlace(TaskSet& set, int index);
+  TaskPlacement UsablePlacement(TaskSet& set, int index) const;
   void Relax(TaskSet& set);
   void SetRelaxTimer(TaskSet& set);
+  void SetRetryTimer(TaskSet& set);
 
   void OfferSlots(Worker& worker);
   void OfferSlotsToAll();
   bool OfferOne(Worker& worker);
   bool LaunchFrom(TaskSet& set, Worker& worker);
+  int TakeFor(TaskSet& set, const Worker& worker);
+  bool MustRunOn(TaskSet& set, int index, int64_t worker_id) const;
   void LaunchAhead(TaskSet& set);
   void Launch(TaskSet& set, int index, Worker& worker);
   void RegisterPlan(const Plan& plan, Worker& worker);
   void SendLaunches(Worker& worker);
 
+  void NoteFailure(const Running& running, const absl::Status& reason);
+  void NoteSuccess(const Running& running);
   void ReleaseSlot(const Running& running);
   void Apply(const Running& running, proto::TaskStatus status);
   void Discard(const Running& running, int64_t task_id);
@@ -104,6 +115,7 @@ class TaskScheduler {
   Env& env_;
   WorkerRegistry& workers_;
   const TaskOptions options_;
+  WorkerExclusion exclusion_;
   SchedulingPools pools_;
   int64_t last_task_id_;
 

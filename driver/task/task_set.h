@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "driver/dag/plan_cache.h"
@@ -24,6 +25,8 @@ struct TaskPlacement {
   bool is_mandatory = false;
   // It reads a shuffle partition that gathers on another worker.
   bool is_split = false;
+  // Mandatory only as long as its inputs are being made: another worker could fetch them all.
+  bool can_fetch = false;
 };
 
 struct TaskAttempt {
@@ -85,6 +88,15 @@ class TaskSet : public std::enable_shared_from_this<TaskSet> {
     int64_t running_id = 0;
   };
 
+  struct EarlyRetry {
+    int index = 0;
+    int64_t failed_on = 0;
+  };
+  struct FailedAttempt {
+    int64_t worker_id = 0;
+    std::string reason;
+  };
+
   Task& task(int index) { return tasks_[static_cast<size_t>(index)]; }
 
   std::vector<Task> tasks_;
@@ -95,12 +107,16 @@ class TaskSet : public std::enable_shared_from_this<TaskSet> {
   bool is_judged_ = false;
 
   PendingTasks pending_;
+  std::vector<EarlyRetry> early_retries_;  // To be queued when the inputs are ready.
+  // Of tasks that have not succeeded yet, by task. Empty while there is a choice of one worker.
+  absl::flat_hash_map<int, std::vector<FailedAttempt>> failed_attempts_;
   int pending_count_ = 0;
   int running_count_ = 0;
   bool inputs_ready_ = false;
   bool cancelled_ = false;
   bool queued_ = false;  // Stands in its pool.
   bool relax_timer_set_ = false;
+  bool retry_timer_set_ = false;
   SchedulingPool* pool_ = nullptr;
   int64_t last_served_ = 0;  // The number of its latest launch among all.
 };
