@@ -13,13 +13,9 @@ namespace {
 // A failure that is told of at length is cut for the log.
 constexpr size_t kReasonBytesMax = 500;
 
-}  // namespace
+int FailedTasksOf(const Worker& worker) { return std::popcount(worker.task_failures); }
 
-// Of its last tasks, the newest in the lowest bit: 1 for one that has failed.
-uint64_t WorkerExclusion::HistoryOf(const Worker& worker) const {
-  const int tasks = 2 * options_.max_failed_tasks;
-  return tasks >= 64 ? worker.task_failures : worker.task_failures & ((uint64_t{1} << tasks) - 1);
-}
+}  // namespace
 
 void WorkerExclusion::TaskSucceeded(int64_t worker_id) {
   Worker* const worker = workers_.Find(worker_id);
@@ -35,14 +31,14 @@ void WorkerExclusion::TaskFailed(int64_t worker_id, const std::string& reason) {
 }
 
 bool WorkerExclusion::StandsOut(const Worker& worker) const {
-  const int failed = std::popcount(HistoryOf(worker));
+  const int failed = FailedTasksOf(worker);
   if (failed < options_.max_failed_tasks) return false;
   int others = 0;
   int failed_elsewhere = 0;
   for (const Worker* const other : workers_.usable()) {
     if (other->id == worker.id) continue;
     ++others;
-    failed_elsewhere += std::popcount(HistoryOf(*other));
+    failed_elsewhere += FailedTasksOf(*other);
   }
   return failed * others > 2 * failed_elsewhere;
 }
@@ -50,11 +46,11 @@ bool WorkerExclusion::StandsOut(const Worker& worker) const {
 void WorkerExclusion::Exclude(const Worker& worker, const std::string& reason) {
   const std::string last = reason.substr(0, kReasonBytesMax);
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options_.timeout).count();
-  LOG(WARNING) << "worker " << worker.id << " on " << worker.host << " gets no tasks for "
-               << seconds << " s, but for those that can run nowhere else: "
-               << std::popcount(HistoryOf(worker)) << " of its last "
-               << 2 * options_.max_failed_tasks
-               << " tasks have failed there and succeeded elsewhere, the last one with: " << last;
+  LOG(WARNING)
+      << "worker " << worker.id << " on " << worker.host << " gets no tasks for " << seconds
+      << " s, but for those that can run nowhere else: " << FailedTasksOf(worker)
+      << " of its last 64 tasks have failed there and succeeded elsewhere, the last one with: "
+      << last;
   workers_until_[worker.id] = env_.MonotonicMicros() + options_.timeout.count();
   ExcludeHostIfManyAre(worker.host, last);
   Update();

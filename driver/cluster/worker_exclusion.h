@@ -18,9 +18,9 @@ struct ExclusionOptions {
   bool is_enabled = true;
   // How long a worker or a host gets no tasks; then it comes back by itself.
   std::chrono::microseconds timeout{60'000'000};
-  // A worker is excluded when as many of the last twice as many tasks that ended there have failed
-  // there. At most 32.
-  int max_failed_tasks = 5;
+  // A worker is excluded when as many of the last 64 tasks that ended there have failed there. So
+  // many that chance does not come up with them where one task in twenty fails anywhere.
+  int max_failed_tasks = 16;
   // A host is excluded while as many of its workers are.
   int64_t max_failed_workers = 2;
 };
@@ -50,7 +50,6 @@ class WorkerExclusion {
   void WorkerLost() { Update(); }
 
  private:
-  uint64_t HistoryOf(const Worker& worker) const;
   bool StandsOut(const Worker& worker) const;
   void Exclude(const Worker& worker, const std::string& reason);
   void ExcludeHostIfManyAre(const std::string& host, const std::string& reason);

@@ -25,9 +25,11 @@ struct Worker {
   // Slots minus the tasks that hold one; below zero while tasks that were launched ahead of their
   // inputs have got them and more run than there are slots.
   int free_slots = 0;
-  int tasks_ahead = 0;                        // Launched ahead of their inputs; hold no slot.
-  bool is_excluded = false;                   // Gets only tasks that can run nowhere else.
-  uint64_t task_failures = 0;                 // See WorkerExclusion.
+  int tasks_ahead = 0;       // Launched ahead of their inputs; hold no slot.
+  bool is_excluded = false;  // Gets only tasks that can run nowhere else.
+  // Of the last 64 tasks that ended there, the latest in the lowest bit: 1 for one that failed
+  // there and succeeded elsewhere.
+  uint64_t task_failures = 0;
   absl::flat_hash_set<uint64_t> known_plans;  // Digests that were registered there.
   proto::ToWorker launches;                   // Collected while the scheduler dispatches.
 };

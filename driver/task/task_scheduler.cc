@@ -72,6 +72,7 @@ void TaskScheduler::InputsReady(TaskSet& set) {
     Worker* const worker = workers_.Find(running.worker_id);
     if (!running.is_ahead || worker == nullptr) continue;
     running.is_ahead = false;
+    if (options_.speculation.is_enabled) running.launched_micros = env_.MonotonicMicros();
     --worker->tasks_ahead;
     --worker->free_slots;
   }
@@ -92,10 +93,10 @@ void TaskScheduler::Cancel(TaskSet& set) {
   set.cancelled_ = true;
   pools_.Remove(set);
   for (const Task& task : set.tasks_) {
-    if (task.state != TaskState::kRunning) continue;
-    proto::ToWorker message;
-    message.mutable_cancel_task()->set_task_id(task.running_id);
-    workers_.Send(running_.at(task.running_id).worker_id, std::move(message));
+    if (task.state == TaskState::kRunning) CancelAttempt(task.running_id);
+  }
+  for (const auto& [index, task_id] : set.second_attempts_) {
+    if (task_id != 0) CancelAttempt(task_id);
   }
   if (set.running_count_ == 0) set.Drained();
 }
@@ -221,6 +222,7 @@ void TaskScheduler::Dispatch() {
       Worker* const worker = workers_.Find(id);
       if (worker == nullptr) continue;
       OfferSlots(*worker);
+      if (!wanted_attempts_.empty()) OfferSecondAttempts(*worker);
       SendLaunches(*worker);
     }
   }
@@ -228,7 +230,10 @@ void TaskScheduler::Dispatch() {
   if (!offer_to_all_) return;
   // Once more when tasks have left an excluded worker for others.
   while (std::exchange(offer_to_all_, false)) OfferSlotsToAll();
-  for (const auto& worker : workers_.all()) SendLaunches(*worker);
+  for (const auto& worker : workers_.all()) {
+    if (!wanted_attempts_.empty()) OfferSecondAttempts(*worker);
+    SendLaunches(*worker);
+  }
 }
 
 void TaskScheduler::OfferSlots(Worker& worker) {
@@ -301,17 +306,21 @@ void TaskScheduler::LaunchAhead(TaskSet& set) {
 
 void TaskScheduler::Launch(TaskSet& set, int index, Worker& worker) {
   Task& task = set.task(index);
+  task.state = TaskState::kRunning;
+  --set.pending_count_;
+  if (!set.second_attempts_.empty()) set.second_attempts_.erase(index);
+  task.running_id = LaunchAttempt(set, index, worker);
+}
+
+int64_t TaskScheduler::LaunchAttempt(TaskSet& set, int index, Worker& worker) {
   const int64_t task_id = ++last_task_id_;
   proto::TaskRequest& request = *worker.launches.mutable_launch_tasks()->add_tasks();
   request.set_task_id(task_id);
-  request.set_attempt(task.attempts++);
+  request.set_attempt(set.task(index).attempts++);
   const Plan& plan = set.FillRequest(index, worker.id, request);
   request.set_plan_digest(plan.digest);
   RegisterPlan(plan, worker);
 
-  task.state = TaskState::kRunning;
-  task.running_id = task_id;
-  --set.pending_count_;
   pools_.TaskLaunched(set);
   const bool is_ahead = !set.inputs_ready_;
   if (is_ahead) {
@@ -319,7 +328,9 @@ void TaskScheduler::Launch(TaskSet& set, int index, Worker& worker) {
   } else {
     --worker.free_slots;
   }
-  running_.emplace(task_id, Running{set.shared_from_this(), index, worker.id, is_ahead});
+  const int64_t now = options_.speculation.is_enabled ? env_.MonotonicMicros() : 0;
+  running_.emplace(task_id, Running{set.shared_from_this(), index, worker.id, is_ahead, now});
+  return task_id;
 }
 
 void TaskScheduler::RegisterPlan(const Plan& plan, Worker& worker) {
@@ -371,15 +382,23 @@ void TaskScheduler::Discard(const Running& running, int64_t task_id) {
 void TaskScheduler::Apply(const Running& running, proto::TaskStatus status) {
   TaskSet& set = *running.set;
   const TaskAttempt attempt{status.task_id(), running.worker_id};
+  if (set.task(running.index).state == TaskState::kDone) {
+    // The other attempt was first.
+    if (set.is_judged_) Judge(attempt, /*commit=*/false);
+    return;
+  }
   switch (status.outcome()) {
     case proto::TaskStatus::SUCCEEDED:
-      NoteSuccess(running);
       set.task(running.index).state = TaskState::kDone;
+      NoteSuccess(running);
+      if (options_.speculation.is_enabled) NoteRunTime(running);
+      CancelOtherAttempt(set, running.index, attempt.task_id);
       set.TaskSucceeded(running.index, attempt, std::move(status));
       return;
     case proto::TaskStatus::CACHE_MISS:
     case proto::TaskStatus::BLOCK_MISS:
       if (set.is_judged_) Judge(attempt, /*commit=*/false);
+      if (LeaveToOtherAttempt(running, attempt.task_id)) return;
       set.task(running.index).state = TaskState::kWaiting;
       set.InputsLost(running.index, attempt, status);
       return;
@@ -417,11 +436,13 @@ void TaskScheduler::NoteSuccess(const Running& running) {
 void TaskScheduler::Failed(const Running& running, int64_t task_id, const absl::Status& reason) {
   TaskSet& set = *running.set;
   Task& task = set.task(running.index);
-  task.state = TaskState::kWaiting;
+  const bool is_left = LeaveToOtherAttempt(running, task_id);
+  if (!is_left) task.state = TaskState::kWaiting;
   if (set.is_judged_) Judge({task_id, running.worker_id}, /*commit=*/false);
   if (++task.failures < options_.max_failures) {
     VLOG(1) << set.DescribeTask(running.index) << " failed on worker " << running.worker_id << ": "
             << reason;
+    if (is_left) return;
     return EnqueueRetry(set, running.index, running.worker_id);
   }
   const std::string times = task.failures == 1 ? "once" : absl::StrCat(task.failures, " times");
@@ -444,6 +465,7 @@ void TaskScheduler::PlanMissed(const Running& running, int64_t task_id) {
   }
   Worker* const worker = workers_.Find(running.worker_id);
   if (worker != nullptr) worker->known_plans.clear();
+  if (LeaveToOtherAttempt(running, task_id)) return;
   task.state = TaskState::kWaiting;
   Requeue(set, running.index);
 }
@@ -456,6 +478,7 @@ void TaskScheduler::PeerMissed(const Running& running, int64_t task_id,
   Task& task = set.task(running.index);
   if (++task.misses > kPeerMissesMax) return Failed(running, task_id, reason);
   if (set.is_judged_) Judge({task_id, running.worker_id}, /*commit=*/false);
+  if (LeaveToOtherAttempt(running, task_id)) return;
   task.state = TaskState::kWaiting;
   env_.After(kPeerMissDelayMicros, [this, weak = set.weak_from_this(), index = running.index] {
     const std::shared_ptr<TaskSet> live = weak.lock();
@@ -472,9 +495,16 @@ void TaskScheduler::WorkerAdded(int64_t worker_id) {
 }
 
 bool TaskScheduler::RunsOn(const TaskSet& set, int64_t worker_id) const {
-  return std::any_of(set.tasks_.begin(), set.tasks_.end(), [&](const Task& task) {
-    return task.state == TaskState::kRunning && running_.at(task.running_id).worker_id == worker_id;
-  });
+  const auto is_there = [&](int64_t task_id) {
+    return running_.at(task_id).worker_id == worker_id;
+  };
+  return std::any_of(set.tasks_.begin(), set.tasks_.end(),
+                     [&](const Task& task) {
+                       return task.state == TaskState::kRunning && is_there(task.running_id);
+                     }) ||
+         std::any_of(
+             set.second_attempts_.begin(), set.second_attempts_.end(),
+             [&](const auto& second) { return second.second != 0 && is_there(second.second); });
 }
 
 void TaskScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {

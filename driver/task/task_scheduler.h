@@ -14,6 +14,7 @@
 #include "driver/cluster/worker_exclusion.h"
 #include "driver/cluster/worker_registry.h"
 #include "driver/task/scheduling_pools.h"
+#include "driver/task/slow_tasks.h"
 #include "driver/task/task_set.h"
 
 namespace millrace::internal {
@@ -27,12 +28,17 @@ struct TaskOptions {
   // a worker on which tasks fail at once is always free, and four failures end a job.
   std::chrono::microseconds retry_wait{1'000'000};
   ExclusionOptions exclusion;
+  SpeculationOptions speculation;
   PoolOptions pools;
 };
 
 // Two kinds of launch: a task whose inputs are ready takes a slot; one of a set that still waits
 // for a shuffle may be sent ahead to the worker where its inputs gather, holds no slot there, and
 // takes one (be it one too many) when they are ready.
+//
+// A task has one attempt, or two while it is slow and another worker had a slot for which nothing
+// else waited. The first success counts, and the other attempt is cancelled and nothing of it
+// counts.
 //
 // Calls only note what could be launched; Dispatch launches it. So a job's sets go out together.
 //
@@ -80,7 +86,13 @@ class TaskScheduler {
     std::shared_ptr<TaskSet> set;
     int index = 0;
     int64_t worker_id = 0;
-    bool is_ahead = false;  // Launched before its inputs were ready, which they are not yet.
+    bool is_ahead = false;        // Launched before its inputs were ready, which they are not yet.
+    int64_t launched_micros = 0;  // Or when its inputs were. Where slow tasks are looked for.
+  };
+  struct WantedAttempt {
+    std::weak_ptr<TaskSet> set;
+    int index = 0;
+    int64_t first_id = 0;
   };
 
   void Enqueue(TaskSet& set, int index);
@@ -100,11 +112,26 @@ class TaskScheduler {
   bool MustRunOn(TaskSet& set, int index, int64_t worker_id) const;
   void LaunchAhead(TaskSet& set);
   void Launch(TaskSet& set, int index, Worker& worker);
+  int64_t LaunchAttempt(TaskSet& set, int index, Worker& worker);
   void RegisterPlan(const Plan& plan, Worker& worker);
   void SendLaunches(Worker& worker);
 
   void NoteFailure(const Running& running, const absl::Status& reason);
   void NoteSuccess(const Running& running);
+  // Second attempts at slow tasks (task_scheduler_speculation.cc).
+  void NoteRunTime(const Running& running);
+  void SetSlowTimer(TaskSet& set);
+  void LookForSlowTasks(TaskSet& set);
+  bool IsSlow(TaskSet& set, int index, int64_t now_micros) const;
+  void OfferSecondAttempts(Worker& worker);
+  bool IsStillWanted(const WantedAttempt& wanted) const;
+  bool MayRunBeside(TaskSet& set, int index, const Worker& worker) const;
+  int64_t SecondAttemptAt(const TaskSet& set, int index) const;
+  void CancelAttempt(int64_t task_id);
+  void CancelOtherAttempt(TaskSet& set, int index, int64_t task_id);
+  // False: there is none.
+  bool LeaveToOtherAttempt(const Running& running, int64_t task_id);
+
   void ReleaseSlot(const Running& running);
   void Apply(const Running& running, proto::TaskStatus status);
   void Discard(const Running& running, int64_t task_id);
@@ -122,6 +149,7 @@ class TaskScheduler {
   absl::flat_hash_map<int64_t, Running> running_;  // By task id.
   std::vector<std::shared_ptr<TaskSet>> ahead_;    // Sets to launch ahead at the next Dispatch.
   std::vector<int64_t> freed_workers_;             // May take something at the next Dispatch.
+  std::vector<WantedAttempt> wanted_attempts_;     // Second ones.
   bool offer_to_all_ = false;
   size_t first_offered_ = 0;  // Spreads successive sets over the workers.
 };

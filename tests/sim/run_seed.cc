@@ -99,6 +99,7 @@ Setting SettingOf(const RunOptions& options) {
   setting.pace.begin_max = std::vector<int64_t>{1'000, 50'000, interval_micros / 8}[random() % 3];
   setting.pace.post_max = std::vector<int64_t>{300, 5'000}[random() % 2];
   setting.fault_interval_micros = 500'000 + static_cast<int64_t>(random() % 4'000'000);
+  setting.cluster.speculates = random() % 3 == 0;
   return setting;
 }
 
@@ -111,7 +112,8 @@ class Run {
   RunResult Execute() {
     result_.summary = absl::StrCat(setting_.scenario.name, ", ", setting_.program.name, ", ",
                                    setting_.cluster.workers, " workers, batches of ",
-                                   setting_.shape.batch_interval.count(), " ms");
+                                   setting_.shape.batch_interval.count(), " ms",
+                                   setting_.cluster.speculates ? ", slow tasks run twice" : "");
     RunProgram();
     result_.digest = cluster_.world.digest();
     result_.event_count = cluster_.world.event_count();
