@@ -48,11 +48,33 @@ struct CommonOptions {
   std::string local_dir;
 };
 
+absl::StatusOr<ExclusionOptions> ReadExclusion(const Conf& conf) {
+  ExclusionOptions options;
+  ASSIGN_OR_RETURN(options.is_enabled, conf.GetBool(keys::kExcludeOnFailureEnabled));
+  ASSIGN_OR_RETURN(options.timeout, conf.GetDuration(keys::kExcludeOnFailureTimeout));
+  ASSIGN_OR_RETURN(const int64_t tasks, conf.GetInt(keys::kMaxFailedTasksPerExecutor));
+  options.max_failed_tasks = static_cast<int>(tasks);
+  ASSIGN_OR_RETURN(options.max_failed_workers, conf.GetInt(keys::kMaxFailedExecutorsPerNode));
+  return options;
+}
+
+absl::StatusOr<SpeculationOptions> ReadSpeculation(const Conf& conf) {
+  SpeculationOptions options;
+  ASSIGN_OR_RETURN(options.is_enabled, conf.GetBool(keys::kSpeculation));
+  ASSIGN_OR_RETURN(options.interval, conf.GetDuration(keys::kSpeculationInterval));
+  ASSIGN_OR_RETURN(options.multiplier, conf.GetDouble(keys::kSpeculationMultiplier));
+  ASSIGN_OR_RETURN(options.quantile, conf.GetDouble(keys::kSpeculationQuantile));
+  ASSIGN_OR_RETURN(options.min_runtime, conf.GetDuration(keys::kSpeculationMinTaskRuntime));
+  return options;
+}
+
 absl::StatusOr<CommonOptions> ReadCommon(const Conf& conf, FileSystem& fs) {
   CommonOptions options;
   ASSIGN_OR_RETURN(const int64_t max_failures, conf.GetInt(keys::kTaskMaxFailures));
   options.tasks.max_failures = static_cast<int>(max_failures);
   ASSIGN_OR_RETURN(options.tasks.locality_wait, conf.GetDuration(keys::kLocalityWait));
+  ASSIGN_OR_RETURN(options.tasks.exclusion, ReadExclusion(conf));
+  ASSIGN_OR_RETURN(options.tasks.speculation, ReadSpeculation(conf));
   ASSIGN_OR_RETURN(options.tasks.pools, ReadPools(conf, fs));
   ASSIGN_OR_RETURN(const int64_t concurrent_jobs, conf.GetInt(keys::kConcurrentJobs));
   options.concurrent_jobs = static_cast<int>(std::min(concurrent_jobs, kConcurrentJobsMax));

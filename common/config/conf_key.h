@@ -51,8 +51,10 @@ struct OptionalStringKey : ConfKeyInfo {
 };
 
 struct BoolKey : ConfKeyInfo {
-  constexpr BoolKey(std::string_view name, bool default_value, std::string_view doc)
-      : ConfKeyInfo{name, ConfType::kBool, default_value ? "true" : "false", "", {}, "", doc, ""} {}
+  constexpr BoolKey(std::string_view name, bool default_value, std::string_view doc,
+                    std::string_view older_name = "")
+      : ConfKeyInfo{name, ConfType::kBool, default_value ? "true" : "false", "", {}, "",
+                    doc,  older_name} {}
 };
 
 struct IntKey : ConfKeyInfo {

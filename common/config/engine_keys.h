@@ -28,7 +28,8 @@ inline constexpr OptionalStringKey kSchedulerAllocationFile{
     "millrace.scheduler.allocation.file", "the file that describes the pools of FAIR scheduling"};
 inline constexpr BoolKey kSpeculation{"millrace.speculation", false,
                                       "run slow tasks a second time elsewhere"};
-inline constexpr DurationKey kSpeculationInterval{"millrace.speculation.interval", "100ms", "ms",
+// Spark looks every 100 ms, as long as many a batch takes.
+inline constexpr DurationKey kSpeculationInterval{"millrace.speculation.interval", "10ms", "ms",
                                                   Above(0), "how often slow tasks are looked for"};
 inline constexpr DoubleKey kSpeculationMultiplier{
     "millrace.speculation.multiplier", "1.5", AtLeast(1),
@@ -36,8 +37,27 @@ inline constexpr DoubleKey kSpeculationMultiplier{
 inline constexpr DoubleKey kSpeculationQuantile{
     "millrace.speculation.quantile", "0.75", Between(0, 1),
     "part of a stage's tasks that must be done before any is called slow"};
-inline constexpr BoolKey kBlacklistEnabled{"millrace.blacklist.enabled", false,
-                                           "keep tasks off workers on which many have failed"};
+inline constexpr DurationKey kSpeculationMinTaskRuntime{
+    "millrace.speculation.minTaskRuntime", "50ms", "ms", AtLeast(0),
+    "no task is called slow before it has run for so long"};
+// Spark excludes nobody unless told to, and then after two failures: it does not compare workers.
+inline constexpr BoolKey kExcludeOnFailureEnabled{
+    "millrace.excludeOnFailure.enabled", true,
+    "keep tasks for a while off workers on which they fail while they succeed elsewhere",
+    "millrace.blacklist.enabled"};
+// Spark's hour is too long for a stream that has lost a part of its slots.
+inline constexpr DurationKey kExcludeOnFailureTimeout{"millrace.excludeOnFailure.timeout",
+                                                      "60s",
+                                                      "s",
+                                                      Above(0),
+                                                      "how long such a worker gets no tasks",
+                                                      "millrace.blacklist.timeout"};
+inline constexpr IntKey kMaxFailedTasksPerExecutor{
+    "millrace.excludeOnFailure.application.maxFailedTasksPerExecutor", "16", Between(1, 64),
+    "a worker is left out when as many of its last 64 tasks have failed there alone"};
+inline constexpr IntKey kMaxFailedExecutorsPerNode{
+    "millrace.excludeOnFailure.application.maxFailedExecutorsPerNode", "2", AtLeast(1),
+    "workers of a host that are left out before the whole host is"};
 inline constexpr BoolKey kDynamicAllocationEnabled{
     "millrace.dynamicAllocation.enabled", false,
     "ask for executors, and give them back, by how many tasks wait; not for streams"};
@@ -94,7 +114,11 @@ inline constexpr const ConfKeyInfo* kEngineKeys[] = {
     &kSpeculationInterval,
     &kSpeculationMultiplier,
     &kSpeculationQuantile,
-    &kBlacklistEnabled,
+    &kSpeculationMinTaskRuntime,
+    &kExcludeOnFailureEnabled,
+    &kExcludeOnFailureTimeout,
+    &kMaxFailedTasksPerExecutor,
+    &kMaxFailedExecutorsPerNode,
     &kDynamicAllocationEnabled,
     &kMemoryFraction,
     &kMemoryStorageFraction,

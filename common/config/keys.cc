@@ -32,7 +32,6 @@ constexpr RetiredKey kRetiredKeys[] = {
 constexpr std::string_view kKeysWithoutEffect[] = {
     "millrace.authenticate",
     "millrace.authenticate.secret",
-    "millrace.blacklist.enabled",
     "millrace.blockManager.port",
     "millrace.checkpoint.compress",
     "millrace.deploy.defaultCores",
@@ -51,10 +50,6 @@ constexpr std::string_view kKeysWithoutEffect[] = {
     "millrace.port.maxRetries",
     "millrace.rdd.compress",
     "millrace.rpc.askTimeout",
-    "millrace.speculation",
-    "millrace.speculation.interval",
-    "millrace.speculation.multiplier",
-    "millrace.speculation.quantile",
     "millrace.stage.maxConsecutiveAttempts",
     "millrace.storage.replication.proactive",
     "millrace.streaming.backpressure.rateEstimator",

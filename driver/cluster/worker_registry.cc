@@ -25,7 +25,9 @@ Worker& WorkerRegistry::Add(int64_t id, const proto::WorkerHello& hello) {
   worker->free_slots = worker->slots;
   total_slots_ += worker->slots;
   by_id_.emplace(id, worker.get());
-  return **workers_.insert(PositionOf(workers_, id), std::move(worker));
+  Worker& added = **workers_.insert(PositionOf(workers_, id), std::move(worker));
+  FindUsable();
+  return added;
 }
 
 void WorkerRegistry::Remove(int64_t id) {
@@ -34,6 +36,24 @@ void WorkerRegistry::Remove(int64_t id) {
   total_slots_ -= (*worker)->slots;
   by_id_.erase(id);
   workers_.erase(worker);
+  FindUsable();
+}
+
+void WorkerRegistry::SetExcluded(Worker& worker, bool is_excluded) {
+  if (worker.is_excluded == is_excluded) return;
+  worker.is_excluded = is_excluded;
+  FindUsable();
+}
+
+void WorkerRegistry::FindUsable() {
+  const auto find = [this](bool with_excluded) {
+    for (const auto& worker : workers_) {
+      if (with_excluded || !worker->is_excluded) usable_.push_back(worker.get());
+    }
+  };
+  usable_.clear();
+  find(/*with_excluded=*/false);
+  if (usable_.empty()) find(/*with_excluded=*/true);
 }
 
 Worker* WorkerRegistry::Find(int64_t id) const {
@@ -42,8 +62,8 @@ Worker* WorkerRegistry::Find(int64_t id) const {
 }
 
 int64_t WorkerRegistry::HomeOf(int partition) const {
-  CHECK(!workers_.empty());
-  return workers_[static_cast<size_t>(partition) % workers_.size()]->id;
+  CHECK(!usable_.empty());
+  return usable_[static_cast<size_t>(partition) % usable_.size()]->id;
 }
 
 void WorkerRegistry::Send(int64_t id, proto::ToWorker message) {

@@ -25,7 +25,11 @@ struct Worker {
   // Slots minus the tasks that hold one; below zero while tasks that were launched ahead of their
   // inputs have got them and more run than there are slots.
   int free_slots = 0;
-  int tasks_ahead = 0;                        // Launched ahead of their inputs; hold no slot.
+  int tasks_ahead = 0;       // Launched ahead of their inputs; hold no slot.
+  bool is_excluded = false;  // Gets only tasks that can run nowhere else.
+  // Of the last 64 tasks that ended there, the latest in the lowest bit: 1 for one that failed
+  // there and succeeded elsewhere.
+  uint64_t task_failures = 0;
   absl::flat_hash_set<uint64_t> known_plans;  // Digests that were registered there.
   proto::ToWorker launches;                   // Collected while the scheduler dispatches.
 };
@@ -46,11 +50,14 @@ class WorkerRegistry {
   Worker* Find(int64_t id) const;
   // In the order of their ids.
   const std::vector<std::unique_ptr<Worker>>& all() const { return workers_; }
+  // Those that are not excluded; if there is none, all. In the order of their ids.
+  const std::vector<Worker*>& usable() const { return usable_; }
+  void SetExcluded(Worker& worker, bool is_excluded);
   int count() const { return static_cast<int>(workers_.size()); }
   int total_slots() const { return total_slots_; }
 
   // Where partition `partition` of anything that has no place yet is put: equal partitions of
-  // different data sets meet on one worker. There must be a worker.
+  // different data sets meet on one worker, a usable one. There must be a worker.
   int64_t HomeOf(int partition) const;
 
   // To a worker that is there; a message to any other one is dropped, for its loss is dealt with
@@ -59,10 +66,13 @@ class WorkerRegistry {
   void SendToAll(const proto::ToWorker& message);
 
  private:
+  void FindUsable();
+
   DriverTransport& transport_;
   const int64_t driver_epoch_;
   std::vector<std::unique_ptr<Worker>> workers_;
   absl::flat_hash_map<int64_t, Worker*> by_id_;
+  std::vector<Worker*> usable_;
   int total_slots_ = 0;
 };
 

@@ -73,10 +73,10 @@ void ReceiverTracker::Place(Receiver& receiver) {
   receiver.restart_timer = kNoTimer;
   if (is_stopping_ || receiver.worker_id.has_value()) return;
   PlacementFacts facts;
-  for (const auto& worker : workers_.all()) {
-    const auto receivers = std::count_if(
-        receivers_.begin(), receivers_.end(),
-        [&worker](const auto& other) { return other.second.worker_id == worker->id; });
+  for (const Worker* const worker : workers_.usable()) {
+    const auto receivers =
+        std::count_if(receivers_.begin(), receivers_.end(),
+                      [worker](const auto& other) { return other.second.worker_id == worker->id; });
     facts.workers.push_back({worker->id, worker->host, static_cast<int>(receivers)});
   }
   facts.preferred_host = receiver.spec.preferred_host;

@@ -15,25 +15,36 @@ int PendingTasks::Take(int64_t worker_id, IsPending is_pending) {
     const int index = TakeRetry(worker_id, is_pending);
     if (index >= 0) return index;
   }
-  if (!by_worker_.empty()) {
-    const auto queue = by_worker_.find(worker_id);
-    if (queue != by_worker_.end()) {
-      const int index = TakeFront(queue->second, is_pending);
-      if (index >= 0) return index;
-    }
-  }
-  return TakeFront(anywhere_, is_pending);
+  const int index = TakeOwn(worker_id, is_pending);
+  return index >= 0 ? index : TakeFront(anywhere_, is_pending);
+}
+
+int PendingTasks::TakeOwn(int64_t worker_id, IsPending is_pending) {
+  if (by_worker_.empty()) return -1;
+  const auto queue = by_worker_.find(worker_id);
+  return queue == by_worker_.end() ? -1 : TakeFront(queue->second, is_pending);
 }
 
 int PendingTasks::TakeRetry(int64_t worker_id, IsPending is_pending) {
+  return TakeFromRetries([worker_id](const Retry& retry) { return retry.avoid != worker_id; },
+                         is_pending);
+}
+
+int PendingTasks::TakeAvoiding(int64_t worker_id, IsPending is_pending) {
+  return TakeFromRetries([worker_id](const Retry& retry) { return retry.avoid == worker_id; },
+                         is_pending);
+}
+
+int PendingTasks::TakeFromRetries(absl::FunctionRef<bool(const Retry&)> is_wanted,
+                                  IsPending is_pending) {
   for (auto retry = retries_.begin(); retry != retries_.end();) {
-    const Retry found = *retry;
-    if (found.avoid == worker_id) {
+    if (!is_wanted(*retry)) {
       ++retry;
       continue;
     }
+    const int index = retry->index;
     retry = retries_.erase(retry);
-    if (is_pending(found.index)) return found.index;
+    if (is_pending(index)) return index;
   }
   return -1;
 }

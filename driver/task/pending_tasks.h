@@ -29,6 +29,11 @@ class PendingTasks {
     return queue != by_worker_.end() && !queue->second.empty();
   }
 
+  // As Take, but only of the tasks that were added for this worker.
+  int TakeOwn(int64_t worker_id, IsPending is_pending);
+  // One of those that avoid this worker.
+  int TakeAvoiding(int64_t worker_id, IsPending is_pending);
+
   // The task that `worker_id` runs next: one that must or should run there before the others.
   // -1: none.
   int Take(int64_t worker_id, IsPending is_pending);
@@ -42,6 +47,7 @@ class PendingTasks {
   };
 
   int TakeRetry(int64_t worker_id, IsPending is_pending);
+  int TakeFromRetries(absl::FunctionRef<bool(const Retry&)> is_wanted, IsPending is_pending);
   static int TakeFront(std::deque<int>& queue, IsPending is_pending);
 
   std::vector<Retry> retries_;

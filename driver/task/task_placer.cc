@@ -9,8 +9,10 @@ TaskPlacement TaskPlacer::Place(const StageTree& tree, int partition) {
   std::vector<Leaf> unplaced;
   Workers shuffles;  // Where those gather that have a place.
   Workers preferred;
+  bool reads_state = false;
   tree.VisitLeaves(partition, [&](const StageNode& node, int p) {
     Narrow(node, p, candidates, unplaced, shuffles);
+    reads_state |= node.binding == BindingKind::kState;
     if (node.kind == StageNode::Kind::kOperator && !node.rdd->sources.empty()) {
       const SourcePartition& source = node.rdd->sources[static_cast<size_t>(p)];
       if (preferred.empty()) preferred = WorkersAt(source.preferred_hosts);
@@ -21,11 +23,22 @@ TaskPlacement TaskPlacer::Place(const StageTree& tree, int partition) {
     for (const Leaf& leaf : unplaced) PlaceLeaf(leaf, home);
     candidates = {home};
   }
-  if (candidates.empty()) return {std::move(preferred), /*is_mandatory=*/false, /*is_split=*/false};
+  if (candidates.empty()) return {.workers = std::move(preferred)};
   const bool is_split = std::any_of(shuffles.begin(), shuffles.end(), [&](int64_t worker) {
     return std::find(candidates.begin(), candidates.end(), worker) == candidates.end();
   });
-  return {std::move(candidates), /*is_mandatory=*/true, is_split};
+  const bool can_fetch = !reads_state && AllServeOthers(candidates);
+  return {.workers = std::move(candidates),
+          .is_mandatory = true,
+          .is_split = is_split,
+          .can_fetch = can_fetch};
+}
+
+bool TaskPlacer::AllServeOthers(const Workers& workers) const {
+  return std::all_of(workers.begin(), workers.end(), [this](int64_t id) {
+    const Worker* const worker = workers_.Find(id);
+    return worker != nullptr && !worker->peer_address.empty();
+  });
 }
 
 void TaskPlacer::NameHolders(int64_t worker_id, proto::TaskRequest& request) const {

@@ -40,6 +40,7 @@ class TaskPlacer {
   void NarrowTo(const Holders& holders, Workers& candidates) const;
   void PlaceLeaf(const Leaf& leaf, int64_t worker_id);
   Workers WorkersAt(const std::vector<std::string>& hosts) const;
+  bool AllServeOthers(const Workers& workers) const;
 
   const WorkerRegistry& workers_;
   WorkerData& data_;

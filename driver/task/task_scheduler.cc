@@ -37,6 +37,11 @@ TaskScheduler::TaskScheduler(Env& env, WorkerRegistry& workers, TaskOptions opti
     : env_(env),
       workers_(workers),
       options_(std::move(options)),
+      exclusion_(env_, workers_, options_.exclusion,
+                 [this] {
+                   offer_to_all_ = true;
+                   env_.Post([this] { Dispatch(); });
+                 }),
       pools_(options_.pools),
       last_task_id_(first_task_id) {}
 
@@ -57,6 +62,9 @@ void TaskScheduler::InputsReady(TaskSet& set) {
   if (set.inputs_ready_ || set.cancelled_) return;
   set.inputs_ready_ = true;
   if (set.holds_split_) PlaceAgain(set);
+  for (const auto& retry : std::exchange(set.early_retries_, {})) {
+    EnqueueRetry(set, retry.index, retry.failed_on);
+  }
   if (set.pending_count_ > 0) pools_.Add(set);
   offer_to_all_ = true;
   for (const Task& task : set.tasks_) {
@@ -65,6 +73,7 @@ void TaskScheduler::InputsReady(TaskSet& set) {
     Worker* const worker = workers_.Find(running.worker_id);
     if (!running.is_ahead || worker == nullptr) continue;
     running.is_ahead = false;
+    if (options_.speculation.is_enabled) running.launched_micros = env_.MonotonicMicros();
     --worker->tasks_ahead;
     --worker->free_slots;
   }
@@ -85,10 +94,10 @@ void TaskScheduler::Cancel(TaskSet& set) {
   set.cancelled_ = true;
   pools_.Remove(set);
   for (const Task& task : set.tasks_) {
-    if (task.state != TaskState::kRunning) continue;
-    proto::ToWorker message;
-    message.mutable_cancel_task()->set_task_id(task.running_id);
-    workers_.Send(running_.at(task.running_id).worker_id, std::move(message));
+    if (task.state == TaskState::kRunning) CancelAttempt(task.running_id);
+  }
+  for (const auto& [index, task_id] : set.second_attempts_) {
+    if (task_id != 0) CancelAttempt(task_id);
   }
   if (set.running_count_ == 0) set.Drained();
 }
@@ -125,7 +134,7 @@ void TaskScheduler::PlaceAgain(TaskSet& set) {
 
 void TaskScheduler::FindPlace(TaskSet& set, int index) {
   if (workers_.count() <= 1) return set.pending_.AddAnywhere(index);
-  const TaskPlacement placement = set.PlacementOf(index);
+  const TaskPlacement placement = UsablePlacement(set, index);
   if (placement.is_split && !set.inputs_ready_) {
     set.holds_split_ = true;
     return;
@@ -135,14 +144,38 @@ void TaskScheduler::FindPlace(TaskSet& set, int index) {
   if (!placement.is_mandatory) SetRelaxTimer(set);
 }
 
-void TaskScheduler::EnqueueRetry(TaskSet& set, int index, int64_t failed_on) {
-  if (workers_.count() <= 1 || set.PlacementOf(index).is_mandatory) {
-    Enqueue(set, index);
-  } else {
-    MarkPending(set, index);
-    set.pending_.AddRetry(index, failed_on);
-    SetRelaxTimer(set);
+// Without excluded workers, unless the task can run nowhere else.
+TaskPlacement TaskScheduler::UsablePlacement(TaskSet& set, int index) const {
+  TaskPlacement placement = set.PlacementOf(index);
+  if (!exclusion_.excludes_any()) return placement;
+  const auto is_excluded = [this](int64_t id) {
+    const Worker* const worker = workers_.Find(id);
+    return worker != nullptr && worker->is_excluded;
+  };
+  auto& workers = placement.workers;
+  const auto usable_end = std::remove_if(workers.begin(), workers.end(), is_excluded);
+  if (usable_end != workers.begin()) {
+    workers.erase(usable_end, workers.end());
+  } else if (!placement.is_mandatory || (placement.can_fetch && set.inputs_ready_)) {
+    return {};
   }
+  return placement;
+}
+
+// A task that has failed goes to another worker if one can run it. Its inputs are fetched from
+// where they are if need be: that costs less than a job.
+void TaskScheduler::EnqueueRetry(TaskSet& set, int index, int64_t failed_on) {
+  if (workers_.count() <= 1) return Requeue(set, index);
+  const TaskPlacement placement = set.PlacementOf(index);
+  if (placement.is_mandatory && !placement.can_fetch) return Requeue(set, index);
+  // It had all its inputs, but the driver does not know that yet.
+  if (placement.is_mandatory && !set.inputs_ready_) {
+    set.early_retries_.push_back({index, failed_on});
+    return;
+  }
+  MarkPending(set, index);
+  set.pending_.AddRetry(index, failed_on);
+  SetRetryTimer(set);
   if (set.inputs_ready_) {
     pools_.Add(set);
   } else {
@@ -161,11 +194,23 @@ void TaskScheduler::SetRelaxTimer(TaskSet& set) {
   });
 }
 
+void TaskScheduler::SetRetryTimer(TaskSet& set) {
+  if (set.retry_timer_set_) return;
+  set.retry_timer_set_ = true;
+  env_.After(options_.retry_wait.count(), [this, weak = set.weak_from_this()] {
+    const std::shared_ptr<TaskSet> live = weak.lock();
+    if (live == nullptr || live->cancelled_) return;
+    live->retry_timer_set_ = false;
+    live->pending_.RelaxRetries();
+    offer_to_all_ = true;
+    Dispatch();
+  });
+}
+
 // Whatever waits for a worker that it only prefers may run on any from now on.
 void TaskScheduler::Relax(TaskSet& set) {
   set.relax_timer_set_ = false;
   if (set.pending_count_ == 0) return;
-  set.pending_.RelaxRetries();
   for (int i = 0; i < static_cast<int>(set.tasks_.size()); ++i) {
     if (set.task(i).state != TaskState::kPending) continue;
     if (!set.PlacementOf(i).is_mandatory) set.pending_.AddAnywhere(i);
@@ -178,19 +223,23 @@ void TaskScheduler::Relax(TaskSet& set) {
 
 void TaskScheduler::Dispatch() {
   for (const auto& set : std::exchange(ahead_, {})) LaunchAhead(*set);
-  if (offer_to_all_) {
-    offer_to_all_ = false;
-    OfferSlotsToAll();
-    for (const auto& worker : workers_.all()) SendLaunches(*worker);
-  } else {
+  if (!offer_to_all_) {
     for (const int64_t id : freed_workers_) {
       Worker* const worker = workers_.Find(id);
       if (worker == nullptr) continue;
       OfferSlots(*worker);
+      if (!wanted_attempts_.empty()) OfferSecondAttempts(*worker);
       SendLaunches(*worker);
     }
   }
   freed_workers_.clear();
+  if (!offer_to_all_) return;
+  // Once more when tasks have left an excluded worker for others.
+  while (std::exchange(offer_to_all_, false)) OfferSlotsToAll();
+  for (const auto& worker : workers_.all()) {
+    if (!wanted_attempts_.empty()) OfferSecondAttempts(*worker);
+    SendLaunches(*worker);
+  }
 }
 
 void TaskScheduler::OfferSlots(Worker& worker) {
@@ -218,20 +267,42 @@ bool TaskScheduler::OfferOne(Worker& worker) {
 }
 
 bool TaskScheduler::LaunchFrom(TaskSet& set, Worker& worker) {
-  const int index = set.pending_.Take(
-      worker.id, [&set](int i) { return set.task(i).state == TaskState::kPending; });
+  const int index = TakeFor(set, worker);
   if (index < 0) return false;
   Launch(set, index, worker);
   if (set.pending_count_ == 0) pools_.Remove(set);
   return true;
 }
 
+int TaskScheduler::TakeFor(TaskSet& set, const Worker& worker) {
+  const auto is_pending = [&set](int i) { return set.task(i).state == TaskState::kPending; };
+  if (!worker.is_excluded) return set.pending_.Take(worker.id, is_pending);
+  std::vector<int> movable;  // They were placed before the worker was excluded.
+  const int taken = set.pending_.TakeOwn(worker.id, [&](int i) {
+    if (!is_pending(i)) return false;
+    if (MustRunOn(set, i, worker.id)) return true;
+    movable.push_back(i);
+    return false;
+  });
+  for (const int index : movable) FindPlace(set, index);
+  if (!movable.empty()) offer_to_all_ = true;
+  if (taken >= 0 || workers_.usable().size() > 1) return taken;
+  // What has failed on the only usable one may do better here.
+  return set.pending_.TakeAvoiding(workers_.usable()[0]->id, is_pending);
+}
+
+bool TaskScheduler::MustRunOn(TaskSet& set, int index, int64_t worker_id) const {
+  const TaskPlacement placement = UsablePlacement(set, index);
+  const auto& workers = placement.workers;
+  return placement.is_mandatory &&
+         std::find(workers.begin(), workers.end(), worker_id) != workers.end();
+}
+
 void TaskScheduler::LaunchAhead(TaskSet& set) {
   if (set.inputs_ready_ || set.cancelled_) return;
-  const auto is_pending = [&set](int i) { return set.task(i).state == TaskState::kPending; };
   for (const auto& worker : workers_.all()) {
     while (set.pending_count_ > 0 && worker->tasks_ahead < kTasksAheadMax) {
-      const int index = set.pending_.Take(worker->id, is_pending);
+      const int index = TakeFor(set, *worker);
       if (index < 0) break;
       Launch(set, index, *worker);
     }
@@ -241,17 +312,21 @@ void TaskScheduler::LaunchAhead(TaskSet& set) {
 
 void TaskScheduler::Launch(TaskSet& set, int index, Worker& worker) {
   Task& task = set.task(index);
+  task.state = TaskState::kRunning;
+  --set.pending_count_;
+  if (!set.second_attempts_.empty()) set.second_attempts_.erase(index);
+  task.running_id = LaunchAttempt(set, index, worker);
+}
+
+int64_t TaskScheduler::LaunchAttempt(TaskSet& set, int index, Worker& worker) {
   const int64_t task_id = ++last_task_id_;
   proto::TaskRequest& request = *worker.launches.mutable_launch_tasks()->add_tasks();
   request.set_task_id(task_id);
-  request.set_attempt(task.attempts++);
+  request.set_attempt(set.task(index).attempts++);
   const Plan& plan = set.FillRequest(index, worker.id, request);
   request.set_plan_digest(plan.digest);
   RegisterPlan(plan, worker);
 
-  task.state = TaskState::kRunning;
-  task.running_id = task_id;
-  --set.pending_count_;
   pools_.TaskLaunched(set);
   const bool is_ahead = !set.inputs_ready_;
   if (is_ahead) {
@@ -259,7 +334,9 @@ void TaskScheduler::Launch(TaskSet& set, int index, Worker& worker) {
   } else {
     --worker.free_slots;
   }
-  running_.emplace(task_id, Running{set.shared_from_this(), index, worker.id, is_ahead});
+  const int64_t now = options_.speculation.is_enabled ? env_.MonotonicMicros() : 0;
+  running_.emplace(task_id, Running{set.shared_from_this(), index, worker.id, is_ahead, now});
+  return task_id;
 }
 
 void TaskScheduler::RegisterPlan(const Plan& plan, Worker& worker) {
@@ -311,14 +388,23 @@ void TaskScheduler::Discard(const Running& running, int64_t task_id) {
 void TaskScheduler::Apply(const Running& running, proto::TaskStatus status) {
   TaskSet& set = *running.set;
   const TaskAttempt attempt{status.task_id(), running.worker_id};
+  if (set.task(running.index).state == TaskState::kDone) {
+    // The other attempt was first.
+    if (set.is_judged_) Judge(attempt, /*commit=*/false);
+    return;
+  }
   switch (status.outcome()) {
     case proto::TaskStatus::SUCCEEDED:
       set.task(running.index).state = TaskState::kDone;
+      NoteSuccess(running);
+      if (options_.speculation.is_enabled) NoteRunTime(running);
+      CancelOtherAttempt(set, running.index, attempt.task_id);
       set.TaskSucceeded(running.index, attempt, std::move(status));
       return;
     case proto::TaskStatus::CACHE_MISS:
     case proto::TaskStatus::BLOCK_MISS:
       if (set.is_judged_) Judge(attempt, /*commit=*/false);
+      if (LeaveToOtherAttempt(running, attempt.task_id)) return;
       set.task(running.index).state = TaskState::kWaiting;
       set.InputsLost(running.index, attempt, status);
       return;
@@ -327,18 +413,42 @@ void TaskScheduler::Apply(const Running& running, proto::TaskStatus status) {
     case proto::TaskStatus::PEER_MISS:
       return PeerMissed(running, attempt.task_id, ReasonOf(status));
     default:
+      NoteFailure(running, ReasonOf(status));
       return Failed(running, attempt.task_id, ReasonOf(status));
+  }
+}
+
+// It counts against the worker when the task has succeeded on another one.
+void TaskScheduler::NoteFailure(const Running& running, const absl::Status& reason) {
+  if (!exclusion_.is_enabled() || workers_.count() <= 1) return;
+  if (workers_.Find(running.worker_id) == nullptr) return;
+  running.set->failed_attempts_[running.index].push_back(
+      {running.worker_id, std::string(reason.message())});
+}
+
+void TaskScheduler::NoteSuccess(const Running& running) {
+  if (!exclusion_.is_enabled()) return;
+  exclusion_.TaskSucceeded(running.worker_id);
+  auto& failed_attempts = running.set->failed_attempts_;
+  if (failed_attempts.empty()) return;
+  const auto failed = failed_attempts.extract(running.index);
+  if (failed.empty()) return;
+  for (const auto& attempt : failed.mapped()) {
+    if (attempt.worker_id == running.worker_id) continue;
+    exclusion_.TaskFailed(attempt.worker_id, attempt.reason);
   }
 }
 
 void TaskScheduler::Failed(const Running& running, int64_t task_id, const absl::Status& reason) {
   TaskSet& set = *running.set;
   Task& task = set.task(running.index);
-  task.state = TaskState::kWaiting;
+  const bool is_left = LeaveToOtherAttempt(running, task_id);
+  if (!is_left) task.state = TaskState::kWaiting;
   if (set.is_judged_) Judge({task_id, running.worker_id}, /*commit=*/false);
   if (++task.failures < options_.max_failures) {
     LOG_EVERY_T(WARNING, 10) << set.DescribeTask(running.index) << " failed on worker "
                              << running.worker_id << " and is tried again: " << reason;
+    if (is_left) return;
     return EnqueueRetry(set, running.index, running.worker_id);
   }
   const std::string times = task.failures == 1 ? "once" : absl::StrCat(task.failures, " times");
@@ -361,6 +471,7 @@ void TaskScheduler::PlanMissed(const Running& running, int64_t task_id) {
   }
   Worker* const worker = workers_.Find(running.worker_id);
   if (worker != nullptr) worker->known_plans.clear();
+  if (LeaveToOtherAttempt(running, task_id)) return;
   task.state = TaskState::kWaiting;
   Requeue(set, running.index);
 }
@@ -375,6 +486,7 @@ void TaskScheduler::PeerMissed(const Running& running, int64_t task_id,
   LOG_EVERY_T(WARNING, 10) << set.DescribeTask(running.index) << " on worker " << running.worker_id
                            << " waits for another worker: " << reason << "; it is tried again";
   if (set.is_judged_) Judge({task_id, running.worker_id}, /*commit=*/false);
+  if (LeaveToOtherAttempt(running, task_id)) return;
   task.state = TaskState::kWaiting;
   env_.After(kPeerMissDelayMicros, [this, weak = set.weak_from_this(), index = running.index] {
     const std::shared_ptr<TaskSet> live = weak.lock();
@@ -385,17 +497,26 @@ void TaskScheduler::PeerMissed(const Running& running, int64_t task_id,
 }
 
 void TaskScheduler::WorkerAdded(int64_t worker_id) {
+  exclusion_.WorkerAdded();
   freed_workers_.push_back(worker_id);
   offer_to_all_ = true;
 }
 
 bool TaskScheduler::RunsOn(const TaskSet& set, int64_t worker_id) const {
-  return std::any_of(set.tasks_.begin(), set.tasks_.end(), [&](const Task& task) {
-    return task.state == TaskState::kRunning && running_.at(task.running_id).worker_id == worker_id;
-  });
+  const auto is_there = [&](int64_t task_id) {
+    return running_.at(task_id).worker_id == worker_id;
+  };
+  return std::any_of(set.tasks_.begin(), set.tasks_.end(),
+                     [&](const Task& task) {
+                       return task.state == TaskState::kRunning && is_there(task.running_id);
+                     }) ||
+         std::any_of(
+             set.second_attempts_.begin(), set.second_attempts_.end(),
+             [&](const auto& second) { return second.second != 0 && is_there(second.second); });
 }
 
 void TaskScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
+  exclusion_.WorkerLost();
   if (IsMade(Mistake::kTasksOfLostWorkerForgotten)) return;
   std::vector<int64_t> lost;
   for (const auto& [task_id, running] : running_) {

@@ -11,23 +11,34 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "common/env/env.h"
+#include "driver/cluster/worker_exclusion.h"
 #include "driver/cluster/worker_registry.h"
 #include "driver/task/scheduling_pools.h"
+#include "driver/task/slow_tasks.h"
 #include "driver/task/task_set.h"
 
 namespace millrace::internal {
 
 struct TaskOptions {
   int max_failures = 4;  // Of one task; then its set fails.
-  // How long a task that prefers a worker (or should not go back to the one where it failed) waits
-  // for it. Short: a stream's batch cannot wait for seconds.
+  // How long a task that prefers a worker waits for it. Short: a stream's batch cannot wait for
+  // seconds.
   std::chrono::microseconds locality_wait{20'000};
+  // How long a task that has failed waits for another worker. Long enough for a slot to come free:
+  // a worker on which tasks fail at once is always free, and four failures end a job.
+  std::chrono::microseconds retry_wait{1'000'000};
+  ExclusionOptions exclusion;
+  SpeculationOptions speculation;
   PoolOptions pools;
 };
 
 // Two kinds of launch: a task whose inputs are ready takes a slot; one of a set that still waits
 // for a shuffle may be sent ahead to the worker where its inputs gather, holds no slot there, and
 // takes one (be it one too many) when they are ready.
+//
+// A task has one attempt, or two while it is slow and another worker had a slot for which nothing
+// else waited. The first success counts, and the other attempt is cancelled and nothing of it
+// counts.
 //
 // Calls only note what could be launched; Dispatch launches it. So a job's sets go out together.
 //
@@ -75,24 +86,51 @@ class TaskScheduler {
     std::shared_ptr<TaskSet> set;
     int index = 0;
     int64_t worker_id = 0;
-    bool is_ahead = false;  // Launched before its inputs were ready, which they are not yet.
+    bool is_ahead = false;        // Launched before its inputs were ready, which they are not yet.
+    int64_t launched_micros = 0;  // Or when its inputs were. Where slow tasks are looked for.
+  };
+  struct WantedAttempt {
+    std::weak_ptr<TaskSet> set;
+    int index = 0;
+    int64_t first_id = 0;
   };
 
   void Enqueue(TaskSet& set, int index);
   void EnqueueRetry(TaskSet& set, int index, int64_t failed_on);
   void MarkPending(TaskSet& set, int index);
   void FindPlace(TaskSet& set, int index);
+  TaskPlacement UsablePlacement(TaskSet& set, int index) const;
   void Relax(TaskSet& set);
   void SetRelaxTimer(TaskSet& set);
+  void SetRetryTimer(TaskSet& set);
 
   void OfferSlots(Worker& worker);
   void OfferSlotsToAll();
   bool OfferOne(Worker& worker);
   bool LaunchFrom(TaskSet& set, Worker& worker);
+  int TakeFor(TaskSet& set, const Worker& worker);
+  bool MustRunOn(TaskSet& set, int index, int64_t worker_id) const;
   void LaunchAhead(TaskSet& set);
   void Launch(TaskSet& set, int index, Worker& worker);
+  int64_t LaunchAttempt(TaskSet& set, int index, Worker& worker);
   void RegisterPlan(const Plan& plan, Worker& worker);
   void SendLaunches(Worker& worker);
+
+  void NoteFailure(const Running& running, const absl::Status& reason);
+  void NoteSuccess(const Running& running);
+  // Second attempts at slow tasks (task_scheduler_speculation.cc).
+  void NoteRunTime(const Running& running);
+  void SetSlowTimer(TaskSet& set);
+  void LookForSlowTasks(TaskSet& set);
+  bool IsSlow(TaskSet& set, int index, int64_t now_micros) const;
+  void OfferSecondAttempts(Worker& worker);
+  bool IsStillWanted(const WantedAttempt& wanted) const;
+  bool MayRunBeside(TaskSet& set, int index, const Worker& worker) const;
+  int64_t SecondAttemptAt(const TaskSet& set, int index) const;
+  void CancelAttempt(int64_t task_id);
+  void CancelOtherAttempt(TaskSet& set, int index, int64_t task_id);
+  // False: there is none.
+  bool LeaveToOtherAttempt(const Running& running, int64_t task_id);
 
   void ReleaseSlot(const Running& running);
   void Apply(const Running& running, proto::TaskStatus status);
@@ -104,12 +142,14 @@ class TaskScheduler {
   Env& env_;
   WorkerRegistry& workers_;
   const TaskOptions options_;
+  WorkerExclusion exclusion_;
   SchedulingPools pools_;
   int64_t last_task_id_;
 
   absl::flat_hash_map<int64_t, Running> running_;  // By task id.
   std::vector<std::shared_ptr<TaskSet>> ahead_;    // Sets to launch ahead at the next Dispatch.
   std::vector<int64_t> freed_workers_;             // May take something at the next Dispatch.
+  std::vector<WantedAttempt> wanted_attempts_;     // Second ones.
   bool offer_to_all_ = false;
   size_t first_offered_ = 0;  // Spreads successive sets over the workers.
 };

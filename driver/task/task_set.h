@@ -8,10 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "driver/dag/plan_cache.h"
 #include "driver/task/pending_tasks.h"
+#include "driver/task/slow_tasks.h"
 #include "proto/worker.pb.h"
 
 namespace millrace::internal {
@@ -25,6 +28,8 @@ struct TaskPlacement {
   // It reads a shuffle partition that gathers on another worker, where it does not wait for it: not
   // to be launched before all is there.
   bool is_split = false;
+  // Mandatory only as long as its inputs are being made: another worker could fetch them all.
+  bool can_fetch = false;
 };
 
 struct TaskAttempt {
@@ -83,7 +88,16 @@ class TaskSet : public std::enable_shared_from_this<TaskSet> {
     uint8_t misses = 0;  // Of the plan or of a peer, without harm.
     uint16_t failures = 0;
     uint32_t attempts = 0;
-    int64_t running_id = 0;
+    int64_t running_id = 0;  // The first of its attempts that run.
+  };
+
+  struct EarlyRetry {
+    int index = 0;
+    int64_t failed_on = 0;
+  };
+  struct FailedAttempt {
+    int64_t worker_id = 0;
+    std::string reason;
   };
 
   Task& task(int index) { return tasks_[static_cast<size_t>(index)]; }
@@ -96,6 +110,14 @@ class TaskSet : public std::enable_shared_from_this<TaskSet> {
   bool is_judged_ = false;
 
   PendingTasks pending_;
+  SlowTasks slow_tasks_;
+  std::vector<int> unfinished_;  // Those that had not ended when it was known which are slow.
+  // Tasks that run and are to have no other attempt beside it, with the id of the second attempt;
+  // 0: it has ended, or there is to be none.
+  absl::btree_map<int, int64_t> second_attempts_;
+  std::vector<EarlyRetry> early_retries_;  // To be queued when the inputs are ready.
+  // Of tasks that have not succeeded yet, by task. Empty while there is a choice of one worker.
+  absl::flat_hash_map<int, std::vector<FailedAttempt>> failed_attempts_;
   int pending_count_ = 0;
   int running_count_ = 0;
   bool inputs_ready_ = false;
@@ -103,6 +125,8 @@ class TaskSet : public std::enable_shared_from_this<TaskSet> {
   bool queued_ = false;  // Stands in its pool.
   bool relax_timer_set_ = false;
   bool holds_split_ = false;  // Pending tasks have no place before the inputs are ready.
+  bool retry_timer_set_ = false;
+  bool slow_timer_set_ = false;
   SchedulingPool* pool_ = nullptr;
   int64_t last_served_ = 0;  // The number of its latest launch among all.
 };

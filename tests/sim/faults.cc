@@ -13,6 +13,7 @@ constexpr int64_t kSlowMicrosMax = 4'000'000;
 constexpr int64_t kSlowNetworkDelayMicrosMax = 400'000;
 constexpr int64_t kSlownessMax = 10;
 constexpr int64_t kClockJumpMicrosMax = 3'000'000;
+constexpr int64_t kFailingMicrosMax = 10'000'000;
 
 }  // namespace
 
@@ -31,7 +32,10 @@ void Faults::End() {
   cluster_.world.Kill(node_);
   for (const auto& [from, to] : std::exchange(blocked_, {})) cluster_.network.Unblock(from, to);
   cluster_.network.ResetDelayMax();
-  for (const auto& [id, worker] : runtime_->workers().alive()) worker->env().SetSlowness(1);
+  for (const auto& [id, worker] : runtime_->workers().alive()) {
+    worker->env().SetSlowness(1);
+    worker->SetFailing(false);
+  }
   runtime_->env().SetSlowness(1);
   Log("no faults from here on");
 }
@@ -112,6 +116,8 @@ void Faults::Make(Fault fault) {
       Log(absl::StrCat("the driver's wall clock jumps by ", step, " us"));
       return runtime_->env().JumpWallClock(step);
     }
+    case Fault::kFailingTasks:
+      return FailTasks();
   }
 }
 
@@ -157,6 +163,21 @@ void Faults::SlowDown() {
   world.After(world.Between(1, kSlowMicrosMax), node_, EventKind::kFault, [this, name, set] {
     Log(absl::StrCat(name, " is as fast as ever"));
     set(1);
+  });
+}
+
+void Faults::FailTasks() {
+  World& world = cluster_.world;
+  const int64_t id = PickWorker();
+  if (id == 0 || is_failing_tasks_) return;
+  has_failed_tasks_ = is_failing_tasks_ = true;
+  Log(absl::StrCat("tasks fail on worker ", id));
+  runtime_->workers().Find(id)->SetFailing(true);
+  world.After(world.Between(1, kFailingMicrosMax), node_, EventKind::kFault, [this, id] {
+    is_failing_tasks_ = false;
+    Log(absl::StrCat("tasks fail no more on worker ", id));
+    SimWorker* const worker = runtime_->workers().Find(id);
+    if (worker != nullptr) worker->SetFailing(false);
   });
 }
 

@@ -21,7 +21,8 @@ enum class Fault : uint8_t {
   kCutOff,           // A worker is out of reach of all others, for good.
   kSlowNetwork,
   kSlowProcess,
-  kClockJump,  // Of the driver's wall clock.
+  kClockJump,     // Of the driver's wall clock.
+  kFailingTasks,  // On one worker at a time, for a while: what succeeds elsewhere fails there.
 };
 
 // Makes faults of the given kinds at times that the seed decides.
@@ -47,6 +48,7 @@ class Faults {
 
   // Workers that crashed or were cut off for so long that they may have been given up.
   int lost_worker_count() const { return lost_worker_count_; }
+  bool has_failed_tasks() const { return has_failed_tasks_; }
   // Each with its time.
   const std::vector<std::string>& log() const { return log_; }
 
@@ -59,6 +61,7 @@ class Faults {
   void Block(NodeId from, NodeId to);
   void CutOff();
   void SlowDown();
+  void FailTasks();
 
   Cluster& cluster_;
   const std::shared_ptr<SimRuntime>& runtime_;
@@ -67,6 +70,8 @@ class Faults {
   int64_t interval_micros_ = 0;
   bool is_paused_ = false;
   int lost_worker_count_ = 0;
+  bool is_failing_tasks_ = false;
+  bool has_failed_tasks_ = false;
   std::vector<std::pair<NodeId, NodeId>> blocked_;
   std::vector<std::string> log_;
 };

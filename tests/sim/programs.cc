@@ -263,14 +263,19 @@ const std::vector<Program>& Programs() {
       {.name = "window_of_kept", .declare = WindowOfKept, .expected = ExpectedWindowOfKept},
       {.name = "update_state",
        .accumulates = true,
+       .keeps_state = true,
        .declare = UpdateState,
        .expected = ExpectedUpdateState},
       {.name = "map_state",
        .accumulates = true,
+       .keeps_state = true,
        .counts = true,
        .declare = MapState,
        .expected = ExpectedMapState},
-      {.name = "sliding_sum", .declare = SlidingSum, .expected = ExpectedSlidingSum},
+      {.name = "sliding_sum",
+       .keeps_state = true,
+       .declare = SlidingSum,
+       .expected = ExpectedSlidingSum},
   };
   return programs;
 }

@@ -35,6 +35,7 @@ struct Program {
   // Adds up what all batches had. Whether the records of a batch that was given up are in it is not
   // said, so nothing that comes after one is compared.
   bool accumulates = false;
+  bool keeps_state = false;
   // Counts all records of input 0.
   bool counts = false;
   std::function<DStream<std::string>(StreamingContext&, const Shape&, const Counter&)> declare =

@@ -44,12 +44,14 @@ const std::vector<Scenario>& Scenarios() {
       {"partitions", {Fault::kPartition, Fault::kPartition, Fault::kBreakPeers}},
       {"slow", {Fault::kSlowNetwork, Fault::kSlowProcess, Fault::kClockJump, Fault::kBreakPeers}},
       {"cut_off", {Fault::kCutOff}},
+      {"failing_tasks", {Fault::kFailingTasks}},
       {"late_workers", {Fault::kBreakConnection, Fault::kSlowProcess, Fault::kSlowNetwork}},
       {"restarts", {}, true},
       {"restarts_and_crashes", {Fault::kCrash, Fault::kBreakConnection, Fault::kSlowProcess}, true},
       {"everything",
        {Fault::kCrash, Fault::kCutOff, Fault::kBreakConnection, Fault::kBreakPeers,
-        Fault::kPartition, Fault::kSlowNetwork, Fault::kSlowProcess, Fault::kClockJump}},
+        Fault::kPartition, Fault::kSlowNetwork, Fault::kSlowProcess, Fault::kClockJump,
+        Fault::kFailingTasks}},
   };
   return scenarios;
 }
@@ -100,6 +102,7 @@ Setting SettingOf(const RunOptions& options) {
   setting.cluster.worker.shuffle_message_bytes = random() % 2 == 0 ? size_t{1} << 20 : 4;
   if (random() % 2 == 0) setting.cluster.worker.shuffle_codec = CompressionCodec::kLz4;
   setting.fault_interval_micros = 500'000 + static_cast<int64_t>(random() % 4'000'000);
+  setting.cluster.speculates = random() % 3 == 0;
   return setting;
 }
 
@@ -112,7 +115,8 @@ class Run {
   RunResult Execute() {
     result_.summary = absl::StrCat(setting_.scenario.name, ", ", setting_.program.name, ", ",
                                    setting_.cluster.workers, " workers, batches of ",
-                                   setting_.shape.batch_interval.count(), " ms");
+                                   setting_.shape.batch_interval.count(), " ms",
+                                   setting_.cluster.speculates ? ", slow tasks run twice" : "");
     RunProgram();
     result_.digest = cluster_.world.digest();
     result_.event_count = cluster_.world.event_count();
@@ -170,6 +174,7 @@ class Run {
     AwaitRecovery(*collected);
     context.Stop({.graceful = true, .stop_context = false});
     lost_workers_ = faults.lost_worker_count();
+    has_failed_tasks_ = faults.has_failed_tasks();
     result_.log = faults.log();
     for (const std::string& wrong :
          Compare(*collected, setting_.program, setting_.shape, /*may_repeat=*/restarts_ > 0,
@@ -206,13 +211,22 @@ class Run {
   }
 
   bool MayFail(const absl::Status& error) const {
-    // A job is given up that seems to end every worker that runs it, and so is the repair of a
-    // state. Windows with an inverse that were waiting for its update cannot do without it.
-    if (lost_workers_ < kLossesOfJobMax) return false;
     const absl::string_view message = error.message();
-    return absl::StrContains(message, "workers were lost while they ran its tasks") ||
-           (absl::IsFailedPrecondition(error) &&
-            absl::StrContains(message, " ms is missing, and "));
+    // Windows with an inverse that were waiting for an update that failed cannot do without it.
+    const bool misses_update =
+        absl::IsFailedPrecondition(error) && absl::StrContains(message, " ms is missing, and ");
+    // State is updated where it is, be it on a worker on which tasks fail. Anything else runs
+    // elsewhere, if there is an elsewhere.
+    const bool failed_where_it_had_to_run =
+        has_failed_tasks_ && (misses_update || absl::StrContains(message, kFailingReason));
+    if (failed_where_it_had_to_run && (setting_.program.keeps_state || lost_workers_ > 0)) {
+      return true;
+    }
+    // A job is given up that seems to end every worker that runs it, and so is the repair of a
+    // state.
+    if (lost_workers_ < kLossesOfJobMax) return false;
+    return misses_update ||
+           absl::StrContains(message, "workers were lost while they ran its tasks");
   }
 
   void AwaitRecovery(const Collected& collected) {
@@ -256,6 +270,7 @@ class Run {
   Cluster cluster_;
   std::shared_ptr<SimRuntime> runtime_;
   int lost_workers_ = 0;
+  bool has_failed_tasks_ = false;
   int restarts_ = 0;
   RunResult result_;
 };

@@ -9,6 +9,8 @@ namespace millrace::sim {
 namespace {
 
 constexpr int64_t kWorkerTimeoutMicros = 10'000'000;
+// Short, so that many a task is slow.
+constexpr std::chrono::milliseconds kMinTaskRuntime{1};
 // For what runs on the driver to end when it is stopped.
 constexpr int64_t kStopMicrosMax = int64_t{600} * 1'000'000;
 
@@ -17,6 +19,10 @@ internal::DriverOptions MakeDriverOptions(const SimRuntime::Options& options) {
   driver.epoch = options.driver_epoch;
   driver.worker_timeout_micros = kWorkerTimeoutMicros;
   driver.repairs_states = true;
+  driver.tasks.exclusion.max_failed_tasks = 3;
+  driver.tasks.speculation.is_enabled = options.speculates;
+  driver.tasks.speculation.min_runtime = kMinTaskRuntime;
+  driver.tasks.speculation.quantile = 0.5;
   return driver;
 }
 

@@ -24,6 +24,7 @@ class SimRuntime final : public internal::Runtime, public std::enable_shared_fro
     int workers = 2;
     WorkerSettings worker;
     int64_t driver_epoch = 1;
+    bool speculates = false;
   };
 
   // Returns when the workers are there. The cluster outlives the runtime.

@@ -45,6 +45,14 @@ void SimWorker::Begin() {
 }
 
 void SimWorker::SendToDriver(proto::ToDriver message) {
+  const bool has_succeeded =
+      message.has_task_status() && message.task_status().outcome() == proto::TaskStatus::SUCCEEDED;
+  if (is_failing_ && has_succeeded) {
+    proto::TaskStatus& status = *message.mutable_task_status();
+    status.set_outcome(proto::TaskStatus::FAILED);
+    status.set_error_code(static_cast<int>(absl::StatusCode::kUnknown));
+    status.set_error_message(kFailingReason);
+  }
   owner_.cluster().network.Send(connection_.up, [owner = &owner_, connection = connection_,
                                                  message = std::move(message)]() mutable {
     owner->OnMessage(connection, std::move(message));

@@ -15,6 +15,9 @@ namespace millrace::sim {
 
 class SimWorkers;
 
+// Of a worker that is failing.
+inline constexpr const char* kFailingReason = "it fails on this worker alone";
+
 // The two directions between a worker and its driver.
 struct DriverConnection {
   Network::ChannelRef up;  // To the driver.
@@ -38,6 +41,9 @@ class SimWorker final : private WorkerTransport {
   SimPeers& peers() { return peers_; }
   const DriverConnection& connection() const { return connection_; }
 
+  // While it is so, tasks that have done their work say that they have failed.
+  void SetFailing(bool is_failing) { is_failing_ = is_failing; }
+
   // From its driver.
   void OnMessage(proto::ToWorker message);
 
@@ -50,6 +56,7 @@ class SimWorker final : private WorkerTransport {
   SimPeers peers_;
   DriverConnection connection_;
   internal::WorkerNode worker_;
+  bool is_failing_ = false;
 };
 
 }  // namespace millrace::sim

@@ -50,5 +50,23 @@ TEST_F(PendingTasksTest, RetriesGoElsewhereUntilTheyMayGoBack) {
   EXPECT_EQ(Take(1), 1);
 }
 
+TEST_F(PendingTasksTest, AWorkerMayTakeItsOwnTasksAlone) {
+  const auto take_own = [this](int64_t worker_id) {
+    const int index = pending_.TakeOwn(worker_id, [this](int i) { return waiting_.contains(i); });
+    waiting_.erase(index);
+    return index;
+  };
+  pending_.AddAnywhere(0);
+  pending_.AddRetry(1, /*avoid=*/2);
+  const std::vector<int64_t> workers{1};
+  pending_.AddFor(workers, 2);
+  EXPECT_EQ(take_own(1), 2);
+  EXPECT_EQ(take_own(1), -1);
+  EXPECT_EQ(take_own(2), -1);
+  const auto is_waiting = [this](int i) { return waiting_.contains(i); };
+  EXPECT_EQ(pending_.TakeAvoiding(1, is_waiting), -1);
+  EXPECT_EQ(pending_.TakeAvoiding(2, is_waiting), 1);
+}
+
 }  // namespace
 }  // namespace millrace::internal
