@@ -71,7 +71,7 @@ absl::Status PeerService::PutBlock(proto::PutBlock& put) {
   data.level = static_cast<StorageLevel>(put.storage_level());
   for (std::string& bytes : *put.mutable_buffers()) data.buffers.emplace_back(std::move(bytes));
   RETURN_IF_ERROR(blocks_.Put(key, data));
-  const absl::Status noted = replicas_.Add(put.receiving_worker(), std::move(*put.mutable_block()));
+  absl::Status noted = replicas_.Add(put.receiving_worker(), std::move(*put.mutable_block()));
   if (!noted.ok()) blocks_.Drop(key);
   return noted;
 }

@@ -185,16 +185,16 @@ absl::Status MapOutputWriter::Send(Destination& destination, bool is_last) {
     // The empty pieces, which name the partitions, are needed where no others do.
     const auto partition_of = [](const auto& piece) { return piece.first; };
     std::ranges::stable_sort(part.pieces, {}, partition_of);
-    const auto repeated = std::ranges::unique(part.pieces, [](const auto& a, const auto& b) {
-      return a.first == b.first && b.second.empty();
-    });
-    part.pieces.erase(repeated.begin(), repeated.end());
+    const auto repeated = std::unique(
+        part.pieces.begin(), part.pieces.end(),
+        [](const auto& a, const auto& b) { return a.first == b.first && b.second.empty(); });
+    part.pieces.erase(repeated, part.pieces.end());
   }
   if (IsHere(destination)) return router_.store().Put(std::move(part));
   return SendToPeer(destination.worker_id, std::move(part));
 }
 
-absl::Status MapOutputWriter::SendToPeer(int64_t worker_id, MapOutput part) {
+absl::Status MapOutputWriter::SendToPeer(int64_t worker_id, MapOutput&& part) {
   if (router_.peers() == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat("the task writes to worker ", worker_id, ", but this one knows no other"));

@@ -60,7 +60,7 @@ class MapOutputWriter {
   Destination& DestinationOf(uint32_t reduce_partition);
   // Sends what waits.
   absl::Status Send(Destination& destination, bool is_last);
-  absl::Status SendToPeer(int64_t worker_id, MapOutput part);
+  absl::Status SendToPeer(int64_t worker_id, MapOutput&& part);
   bool IsHere(const Destination& destination) const;
   void Abandon(const Destination& destination);
 

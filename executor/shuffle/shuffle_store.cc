@@ -40,7 +40,7 @@ ShuffleStore::~ShuffleStore() {
   for (auto& [id, shuffle] : shuffles_) Release(shuffle);
 }
 
-absl::Status ShuffleStore::Put(MapOutput output) {
+absl::Status ShuffleStore::Put(MapOutput&& output) {
   RETURN_IF_ERROR(Check(output));
   // Where no reduce partition gathers, nobody would drop the shuffle.
   if (output.pieces.empty()) return absl::OkStatus();
@@ -52,7 +52,7 @@ absl::Status ShuffleStore::Put(MapOutput output) {
     for (auto& [partition, records] : output.pieces) {
       pieces.emplace_back(partition, Piece{.bytes = std::move(records)});
     }
-    const absl::Status inserted = Insert(output, std::move(pieces), "");
+    absl::Status inserted = Insert(output, std::move(pieces), "");
     if (!inserted.ok()) budget_.Release(bytes);
     return inserted;
   }
@@ -67,7 +67,7 @@ absl::Status ShuffleStore::Put(MapOutput output) {
       absl::StrCat("shuffle ", output.shuffle_id, " map ", output.map_partition);
   absl::StatusOr<std::string> file = disk_.Write(name, chunks);
   if (!file.ok()) return AnnotateStatus(file.status(), name);
-  const absl::Status inserted = Insert(output, std::move(pieces), *file);
+  absl::Status inserted = Insert(output, std::move(pieces), *file);
   if (!inserted.ok()) disk_.Discard(*std::move(file));
   return inserted;
 }

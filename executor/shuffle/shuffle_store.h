@@ -69,7 +69,7 @@ class ShuffleStore {
   // FailedPrecondition: the shuffle was dropped. A task that was given up, or whose worker was, may
   // not know that yet, and nobody would drop its output again. DataLoss: an earlier part is
   // missing.
-  absl::Status Put(MapOutput output);
+  absl::Status Put(MapOutput&& output);
   // There will be no last part.
   void Abandon(int64_t shuffle_id, int64_t task_id);
 
