@@ -109,10 +109,15 @@ absl::Status DirectInputNode::Learn() {
   std::map<TopicPartition, int64_t> latest;
   std::map<TopicPartition, int64_t> start;
   for (const PartitionOffsets& partition : *found_) {
-    latest[{partition.topic, partition.partition}] = partition.latest;
     start[{partition.topic, partition.partition}] = partition.start;
   }
   next_.merge(start);  // Those that are known stay where they are.
+  for (const PartitionOffsets& partition : *found_) {
+    const TopicPartition key{partition.topic, partition.partition};
+    // What the stream has read, or an earlier driver, is there though it was not seen again yet.
+    latest[key] =
+        partition.may_have_more ? std::max(partition.latest, next_.at(key)) : partition.latest;
+  }
   RETURN_IF_ERROR(CheckHasNext(latest));
   latest_ = std::move(latest);
   return absl::OkStatus();

@@ -1,6 +1,5 @@
 #include "client/source/log_offset_source.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -103,10 +102,8 @@ absl::StatusOr<std::vector<PartitionOffsets>> LogOffsetSource::Latest(millisecon
   std::vector<PartitionOffsets> offsets;
   for (const auto& [number, file] : files) {
     const Partition& partition = partitions_.at(number);
-    int64_t latest = partition.end.offset;
-    // What has not been counted yet is there all the same.
-    if (!partition.is_counted) latest = std::max(latest, partition.start);
-    offsets.push_back({directory_, number, partition.start, latest});
+    offsets.push_back({directory_, number, partition.start, partition.end.offset,
+                       /*may_have_more=*/!partition.is_counted});
   }
   return offsets;
 }

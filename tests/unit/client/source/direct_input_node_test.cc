@@ -32,6 +32,7 @@ using Numbers = std::vector<std::vector<int64_t>>;
 struct FakeTopic {
   std::map<int, int64_t> latest;
   std::map<int, int64_t> start;
+  bool may_have_more = false;
   absl::Status start_status;
   absl::Status status;  // What Latest answers if not OK.
   std::function<void()> on_latest;
@@ -54,7 +55,7 @@ class FakeOffsets : public OffsetSource {
     if (!topic_.status.ok()) return topic_.status;
     std::vector<PartitionOffsets> offsets;
     for (const auto& [partition, latest] : topic_.latest) {
-      offsets.push_back({"t", partition, topic_.start[partition], latest});
+      offsets.push_back({"t", partition, topic_.start[partition], latest, topic_.may_have_more});
     }
     return offsets;
   }
@@ -249,6 +250,19 @@ TEST_F(DirectInputNodeTest, PartitionsThatGoAwayOrShrinkAreErrors) {
   topic_.latest = {{0, 4}, {1, 1}};
   EXPECT_THAT(std::string(h_.RunBatches(1).message()),
               HasSubstr("partition 0 of 't' ends at offset 4 and the stream is at offset 5"));
+}
+
+// As a log does whose records are counted again after a restart.
+TEST_F(DirectInputNodeTest, WhatWasNotSeenAgainYetIsNoLoss) {
+  auto out = h_.Output(Stream());
+  topic_.latest = {{0, 3}};
+  Run(1);
+  topic_.latest = {{0, 1}};
+  topic_.may_have_more = true;
+  Run(1);
+  topic_.latest = {{0, 4}};
+  Run(1);
+  EXPECT_EQ(out.batches(), (Numbers{{0, 1, 2}, {}, {3}}));
 }
 
 TEST_F(DirectInputNodeTest, AStartBeyondTheEndIsAnError) {
