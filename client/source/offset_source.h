@@ -18,10 +18,9 @@ namespace millrace::internal {
 struct PartitionOffsets {
   std::string topic;
   int partition = 0;
-  int64_t start = 0;   // Where a stream begins that has not read of the partition yet.
-  int64_t latest = 0;  // One past the last record that can be read now, as far as is known.
-  bool may_have_more =
-      false;  // The source has not come to the end yet: it may lie behind `latest`.
+  int64_t start = 0;           // Where a stream begins that has not read of the partition yet.
+  int64_t latest = 0;          // One past the last record that can be read now, as far as is known.
+  bool may_have_more = false;  // Not all was looked at: the end may lie behind `latest`.
 };
 
 // Threads: Start, then one call at a time, for each batch Latest and then Locate of its ranges.

@@ -106,7 +106,7 @@ absl::Status ShuffleStore::Insert(const MapOutput& output, Pieces pieces, std::s
   }
   if (!file.empty()) shuffle.spill_files.push_back(std::move(file));
   if (output.is_last) {
-    Commit(output, std::move(pieces));
+    Commit(shuffle, output, std::move(pieces));
     return absl::OkStatus();
   }
   Attempt& attempt = shuffle.attempts[output.task_id];
@@ -116,8 +116,7 @@ absl::Status ShuffleStore::Insert(const MapOutput& output, Pieces pieces, std::s
   return absl::OkStatus();
 }
 
-void ShuffleStore::Commit(const MapOutput& last, Pieces pieces) {
-  Shuffle& shuffle = shuffles_[last.shuffle_id];
+void ShuffleStore::Commit(Shuffle& shuffle, const MapOutput& last, Pieces pieces) {
   Pieces all;
   if (auto attempt = shuffle.attempts.extract(last.task_id)) {
     all = std::move(attempt.mapped().pieces);

@@ -124,7 +124,8 @@ class ShuffleStore {
   absl::Status Insert(const MapOutput& output, Pieces pieces, std::string file);
   absl::Status CheckExpected(const MapOutput& output) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes the attempt's pieces count.
-  void Commit(const MapOutput& last, Pieces pieces) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Commit(Shuffle& shuffle, const MapOutput& last, Pieces pieces)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // nullptr: the bucket is there already. Else it is counted as present from now on.
   Bucket* Claim(Shuffle& shuffle, const ReduceKey& key, uint32_t map_partition)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
