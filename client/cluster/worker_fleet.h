@@ -19,7 +19,8 @@ namespace millrace::internal {
 // Stands between the driver core, the connections of workers and their launcher. A worker that is
 // lost is ended for good and replaced, under a new id; one that has retired is not replaced.
 //
-// Threads: the event loop, but for BringUp, Stop and OnWorkerExited, which any other may call.
+// Threads: the event loop, but for BringUp, Stop and what a launcher calls, which any other may
+// call.
 class WorkerFleet final : public DriverTransport,
                           public WorkerLauncher::Listener,
                           public WorkerSupply {
@@ -54,6 +55,7 @@ class WorkerFleet final : public DriverTransport,
   void Retire(int64_t worker_id, const std::string& reason) override;
   // WorkerLauncher::Listener
   void OnWorkerExited(int64_t worker_id, const std::string& reason) override;
+  void OnRoom(int workers) override;
 
  private:
   enum class Phase { kLaunched, kJoined, kGone, kRetired };
