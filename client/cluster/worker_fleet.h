@@ -3,6 +3,7 @@
 #define MILLRACE_CLIENT_CLUSTER_WORKER_FLEET_H_
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -27,7 +28,7 @@ class WorkerFleet final : public DriverTransport,
  public:
   // All outlive the fleet, or nothing is called any more; `driver` may be made after it.
   WorkerFleet(Env& env, DriverTransport& connections, WorkerLauncher& launcher,
-              DriverService& driver, int workers_max)
+              DriverService& driver, int workers_max = std::numeric_limits<int>::max())
       : env_(env),
         connections_(connections),
         launcher_(launcher),
