@@ -37,10 +37,14 @@ void WorkerCore::Start() {
   if (options_.heartbeat_interval_micros > 0) SendHeartbeats();
 }
 
-void WorkerCore::Handle(proto::ToWorker message) {
-  // Said by a driver that has been replaced.
-  if (message.driver_epoch() < driver_epoch_) return;
+bool WorkerCore::Hears(const proto::ToWorker& message) {
+  if (message.driver_epoch() < driver_epoch_) return false;
   driver_epoch_ = message.driver_epoch();
+  return true;
+}
+
+void WorkerCore::Handle(proto::ToWorker message) {
+  if (!Hears(message)) return;
   switch (message.kind_case()) {
     case proto::ToWorker::kRegisterPlan:
       return plans_.Register(message.register_plan().plan_digest(), message.register_plan().plan());

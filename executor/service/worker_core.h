@@ -61,6 +61,8 @@ class WorkerCore : public ReceiverService::Listener {
 
   // Says hello to the driver.
   void Start();
+  // False: it is said by a driver that has been replaced, and is to be ignored.
+  bool Hears(const proto::ToWorker& message);
   void Handle(proto::ToWorker message);
   // Map outputs came in by another way than a task of this worker.
   void OnMapOutputsArrived();

@@ -268,5 +268,26 @@ TEST(PeerServiceTest, ARequestThatMakesNoSenseIsAnsweredWithAnError) {
   EXPECT_EQ(error_code(), static_cast<int>(absl::StatusCode::kInvalidArgument));
 }
 
+// A few bytes are enough to say a size, and for zeros a few more to make it true.
+TEST(PeerServiceTest, AMessageMakesNoMoreOfItselfThanOnePieceMayHave) {
+  Worker worker;
+  PeerService service(worker.blocks, worker.replicas, worker.shuffles);
+  const std::string zeros(kCompressedBytesMax / 2 + 1, '\0');
+  proto::PeerRequest request;
+  proto::PutMapOutput& put = *request.mutable_put_map_output();
+  put.set_is_last(true);
+  put.set_codec(static_cast<uint32_t>(CompressionCodec::kZstd));
+  for (uint32_t partition = 0; partition < 2; ++partition) {
+    put.add_reduce_partitions(partition);
+    put.add_pieces(Compress(CompressionCodec::kZstd, zeros).value());
+    put.add_plain_sizes(static_cast<uint32_t>(zeros.size()));
+  }
+  const proto::PeerReply reply = service.Handle(request);
+  EXPECT_EQ(reply.error_code(), static_cast<int>(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(reply.error_message(), HasSubstr("made of 67108866 bytes"));
+  put.set_plain_sizes(1, 0);
+  EXPECT_EQ(service.Handle(std::move(request)).error_code(), 0);
+}
+
 }  // namespace
 }  // namespace millrace::internal
