@@ -61,6 +61,9 @@ class ReceiverTracker {
   // After the worker has left the registry.
   void WorkerLost(int64_t worker_id);
 
+  // A receiver runs there or was told to.
+  bool IsOn(int64_t worker_id) const;
+
   ReceivedBlockTracker& blocks() { return blocks_; }
   // What an earlier driver has left, before Start: the batches that it had made, and what is there
   // for the first one behind them.

@@ -81,18 +81,14 @@ namespace {
 // Less is not worth the while.
 constexpr size_t kCompressedPieceBytesMin = 512;
 
-void AddPiece(proto::PutMapOutput& put, CompressionCodec codec, const Buffer& records) {
-  if (codec == CompressionCodec::kNone) return put.add_pieces(records.data(), records.size());
+// What is sent of it; `put` says how to read it.
+Buffer PieceOf(proto::PutMapOutput& put, CompressionCodec codec, Buffer records) {
+  if (codec == CompressionCodec::kNone) return records;
   put.set_codec(static_cast<uint32_t>(codec));
   std::optional<std::string> compressed;
   if (records.size() >= kCompressedPieceBytesMin) compressed = Compress(codec, records.view());
-  if (compressed.has_value()) {
-    put.add_pieces(*std::move(compressed));
-    put.add_plain_sizes(static_cast<uint32_t>(records.size()));
-  } else {
-    put.add_pieces(records.data(), records.size());
-    put.add_plain_sizes(0);
-  }
+  put.add_plain_sizes(compressed.has_value() ? static_cast<uint32_t>(records.size()) : 0);
+  return compressed.has_value() ? Buffer(*std::move(compressed)) : std::move(records);
 }
 
 }  // namespace
@@ -207,18 +203,19 @@ absl::Status MapOutputWriter::SendToPeer(int64_t worker_id, MapOutput&& part) {
   put.set_sequence(part.sequence);
   put.set_is_last(part.is_last);
   size_t bytes = 0;
+  std::vector<Buffer> pieces;
+  pieces.reserve(part.pieces.size());
   const CompressionCodec codec = router_.CodecFor(worker_id);
   for (auto& [partition, records] : part.pieces) {
     put.add_reduce_partitions(partition);
-    AddPiece(put, codec, records);
     bytes += records.size();
-    records = Buffer();
+    pieces.push_back(PieceOf(put, codec, std::move(records)));
   }
   if (calls_ == nullptr) calls_ = std::make_shared<CallsUnderWay>(router_.options());
   RETURN_IF_ERROR(calls_->AwaitRoom(bytes));
   calls_->Begin(bytes);
-  router_.peers()->Call(
-      worker_id, std::move(request),
+  router_.peers()->Put(
+      worker_id, std::move(request), std::move(pieces),
       [calls = calls_, bytes, worker_id](const absl::StatusOr<proto::PeerReply>& reply) {
         calls->End(bytes, StatusOfPeer(reply, worker_id));
       });

@@ -168,7 +168,7 @@ TEST(ClientModeTest, AFunctionThatCrashesTakesItsWorkerAndSaysWhy) {
   cluster.AddExecutor("a", 1);
   TcpServer server;
   Process program(cluster.SubmitCommand(
-      {std::string(MILLRACE_TEST_PROGRAMS) + "/crashing_function", server.port_text()}));
+      {std::string(MILLRACE_TEST_PROGRAMS) + "/misbehaving_function", server.port_text()}));
   TcpPeer peer = server.Accept();
   peer.Send("crash\n");
   EXPECT_TRUE(program.Await(Process::kErr, "killed by signal 11 (Segmentation fault)"))
