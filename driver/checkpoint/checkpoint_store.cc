@@ -17,7 +17,6 @@ namespace {
 
 constexpr char kPrefix[] = "checkpoint-";
 constexpr char kStateFolder[] = "state";
-constexpr size_t kKept = 3;
 constexpr uint64_t kFileBytesMax = uint64_t{1} << 30;
 
 std::set<std::string> StatePaths(const proto::Checkpoint& checkpoint) {
