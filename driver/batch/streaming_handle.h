@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "common/record/storage_level.h"
 #include "common/time/time.h"
+#include "driver/cluster/scaling_policy.h"
 #include "driver/event/streaming_listener.h"
 #include "driver/lineage/offset_range.h"
 #include "driver/lineage/rdd_node.h"
@@ -128,6 +129,8 @@ struct StreamingSpec {
   double pid_min_rate = 100;
   double initial_rate = 0;
   double max_rate = 0;
+  // None: the application keeps the workers that it began with.
+  std::optional<ScalingOptions> scaling;
 };
 
 struct StreamingResult {

@@ -55,7 +55,20 @@ StreamingRun::StreamingRun(Parts parts, StreamingSpec spec, Observer observer)
       copies_(parts.workers, data_.blocks),
       ticker_(env_, spec_.batch_interval, BatchDelayMicros(spec_),
               [this](Time batch_time) { OnTick(batch_time); }),
-      free_lanes_(std::max(1, spec_.concurrent_jobs)) {}
+      free_lanes_(std::max(1, spec_.concurrent_jobs)) {
+  if (!spec_.scaling.has_value()) return;
+  if (parts.supply == nullptr) {
+    LOG(WARNING) << "millrace.streaming.dynamicAllocation.enabled has no effect in local mode";
+    return;
+  }
+  ScalingOptions scaling = *spec_.scaling;
+  const int receivers = static_cast<int>(spec_.receivers.size());
+  if (scaling.workers_min == 0) scaling.workers_min = std::max(1, receivers);
+  scaler_.emplace(
+      WorkerScaler::Parts{env_, parts.workers, data_, *parts.supply,
+                          [this](int64_t worker_id) { return receivers_.IsOn(worker_id); }},
+      scaling, spec_.batch_interval);
+}
 
 absl::Status StreamingRun::Start() {
   if (spec_.backpressure_enabled) {
@@ -78,6 +91,7 @@ absl::Status StreamingRun::Start() {
   const Time now(env_.NowMicros() / kMicrosPerMilli);
   bus_->Post([now](StreamingListener& listener) { listener.OnStreamingStarted(now); });
   receivers_.Start();
+  if (scaler_) scaler_->Start();
   ticker_.Start(spec_.resume ? spec_.resume->last_time : Time(0));
   spec_.graph->BeginAfter(ticker_.next_time() - spec_.batch_interval);
   if (spec_.resume) CatchUp(*spec_.resume);
@@ -279,6 +293,7 @@ void StreamingRun::Complete(const BatchRef& batch) {
   const absl::Status status = OfBatch(batch->time(), batch->status());
   if (!status.ok() && !WasCutShort(status)) observer_.error(status);
   observer_.batch_completed(batch->time(), status);
+  UpdateScale(*batch);
   ContinueStop();
 }
 
@@ -312,6 +327,13 @@ void StreamingRun::UpdateRates(const RunningBatch& batch) {
   }
 }
 
+void StreamingRun::UpdateScale(const RunningBatch& batch) {
+  if (!scaler_) return;
+  const bool counts = batch.status().ok() && batch.info.processing_end_time.has_value();
+  scaler_->BatchCompleted(counts ? std::optional(batch.info.precise_processing_delay)
+                                 : std::nullopt);
+}
+
 void StreamingRun::SetLimits(int64_t stream_id, const StreamLimits& limits) {
   for (const DirectStreamSpec& direct : spec_.direct_streams) {
     if (direct.stream_id == stream_id) return direct.rate_limit->Set(limits.rate);
@@ -343,6 +365,7 @@ void StreamingRun::Stop(bool graceful) {
 }
 
 void StreamingRun::StopReceivers() {
+  if (scaler_) scaler_->Stop();
   receivers_.Stop([this] {
     receivers_stopped_ = true;
     ContinueStop();

@@ -90,6 +90,12 @@ void ReceiverTracker::Place(Receiver& receiver) {
   receiver.next_sequence += kSequencesPerPlacement;
 }
 
+bool ReceiverTracker::IsOn(int64_t worker_id) const {
+  return std::any_of(receivers_.begin(), receivers_.end(), [worker_id](const auto& receiver) {
+    return receiver.second.worker_id == worker_id;
+  });
+}
+
 void ReceiverTracker::PlaceLater(Receiver& receiver) {
   if (is_stopping_ || receiver.restart_timer != kNoTimer) return;
   receiver.restart_timer = env_.After(spec_.receiver_restart_delay.count() * kMicrosPerMilli,

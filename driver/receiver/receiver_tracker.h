@@ -57,6 +57,9 @@ class ReceiverTracker {
   // After the worker has left the registry.
   void WorkerLost(int64_t worker_id);
 
+  // A receiver runs there or was told to.
+  bool IsOn(int64_t worker_id) const;
+
   ReceivedBlockTracker& blocks() { return blocks_; }
   // Nothing runs and nothing will.
   bool all_stopped() const;

@@ -47,6 +47,8 @@ absl::StatusOr<std::vector<Figure>> WorkerShuffle(const BenchOptions& options);
 // have a million keys of state.
 absl::StatusOr<std::vector<Figure>> WorkerKill(const BenchOptions& options);
 absl::StatusOr<std::vector<Figure>> StateKill(const BenchOptions& options);
+// The same of a driver in the cluster, from its next start on: until its first new output.
+absl::StatusOr<std::vector<Figure>> DriverKill(const BenchOptions& options);
 // With a driver daemon and an executor daemon.
 absl::StatusOr<std::vector<Figure>> SubmitTime(const BenchOptions& options);
 absl::StatusOr<std::vector<Figure>> IdleDaemons(const BenchOptions& options);
