@@ -204,11 +204,14 @@ int64_t RunNode::state_batch_time_ms() {
   return -1;
 }
 
-std::string_view RunNode::state_snapshot_path() {
+SnapshotOrder RunNode::snapshot_order() {
   const absl::Status bound = Expect(proto::Binding::kState, "state to save");
-  if (bound.ok()) return binding_->state().snapshot_path();
-  run_.Fail(bound);
-  return {};
+  if (!bound.ok()) {
+    run_.Fail(bound);
+    return {};
+  }
+  const proto::StateBinding& state = binding_->state();
+  return {state.snapshot_path(), state.snapshot_time_ms(), state.snapshot_since_ms()};
 }
 
 bool RunNode::restores_state() {
