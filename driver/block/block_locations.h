@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "driver/lineage/rdd_node.h"
 
@@ -23,7 +24,10 @@ class BlockLocations {
   void Remove(BlockRef block, int64_t worker_id);
   // Returns how many blocks were nowhere else, and so are lost.
   int64_t ForgetWorker(int64_t worker_id);
-  // The block is not needed any more; returns who should be told.
+  // Other workers may have it, too.
+  void NoteScattered(BlockRef block) { scattered_.insert(KeyOf(block)); }
+  bool IsScattered(BlockRef block) const { return scattered_.contains(KeyOf(block)); }
+  // The block is not needed any more; returns who should be told. Where it is scattered, all.
   Holders Drop(BlockRef block);
 
   // Empty: nobody has it.
@@ -42,6 +46,7 @@ class BlockLocations {
 
   // A block whose last holder was lost stays, without holders, until it is dropped.
   absl::flat_hash_map<Key, Holders> holders_;
+  absl::flat_hash_set<Key> scattered_;  // Of the same.
 };
 
 // "block 17 of stream 3"

@@ -191,6 +191,8 @@ void ReceiverTracker::SendLimits(const Receiver& receiver) {
 void ReceiverTracker::HandleBlockReport(int64_t worker_id, const proto::BlockReport& report) {
   // A copy of a lost worker's block whose batch is over.
   std::vector<BlockRef> forgotten;
+  const Receiver* const receiver = Find(report.stream_id());
+  const bool has_copies = receiver != nullptr && CopyCount(receiver->spec.storage_level) > 1;
   for (const proto::StoredBlock& stored : report.blocks()) {
     ReceivedBlock block;
     block.id = {report.stream_id(), stored.id().sequence()};
@@ -201,6 +203,8 @@ void ReceiverTracker::HandleBlockReport(int64_t worker_id, const proto::BlockRep
     if (blocks_.AddBlock(block) || blocks_.IsKnown(block.id)) {
       locations_.Add(block.id, worker_id);
       if (workers_.Find(stored.replica()) != nullptr) locations_.Add(block.id, stored.replica());
+      // Of a copy that was sent and not confirmed nobody knows whether it came.
+      if (has_copies && stored.replica() == 0) locations_.NoteScattered(block.id);
     } else {
       forgotten.push_back(block.id);
     }

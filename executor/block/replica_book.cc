@@ -11,6 +11,11 @@ absl::Status ReplicaBook::Add(int64_t receiving_worker, proto::StoredBlock block
     return absl::FailedPreconditionError(
         absl::StrCat("worker ", receiving_worker, " was given up"));
   }
+  const auto dropped = dropped_.find(key.first);
+  if (dropped != dropped_.end() && dropped->second.Contains(key.second)) {
+    return absl::NotFoundError(
+        absl::StrCat("block ", key.second, " of stream ", key.first, " was dropped"));
+  }
   receiving_workers_[key] = receiving_worker;
   blocks_[key] = std::move(block);
   return absl::OkStatus();
@@ -20,6 +25,7 @@ void ReplicaBook::Remove(const proto::DropBlocks& dropped) {
   const absl::MutexLock lock(&mutex_);
   for (const proto::BlockId& id : dropped.blocks()) {
     const Key key(id.stream_id(), id.sequence());
+    dropped_[key.first].Add(key.second);
     if (receiving_workers_.erase(key) > 0) blocks_.erase(key);
   }
 }

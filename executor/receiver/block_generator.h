@@ -136,7 +136,7 @@ class BlockGenerator {
     int64_t cut_time_ms = 0;  // 0: not known yet.
     std::string metadata;
     StoreCall* call = nullptr;
-    int64_t replica = 0;  // The worker that has a second copy.
+    BlockReplicator::Copy replica;
   };
 
   void Admit(int64_t records, size_t bytes);
