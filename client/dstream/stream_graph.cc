@@ -404,7 +404,7 @@ absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
                     [&](const InputNode* input) { return input->HasChosen(batch_time); });
     if (checkpoint_ != nullptr && has_chosen) checkpoint = checkpoint_->Build();
   }
-  if (checkpoint) checkpoint_->Write(*checkpoint);
+  if (checkpoint && !IsMade(Mistake::kCheckpointAfterBatch)) checkpoint_->Write(*checkpoint);
   return batch;
 }
 

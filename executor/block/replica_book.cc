@@ -1,6 +1,7 @@
 #include "executor/block/replica_book.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/base/mistake.h"
 
 namespace millrace::internal {
 
@@ -32,6 +33,7 @@ void ReplicaBook::Remove(const proto::DropBlocks& dropped) {
 
 std::vector<proto::BlockReport> ReplicaBook::GiveUp(int64_t receiving_worker) {
   std::vector<proto::BlockReport> reports;
+  if (IsMade(Mistake::kReplicasNotReported)) return reports;
   const absl::MutexLock lock(&mutex_);
   given_up_.insert(receiving_worker);
   for (auto block = blocks_.begin(); block != blocks_.end();) {

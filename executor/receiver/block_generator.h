@@ -16,6 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "common/concurrent/change_signal.h"
 #include "common/memory/buffer.h"
 #include "common/record/storage_level.h"
 #include "executor/block/block_store.h"
@@ -175,7 +176,7 @@ class BlockGenerator {
   std::atomic<size_t> pending_count_{0};
 
   mutable absl::Mutex mutex_;
-  absl::CondVar changed_;
+  ChangeSignal changed_;
   RateLimiter limiter_ ABSL_GUARDED_BY(mutex_);
   RateLimiter byte_limiter_ ABSL_GUARDED_BY(mutex_);
   int64_t unprocessed_bytes_max_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: no limit.
