@@ -44,7 +44,7 @@ int CountParts(FileSystem& fs, const std::string& directory) {
 }  // namespace
 
 GraphCheckpoint::GraphCheckpoint(StreamGraph& graph, FileSystem& fs, const std::string& directory)
-    : graph_(graph), fs_(fs), store_(fs, directory) {}
+    : graph_(graph), fs_(fs), store_(fs, directory), log_cleaner_(fs) {}
 
 GraphCheckpoint::~GraphCheckpoint() = default;
 
@@ -203,7 +203,7 @@ Time GraphCheckpoint::RepairableFrom(Time batch_time) const {
 // Writing.
 
 GraphCheckpoint::Built GraphCheckpoint::Build() {
-  Built built{++built_, {}};
+  Built built{++built_, {}, {}};
   proto::Checkpoint& checkpoint = built.checkpoint;
   checkpoint.set_app_name(graph_.context()->conf.GetString(keys::kAppName).value_or(""));
   checkpoint.set_batch_interval_ms(graph_.batch_interval().count());
@@ -215,6 +215,9 @@ GraphCheckpoint::Built GraphCheckpoint::Build() {
     saved.set_id(ids_.at(input));
     saved.set_label(input->label());
     input->Save(saved);
+    const auto* const received = dynamic_cast<const ReceiverInputNode*>(input);
+    if (received == nullptr) continue;
+    for (NeededLog& log : received->NeededLogs()) built.logs.push_back(std::move(log));
   }
   for (const auto& [id, state] : states_) {
     proto::StateCheckpoint& saved = *checkpoint.add_states();
@@ -231,15 +234,22 @@ bool GraphCheckpoint::IsDueSoon() const {
   return MonotonicNanos() - written_nanos_.load() >= kSoonNanos;
 }
 
-void GraphCheckpoint::Write(const Built& built) {
+void GraphCheckpoint::KnowEarlierLogs(const std::set<std::string>& directories) {
   const std::lock_guard lock(write_mutex_);
-  if (built.number <= written_) return;
+  log_cleaner_.KnowEarlier(directories);
+}
+
+absl::Status GraphCheckpoint::Write(const Built& built) {
+  const std::lock_guard lock(write_mutex_);
+  if (built.number <= written_) return absl::OkStatus();
   const absl::Status status = store_.Write(built.checkpoint);
   LOG_IF(ERROR, !status.ok()) << "the checkpoint of batch " << built.checkpoint.last_time_ms()
                               << " ms cannot be written: " << status;
-  if (!status.ok()) return;
+  if (!status.ok()) return status;
   written_ = built.number;
   written_nanos_.store(MonotonicNanos());
+  log_cleaner_.CheckpointWritten(built.logs);
+  return absl::OkStatus();
 }
 
 // ---------------------------------------------------------------------------------------------

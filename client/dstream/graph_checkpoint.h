@@ -15,6 +15,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/dstream/received_log.h"
+#include "client/dstream/received_log_cleaner.h"
 #include "client/dstream/stream_ref.h"
 #include "common/fs/atomic_output.h"
 #include "driver/checkpoint/checkpoint_store.h"
@@ -90,11 +92,15 @@ class GraphCheckpoint {
   struct Built {
     int64_t number = 0;  // Rising.
     proto::Checkpoint checkpoint;
+    std::vector<NeededLog> logs;  // That its batches read, and those to come.
   };
   // As of now.
   Built Build();
-  // Without the lock. One that was built before what is written already is left out.
-  void Write(const Built& built);
+  // Without the lock. One that was built before what is written already is left out. An error is
+  // logged.
+  absl::Status Write(const Built& built);
+  // Before the first Write: the logs of receivers that earlier drivers have left.
+  void KnowEarlierLogs(const std::set<std::string>& directories);
   // Without the lock: the last one was written long enough ago for one that nothing depends on.
   bool IsDueSoon() const;
 
@@ -123,6 +129,7 @@ class GraphCheckpoint {
 
   std::mutex write_mutex_;  // Guards what is below.
   CheckpointStore store_;
+  ReceivedLogCleaner log_cleaner_;
   int64_t written_ = 0;  // Number of the newest that was.
   std::atomic<int64_t> written_nanos_{0};
 };

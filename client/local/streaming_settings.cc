@@ -79,6 +79,8 @@ absl::StatusOr<StreamingSpec> ReadStreamingSettings(const Conf& conf) {
   spec.block_interval = ToMs(block_interval);
   ASSIGN_OR_RETURN(const auto restart_delay, conf.GetDuration(keys::kReceiverRestartDelay));
   spec.receiver_restart_delay = ToMs(restart_delay);
+  ASSIGN_OR_RETURN(const auto store_timeout, conf.GetDuration(keys::kBlockStoreTimeout));
+  spec.block_store_timeout = ToMs(store_timeout);
   ASSIGN_OR_RETURN(const int64_t max_line_bytes, conf.GetBytes(keys::kMaxLineBytes));
   spec.max_line_bytes = static_cast<uint32_t>(max_line_bytes);
   ASSIGN_OR_RETURN(const auto stop_timeout, conf.GetDuration(keys::kGracefulStopTimeout));

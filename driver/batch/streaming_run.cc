@@ -90,6 +90,12 @@ absl::Status StreamingRun::Start() {
   is_started_ = true;
   const Time now(env_.NowMicros() / kMicrosPerMilli);
   bus_->Post([now](StreamingListener& listener) { listener.OnStreamingStarted(now); });
+  std::vector<Time> made;
+  if (spec_.resume) {
+    const std::chrono::milliseconds step = spec_.batch_interval;
+    made = (spec_.resume->completed_time + step).To(spec_.resume->last_time, step);
+  }
+  receivers_.Recover(made, spec_.recovered);
   receivers_.Start();
   if (scaler_) scaler_->Start();
   ticker_.Start(spec_.resume ? spec_.resume->last_time : Time(0));
@@ -141,6 +147,7 @@ void StreamingRun::OnCut(const BatchRef& batch) {
     Complete(batch);
   } else {
     batch->blocks = receivers_.blocks().AllocateBlocksToBatch(batch->time());
+    batch->ended_starts = receivers_.TakeEndedStarts();
     if (queue_.size() + allocated_.size() >= kGeneratedAheadMax) reporter_.Due(*batch);
     allocated_.push_back(batch);
     GenerateNext();
@@ -185,6 +192,7 @@ void StreamingRun::Generate(const BatchRef& batch) {
 // On a job thread.
 void StreamingRun::GenerateOn(BatchGraph& graph, RunningBatch& batch) {
   batch.generation_status = CallGuarded("making its jobs", [&] {
+    if (!batch.ended_starts.empty()) graph.StartsEnded(batch.ended_starts);
     absl::StatusOr<GeneratedBatch> generated = graph.GenerateJobs(batch.time(), batch.blocks);
     if (!generated.ok()) return generated.status();
     batch.generated = *std::move(generated);

@@ -20,6 +20,8 @@ class BlockLocations {
   using Holders = absl::InlinedVector<int64_t, 2>;
 
   void Add(BlockRef block, int64_t worker_id);
+  // A log has it, too, so it is not lost when nobody holds it.
+  void NoteLogged(BlockRef block);
   // The worker has it no more.
   void Remove(BlockRef block, int64_t worker_id);
   // Returns how many blocks were nowhere else, and so are lost.
@@ -46,6 +48,7 @@ class BlockLocations {
 
   // A block whose last holder was lost stays, without holders, until it is dropped.
   absl::flat_hash_map<Key, Holders> holders_;
+  absl::flat_hash_set<Key> logged_;     // Of these.
   absl::flat_hash_set<Key> scattered_;  // Of the same.
 };
 

@@ -10,10 +10,16 @@ namespace millrace::internal {
 namespace {
 
 void BindBlocks(const SourcePartition& source, proto::BlocksBinding& binding) {
-  for (const BlockRef& block : source.blocks) {
+  for (size_t i = 0; i < source.blocks.size(); ++i) {
     proto::BlockId* const id = binding.add_blocks();
-    id->set_stream_id(block.stream_id);
-    id->set_sequence(block.sequence);
+    id->set_stream_id(source.blocks[i].stream_id);
+    id->set_sequence(source.blocks[i].sequence);
+    if (source.log_places.empty()) continue;
+    const BlockLogPlace& place = source.log_places[i];
+    id->mutable_place()->set_directory(place.directory);
+    id->mutable_place()->set_segment(place.segment);
+    id->mutable_place()->set_offset(place.offset);
+    id->mutable_place()->set_size_bytes(place.size_bytes);
   }
 }
 

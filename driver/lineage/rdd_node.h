@@ -70,10 +70,20 @@ struct BlockRef {
   int64_t sequence = 0;
 };
 
+// Where a receiver's write-ahead log has a block.
+struct BlockLogPlace {
+  std::string directory;
+  int64_t segment = 0;
+  int64_t offset = 0;
+  int64_t size_bytes = 0;  // Of the record.
+};
+
 // What a leaf's partition reads.
 struct SourcePartition {
   std::vector<BlockRef> blocks;  // BindingKind::kBlocks
-  std::string split;             // BindingKind::kSplit
+  // Of these blocks, one each, where a log has them; otherwise empty.
+  std::vector<BlockLogPlace> log_places;
+  std::string split;  // BindingKind::kSplit
   std::vector<std::string> preferred_hosts;
 };
 

@@ -16,6 +16,8 @@ absl::StatusOr<std::vector<Figure>> FileWordCount(const BenchOptions& options);
 absl::StatusOr<std::vector<Figure>> FileGrep(const BenchOptions& options);
 // Text from a server on loopback that sends as fast as it can.
 absl::StatusOr<std::vector<Figure>> NetworkWordCount(const BenchOptions& options);
+// The same with the receiver's log, against without.
+absl::StatusOr<std::vector<Figure>> LoggedWordCount(const BenchOptions& options);
 // MapWithState over a million keys: a batch that updates them all, and one that updates 1,000.
 absl::StatusOr<std::vector<Figure>> RunningCount(const BenchOptions& options);
 // UpdateStateByKey over a million keys, all of them updated, against a loop that visits every key.

@@ -6,6 +6,7 @@
 
 #include "common/fs/file_util.h"
 #include "common/fs/path.h"
+#include "driver/checkpoint/checkpoint_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/memory_file_system.h"
@@ -137,6 +138,29 @@ TEST_F(CheckpointStoreTest, ACorruptCheckpointIsAnErrorThatNamesTheLastGoodOne) 
   EXPECT_THAT(latest.status().message(), HasSubstr("last good checkpoint, '/app/checkpoint-1'"));
   ASSERT_TRUE(fs_.Delete("/app/checkpoint-2").ok());
   EXPECT_EQ((*store_.ReadLatest())->last_time_ms(), 1000);
+}
+
+// What a checkpoint names is deleted when no checkpoint names it any more.
+TEST_F(CheckpointStoreTest, ACheckpointWhoseStatesLieElsewhereIsCorruptAndNothingElseIsDeleted) {
+  ASSERT_TRUE(fs_.CreateDirs("/elsewhere").ok());
+  for (const std::string path : {"../elsewhere", "state", "state/", "state/..", "state/a/../../..",
+                                 "checkpoint-3", "/elsewhere"}) {
+    ASSERT_TRUE(fs_.DeleteRecursively("/app").ok());
+    CheckpointStore store(fs_, "/app");
+    ASSERT_TRUE(store.Open().ok());
+    Write(store, At(1000));
+    ASSERT_TRUE(
+        WriteFileAtomically(fs_, "/app/checkpoint-2", EncodeCheckpoint(At(2000, path))).ok());
+    const auto latest = store.ReadLatest();
+    EXPECT_EQ(latest.status().code(), absl::StatusCode::kDataLoss) << path;
+    EXPECT_THAT(latest.status().message(), HasSubstr("'" + path + "'"));
+    CheckpointStore next(fs_, "/app");
+    ASSERT_TRUE(next.Open().ok());
+    for (const int64_t time_ms : {3000, 4000, 5000, 6000}) Write(next, At(time_ms));
+    EXPECT_THAT(NamesIn("/app"),
+                UnorderedElementsAre("checkpoint-4", "checkpoint-5", "checkpoint-6", "state"));
+    EXPECT_THAT(NamesIn("/"), ElementsAre("app", "elsewhere"));
+  }
 }
 
 }  // namespace
