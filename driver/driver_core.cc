@@ -50,9 +50,7 @@ void DriverCore::HandleMessage(proto::ToDriver message) {
         streaming_->HandleReceiverEvent(worker_id, message.receiver_event());
       return;
     case proto::ToDriver::kBlocksCopied:
-      // Without a run there are no blocks, and nothing was asked for.
-      if (streaming_ != nullptr) streaming_->HandleBlocksCopied(worker_id, message.blocks_copied());
-      return;
+      return HandleBlocksCopied(worker_id, message.blocks_copied());
     case proto::ToDriver::kCachedDropped:
       return data_.NoteDropped(worker_id, message.cached_dropped().partitions());
     default:
@@ -152,7 +150,7 @@ void DriverCore::SlotsChanged() {
   if (options_.on_slots_changed != nullptr) options_.on_slots_changed(workers_.total_slots());
 }
 
-// Blocks for which there is no run (any more) are dropped at once.
+// Blocks for which there is no run (any more) are dropped at once, wherever their copies are.
 void DriverCore::HandleBlockReport(int64_t worker_id, const proto::BlockReport& report) {
   if (streaming_ != nullptr && !streaming_->is_stopped()) {
     return streaming_->HandleBlockReport(worker_id, report);
@@ -160,6 +158,17 @@ void DriverCore::HandleBlockReport(int64_t worker_id, const proto::BlockReport& 
   std::vector<BlockRef> dropped;
   for (const proto::StoredBlock& block : report.blocks()) {
     dropped.push_back({block.id().stream_id(), block.id().sequence()});
+    data_.blocks.Add(dropped.back(), worker_id);
+    data_.blocks.NoteScattered(dropped.back());
+  }
+  data_.DropBlocks(dropped);
+}
+
+void DriverCore::HandleBlocksCopied(int64_t worker_id, const proto::BlocksCopied& copied) {
+  if (streaming_ != nullptr) return streaming_->HandleBlocksCopied(worker_id, copied);
+  std::vector<BlockRef> dropped;
+  for (const proto::BlockId& id : copied.blocks()) {
+    dropped.push_back({id.stream_id(), id.sequence()});
     data_.blocks.Add(dropped.back(), worker_id);
   }
   data_.DropBlocks(dropped);

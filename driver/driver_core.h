@@ -87,6 +87,7 @@ class DriverCore final : public StreamingHost {
   void WorkerAdded(int64_t worker_id, const proto::WorkerHello& hello);
   void SendBroadcast(int64_t worker_id, int64_t broadcast_id, const std::string& encoded);
   void HandleBlockReport(int64_t worker_id, const proto::BlockReport& report);
+  void HandleBlocksCopied(int64_t worker_id, const proto::BlocksCopied& copied);
   void Introduce(const Worker& added);
   void SendFarewell(int64_t worker_id);
   void WatchSilence();

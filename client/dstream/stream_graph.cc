@@ -474,7 +474,9 @@ absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
         });
     if (checkpoint_ != nullptr && has_chosen) checkpoint = checkpoint_->Build();
   }
-  if (checkpoint) checkpoint_->Write(*checkpoint).IgnoreError();
+  if (checkpoint && !IsMade(Mistake::kCheckpointAfterBatch)) {
+    checkpoint_->Write(*checkpoint).IgnoreError();
+  }
   return batch;
 }
 

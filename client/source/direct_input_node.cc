@@ -178,10 +178,8 @@ void DirectInputNode::ForgetBefore(Time batch_time) {
                      std::min(batch_time - remember(), graph().ForgettableInputs(remember()))));
 }
 
-bool DirectInputNode::HasChosen(Time batch_time) const {
-  const auto batch = batches_.find(batch_time);
-  return batch != batches_.end() && CountOf(*batch->second.ranges) > 0;
-}
+// A batch without records, too: a sink that has it must not be given others under its time.
+bool DirectInputNode::HasChosen(Time batch_time) const { return batches_.contains(batch_time); }
 
 void DirectInputNode::Save(proto::InputCheckpoint& to) const {
   for (const auto& [time, batch] : batches_) {

@@ -28,10 +28,18 @@ enum class Mistake : uint8_t {
   kFailedAttemptsCounted,  // What they had sent of a map output, with the next attempt's.
   kAbortedStateCommitted,
   kAbortedStateHeld,
+  // Receivers and their blocks.
+  kAckBeforeReplication,     // Of records whose second copy is still under way.
+  kReplicasNotReported,      // When their receiver's worker is lost.
+  kBlockReportCountedTwice,  // One that comes from the block's second holder, too.
+  kBlockDroppedEarly,        // By one batch.
+  kLostBlocksTrusted,        // To be where they were.
   // Recovery.
   kStateSavedTooEarly,          // As of a batch that was cut short.
   kUnfinishedBatchesForgotten,  // By the next driver.
   kSavedChangesForgotten,       // Of a state that is loaded: all but what was saved of it first.
+  kCheckpointAfterBatch,        // Of what an input has chosen for it.
+  kNeededStateRemoved,          // That a kept checkpoint names.
   kEnd,
 };
 

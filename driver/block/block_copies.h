@@ -16,7 +16,8 @@
 namespace millrace::internal {
 
 // Receivers see to the second copy of what they store. When a worker is lost, and when one comes,
-// this has others copy what only one has.
+// this has others copy what only one has. An answer does not say what it answers, so a worker is
+// asked again when it has answered.
 //
 // Threads: the driver core's event loop.
 class BlockCopies {
@@ -35,20 +36,28 @@ class BlockCopies {
 
  private:
   using Key = std::pair<int64_t, int64_t>;  // Stream, sequence.
-  // Under way to one worker.
-  static constexpr size_t kUnderWayMax = 64;
+  static constexpr size_t kBlocksOfRequestMax = 64;
+
+  // What one message asks a worker for.
+  struct Request {
+    int64_t holder = 0;
+    int64_t stream_id = 0;
+    std::set<Key> blocks;
+  };
+  using Requests = std::map<int64_t, Request>;  // By the worker that copies.
 
   void Copy();
-  // 0: there is none with room.
-  int64_t TargetFor(int64_t holder) const;
+  void Send(int64_t target, const Request& request);
+  // With one of these requests to add to, or none under way. 0: there is none.
+  int64_t TargetFor(int64_t holder, int64_t stream_id, const Requests& requests) const;
   bool IsUnderWay(const Key& key) const;
 
   WorkerRegistry& workers_;
   BlockLocations& locations_;
-  std::map<int64_t, StorageLevel> levels_;      // Of streams whose blocks have two copies.
-  std::map<int64_t, std::set<Key>> under_way_;  // By the worker that copies them.
-  std::set<Key> failed_;                        // Not tried again before workers change.
-  int64_t copied_count_ = 0;                    // Since the last time that nothing was left.
+  std::map<int64_t, StorageLevel> levels_;  // Of streams whose blocks have two copies.
+  Requests under_way_;
+  std::set<Key> failed_;      // Not tried again before workers change.
+  int64_t copied_count_ = 0;  // Since the last time that nothing was left.
 };
 
 }  // namespace millrace::internal

@@ -37,6 +37,7 @@ int64_t BlockLocations::ForgetWorker(int64_t worker_id) {
 }
 
 BlockLocations::Holders BlockLocations::Drop(BlockRef block) {
+  scattered_.erase(KeyOf(block));
   const auto found = holders_.find(KeyOf(block));
   if (found == holders_.end()) return {};
   Holders holders = std::move(found->second);

@@ -26,7 +26,10 @@ class BlockLocations {
   void Remove(BlockRef block, int64_t worker_id);
   // Returns how many blocks were nowhere else, and so are lost.
   int64_t ForgetWorker(int64_t worker_id);
-  // The block is not needed any more; returns who should be told.
+  // Other workers may have it, too.
+  void NoteScattered(BlockRef block) { scattered_.insert(KeyOf(block)); }
+  bool IsScattered(BlockRef block) const { return scattered_.contains(KeyOf(block)); }
+  // The block is not needed any more; returns who should be told. Where it is scattered, all.
   Holders Drop(BlockRef block);
 
   // Empty: nobody has it.
@@ -45,7 +48,8 @@ class BlockLocations {
 
   // A block whose last holder was lost stays, without holders, until it is dropped.
   absl::flat_hash_map<Key, Holders> holders_;
-  absl::flat_hash_set<Key> logged_;  // Of these.
+  absl::flat_hash_set<Key> logged_;     // Of these.
+  absl::flat_hash_set<Key> scattered_;  // Of the same.
 };
 
 // "block 17 of stream 3"

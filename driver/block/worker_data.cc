@@ -52,10 +52,17 @@ void WorkerData::DropState(int64_t state_id) {
 void WorkerData::DropBlocks(const std::vector<BlockRef>& dropped) {
   std::map<int64_t, proto::ToWorker> messages;  // By worker, in their order.
   for (const BlockRef& block : dropped) {
-    for (const int64_t worker_id : blocks.Drop(block)) {
+    const auto drop_on = [&](int64_t worker_id) {
       proto::BlockId& id = *messages[worker_id].mutable_drop_blocks()->add_blocks();
       id.set_stream_id(block.stream_id);
       id.set_sequence(block.sequence);
+    };
+    const bool is_scattered = blocks.IsScattered(block);
+    const BlockLocations::Holders holders = blocks.Drop(block);
+    if (is_scattered) {
+      for (const auto& worker : workers_.all()) drop_on(worker->id);
+    } else {
+      for (const int64_t worker_id : holders) drop_on(worker_id);
     }
   }
   for (auto& [worker_id, message] : messages) workers_.Send(worker_id, std::move(message));

@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/base/mistake.h"
 #include "common/base/status_macros.h"
 #include "common/fs/file_util.h"
 #include "common/fs/path.h"
@@ -131,7 +132,8 @@ absl::Status CheckpointStore::DropOld() {
   }
   const std::optional<std::set<std::string>> needed = NeededStates();
   for (const std::string& path : dropped) {
-    if (!needed || needed->contains(path)) continue;
+    if (!needed) continue;
+    if (needed->contains(path) && !IsMade(Mistake::kNeededStateRemoved)) continue;
     RETURN_IF_ERROR(fs_.DeleteRecursively(JoinPath(directory_, path)));
   }
   return absl::OkStatus();

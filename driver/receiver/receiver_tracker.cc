@@ -233,6 +233,8 @@ void ReceiverTracker::SendLimits(const Receiver& receiver) {
 void ReceiverTracker::HandleBlockReport(int64_t worker_id, const proto::BlockReport& report) {
   // A copy of a lost worker's block whose batch is over.
   std::vector<BlockRef> forgotten;
+  const Receiver* const receiver = Find(report.stream_id());
+  const bool has_copies = receiver != nullptr && CopyCount(receiver->spec.storage_level) > 1;
   for (const proto::StoredBlock& stored : report.blocks()) {
     ReceivedBlock block = ToReceivedBlock(report.stream_id(), stored);
     block.worker_id = worker_id;
@@ -241,6 +243,8 @@ void ReceiverTracker::HandleBlockReport(int64_t worker_id, const proto::BlockRep
       locations_.Add(block.id, worker_id);
       if (block.log_place.has_value()) locations_.NoteLogged(block.id);
       if (workers_.Find(stored.replica()) != nullptr) locations_.Add(block.id, stored.replica());
+      // Of a copy that was sent and not confirmed nobody knows whether it came.
+      if (has_copies && stored.replica() == 0) locations_.NoteScattered(block.id);
     } else {
       forgotten.push_back(block.id);
     }

@@ -201,6 +201,15 @@ size_t BlockStore::entry_count() const {
   return entries_.size();
 }
 
+std::vector<StoreKey> BlockStore::BlockKeys() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<StoreKey> keys;
+  for (const auto& [key, entry] : entries_) {
+    if (key.kind == StoreKey::Kind::kBlock) keys.push_back(key);
+  }
+  return keys;
+}
+
 // ---------------------------------------------------------------------------------------------
 // Entries.
 

@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/concurrent/change_signal.h"
 #include "common/memory/buffer.h"
 #include "common/memory/memory_budget.h"
 #include "common/record/storage_level.h"
@@ -94,6 +95,8 @@ class BlockStore {
   std::vector<std::pair<StoreKey, StorageLevel>> TakeDropped();
 
   size_t entry_count() const;
+  // Of the blocks, for checks.
+  std::vector<StoreKey> BlockKeys() const;
   // What the budget may hold, for all its users together.
   size_t memory_bytes_max() const { return budget_.limit_bytes(); }
 
@@ -128,7 +131,7 @@ class BlockStore {
   SpillDir& disk_;
 
   mutable absl::Mutex mutex_;
-  absl::CondVar room_;
+  ChangeSignal room_;
   Entries entries_ ABSL_GUARDED_BY(mutex_);
   std::list<StoreKey> uses_ ABSL_GUARDED_BY(mutex_);  // Evictable; the least recently used first.
   std::vector<std::pair<StoreKey, StorageLevel>> dropped_ ABSL_GUARDED_BY(mutex_);

@@ -1,6 +1,7 @@
 #include "executor/block/replica_book.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/base/mistake.h"
 
 namespace millrace::internal {
 
@@ -11,6 +12,11 @@ absl::Status ReplicaBook::Add(int64_t receiving_worker, proto::StoredBlock block
     return absl::FailedPreconditionError(
         absl::StrCat("worker ", receiving_worker, " was given up"));
   }
+  const auto dropped = dropped_.find(key.first);
+  if (dropped != dropped_.end() && dropped->second.Contains(key.second)) {
+    return absl::NotFoundError(
+        absl::StrCat("block ", key.second, " of stream ", key.first, " was dropped"));
+  }
   receiving_workers_[key] = receiving_worker;
   blocks_[key] = std::move(block);
   return absl::OkStatus();
@@ -20,12 +26,14 @@ void ReplicaBook::Remove(const proto::DropBlocks& dropped) {
   const absl::MutexLock lock(&mutex_);
   for (const proto::BlockId& id : dropped.blocks()) {
     const Key key(id.stream_id(), id.sequence());
+    dropped_[key.first].Add(key.second);
     if (receiving_workers_.erase(key) > 0) blocks_.erase(key);
   }
 }
 
 std::vector<proto::BlockReport> ReplicaBook::GiveUp(int64_t receiving_worker) {
   std::vector<proto::BlockReport> reports;
+  if (IsMade(Mistake::kReplicasNotReported)) return reports;
   const absl::MutexLock lock(&mutex_);
   given_up_.insert(receiving_worker);
   for (auto block = blocks_.begin(); block != blocks_.end();) {

@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/recent_ids.h"
 #include "proto/worker.pb.h"
 
 namespace millrace::internal {
@@ -20,12 +21,13 @@ namespace millrace::internal {
 // and not yet reported is reported when it is lost.
 //
 // Threads: any.
-// Invariant: a worker that was given up has no copies here, and gets none.
+// Invariants: a worker that was given up has no copies here, and gets none; a block that was
+// dropped does not come back.
 class ReplicaBook {
  public:
-  // FailedPrecondition: the worker was given up.
+  // FailedPrecondition: the worker was given up. NotFound: the block was dropped, and comes late.
   absl::Status Add(int64_t receiving_worker, proto::StoredBlock block) ABSL_LOCKS_EXCLUDED(mutex_);
-  // The blocks are not needed any more; others than copies are passed over.
+  // The blocks are not needed any more, whether or not they lie here.
   void Remove(const proto::DropBlocks& dropped) ABSL_LOCKS_EXCLUDED(mutex_);
   // The worker is lost: reports of its copies, a stream each, in the order of their cutting.
   std::vector<proto::BlockReport> GiveUp(int64_t receiving_worker) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -37,6 +39,7 @@ class ReplicaBook {
   std::map<Key, proto::StoredBlock> blocks_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<Key, int64_t> receiving_workers_ ABSL_GUARDED_BY(mutex_);  // Of the same.
   absl::flat_hash_set<int64_t> given_up_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<int64_t, RecentIds> dropped_ ABSL_GUARDED_BY(mutex_);  // By stream.
 };
 
 }  // namespace millrace::internal

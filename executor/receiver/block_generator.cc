@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/base/annotate_status.h"
+#include "common/base/mistake.h"
 #include "common/log/block_log.h"
 #include "common/time/system_clock.h"
 
@@ -388,10 +389,16 @@ bool BlockGenerator::MustReplicate() const {
 
 absl::Status BlockGenerator::Replicate(Pending& pending, const StoreData& data) {
   if (data.buffers.empty()) return absl::OkStatus();
-  const absl::StatusOr<int64_t> replica = options_.replicator->Replicate(Describe(pending), data);
+  if (IsMade(Mistake::kAckBeforeReplication) && pending.call != nullptr) {
+    absl::MutexLock lock(&mutex_);
+    std::exchange(pending.call, nullptr)->done = true;
+    changed_.SignalAll();
+  }
+  const absl::StatusOr<BlockReplicator::Copy> replica =
+      options_.replicator->Replicate(Describe(pending), data);
   if (absl::IsFailedPrecondition(replica.status())) return replica.status();
   absl::MutexLock lock(&mutex_);
-  pending.replica = replica.value_or(0);
+  pending.replica = replica.value_or(BlockReplicator::Copy());
   const bool has_failed = !replica.ok();
   if (has_failed && !is_copying_told_) {
     callbacks_.on_error(absl::StrCat("blocks are stored on this worker alone for now: ",
@@ -409,7 +416,7 @@ proto::StoredBlock BlockGenerator::Describe(const Pending& pending) const {
   block.set_size_bytes(static_cast<int64_t>(pending.size_bytes));
   block.set_cut_time_ms(pending.cut_time_ms);
   block.set_metadata(pending.metadata);
-  block.set_replica(pending.replica);
+  block.set_replica(pending.replica.worker_id);
   if (pending.place.has_value()) {
     proto::LogPlace& place = *block.mutable_id()->mutable_place();
     place.set_directory(options_.log->directory());
@@ -449,6 +456,11 @@ void BlockGenerator::FinishNext(const absl::Status& stored) {
   Pending& next = pending_.front();
   if (stored.ok()) {
     *report_.add_blocks() = Describe(next);
+    // Said without a replica, too: the driver lets no worker keep what may be anywhere.
+    if (next.replica.may_be_elsewhere) {
+      *report_.add_blocks() = Describe(next);
+      report_.mutable_blocks()->rbegin()->clear_replica();
+    }
   } else {
     given_up_bytes_ += static_cast<int64_t>(next.size_bytes);
     if (next.call == nullptr) {

@@ -16,6 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "common/concurrent/change_signal.h"
 #include "common/log/segment_format.h"
 #include "common/log/write_ahead_log.h"
 #include "common/memory/buffer.h"
@@ -146,7 +147,7 @@ class BlockGenerator {
     int64_t cut_time_ms = 0;  // 0: not known yet.
     std::string metadata;
     StoreCall* call = nullptr;
-    int64_t replica = 0;         // The worker that has a second copy.
+    BlockReplicator::Copy replica;
     std::vector<Buffer> to_log;  // Of the data, where there is a log.
     std::optional<SegmentPlace> place;
   };
@@ -198,7 +199,7 @@ class BlockGenerator {
   std::atomic<size_t> pending_count_{0};
 
   mutable absl::Mutex mutex_;
-  absl::CondVar changed_;
+  ChangeSignal changed_;
   RateLimiter limiter_ ABSL_GUARDED_BY(mutex_);
   RateLimiter byte_limiter_ ABSL_GUARDED_BY(mutex_);
   int64_t unprocessed_bytes_max_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: no limit.

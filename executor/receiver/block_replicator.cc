@@ -42,17 +42,17 @@ std::vector<int64_t> BlockReplicator::Candidates() const {
   return candidates;
 }
 
-absl::StatusOr<int64_t> BlockReplicator::Replicate(const proto::StoredBlock& block,
-                                                   const StoreData& data) {
+absl::StatusOr<BlockReplicator::Copy> BlockReplicator::Replicate(const proto::StoredBlock& block,
+                                                                 const StoreData& data) {
   absl::Status failure;
   for (const int64_t worker_id : Candidates()) {
     const absl::Status status = PutOn(worker_id, block, data);
-    if (status.ok()) return worker_id;
+    if (status.ok()) return Copy{worker_id, !failure.ok()};
     if (absl::IsFailedPrecondition(status)) return status;
     failure.Update(status);
   }
   RETURN_IF_ERROR(failure);
-  return 0;
+  return Copy();
 }
 
 absl::Status BlockReplicator::PutOn(int64_t worker_id, const proto::StoredBlock& block,

@@ -42,10 +42,15 @@ class BlockReplicator {
   void RemovePeer(int64_t worker_id) ABSL_LOCKS_EXCLUDED(mutex_);
   bool has_peers() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Waits until the copy is there, and returns the worker that has it; 0: there is no other worker.
+  struct Copy {
+    int64_t worker_id = 0;  // 0: there is no other worker.
+    // Another worker did not answer, or its connection broke: it may have the block all the same.
+    bool may_be_elsewhere = false;
+  };
+  // Waits until the copy is there, and returns who has it.
   //   FailedPrecondition: this worker was given up, so nothing that it stores counts.
   //   Others: no worker could take it.
-  absl::StatusOr<int64_t> Replicate(const proto::StoredBlock& block, const StoreData& data)
+  absl::StatusOr<Copy> Replicate(const proto::StoredBlock& block, const StoreData& data)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "common/concurrent/named_thread.h"
+#include "common/concurrent/thread_wait.h"
 #include "common/time/system_clock.h"
 
 namespace millrace::internal {
@@ -29,11 +29,11 @@ ReceiverSupervisor::ReceiverSupervisor(Options options, std::unique_ptr<Receiver
 
 ReceiverSupervisor::~ReceiverSupervisor() {
   RequestStop("the worker ends");
-  if (thread_.joinable()) thread_.join();
+  thread_.Join();
 }
 
 void ReceiverSupervisor::Launch() {
-  thread_ = StartThread(absl::StrCat("receiver-", stream_id()), [this] { Run(); });
+  thread_ = JoinedThread(absl::StrCat("receiver-", stream_id()), [this] { Run(); });
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ void ReceiverSupervisor::ServeUntilAsked(std::optional<std::chrono::milliseconds
       const absl::Duration timeout = is_running
                                          ? absl::InfiniteDuration()
                                          : absl::Nanoseconds(deadline_nanos - MonotonicNanos());
-      if (!mutex_.AwaitWithTimeout(absl::Condition(&asked), timeout)) return;
+      if (!AwaitUnder(mutex_, absl::Condition(&asked), timeout)) return;
       if (requests_.stop || (is_running && requests_.restart)) return;
       requests_.store = false;
     }

@@ -10,11 +10,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "common/concurrent/joined_thread.h"
 #include "executor/receiver/block_generator.h"
 #include "executor/receiver/receiver_base.h"
 
@@ -97,7 +97,7 @@ class ReceiverSupervisor : public ReceiverHost {
   mutable absl::Mutex mutex_;
   Requests requests_ ABSL_GUARDED_BY(mutex_);
 
-  std::thread thread_;
+  JoinedThread thread_;
 };
 
 }  // namespace millrace::internal

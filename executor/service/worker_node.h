@@ -65,7 +65,7 @@ class WorkerNode {
   // On any thread. May wait for the disk, but not after `reply`, which is called once.
   void HandlePeer(proto::PeerRequest request, absl::FunctionRef<void(proto::PeerReply)> reply);
 
-  const BlockStore& blocks() const { return blocks_; }
+  BlockStore& blocks() { return blocks_; }
   const ShuffleStore& shuffles() const { return shuffles_; }
   const StateStore& states() const { return states_; }
 

@@ -3,6 +3,7 @@
 #define MILLRACE_TESTS_SIM_CLUSTER_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "tests/sim/network.h"
 #include "tests/sim/sim_env.h"
@@ -21,6 +22,7 @@ struct Cluster {
   World world;
   Network network;
   NodeId last_node = kNobody;
+  std::vector<NodeId> outside;  // Processes that are not the application's.
 };
 
 }  // namespace millrace::sim

@@ -23,7 +23,9 @@ struct Collected {
   Time last() const;
 };
 
-std::shared_ptr<Collected> Collect(const DStream<std::string>& stream);
+// Into `collected`, until the program's process has ended.
+void Collect(const DStream<std::string>& stream, const std::shared_ptr<Collected>& collected,
+             const HasEnded& has_ended);
 
 // What is wrong with it: batches that were left out, came twice though none `may_repeat`, differ
 // from what the program must put out, or failed with an error that `may_fail` does not excuse.

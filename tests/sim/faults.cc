@@ -12,6 +12,7 @@ constexpr int64_t kPartitionMicrosMax = 15'000'000;
 constexpr int64_t kSlowMicrosMax = 4'000'000;
 constexpr int64_t kSlowNetworkDelayMicrosMax = 400'000;
 constexpr int64_t kSlownessMax = 10;
+constexpr int64_t kOverloadSlownessMax = 40;
 constexpr int64_t kClockJumpMicrosMax = 3'000'000;
 constexpr int64_t kFailingMicrosMax = 10'000'000;
 
@@ -32,11 +33,8 @@ void Faults::End() {
   cluster_.world.Kill(node_);
   for (const auto& [from, to] : std::exchange(blocked_, {})) cluster_.network.Unblock(from, to);
   cluster_.network.ResetDelayMax();
-  for (const auto& [id, worker] : runtime_->workers().alive()) {
-    worker->env().SetSlowness(1);
-    worker->SetFailing(false);
-  }
-  runtime_->env().SetSlowness(1);
+  for (const auto& [id, worker] : runtime_->workers().alive()) worker->SetFailing(false);
+  SetAllSlowness(1);
   Log("no faults from here on");
 }
 
@@ -51,6 +49,7 @@ void Faults::Next() {
 }
 
 void Faults::Log(const std::string& text) {
+  changed_micros_ = cluster_.world.now_micros();
   log_.push_back(absl::StrCat(cluster_.world.now_micros(), " us: ", text));
 }
 
@@ -62,6 +61,10 @@ int64_t Faults::PickWorker() {
 }
 
 NodeId Faults::PickNode() {
+  const auto outside = static_cast<int64_t>(cluster_.outside.size());
+  if (outside > 0 && cluster_.world.OneIn(4)) {
+    return cluster_.outside[static_cast<size_t>(cluster_.world.Between(0, outside - 1))];
+  }
   const int64_t id = cluster_.world.OneIn(3) ? 0 : PickWorker();
   return id == 0 ? runtime_->env().node() : runtime_->workers().Find(id)->node();
 }
@@ -90,6 +93,13 @@ void Faults::Make(Fault fault) {
       Log(absl::StrCat("the stream of worker ", from, " to worker ", to, " breaks"));
       return runtime_->workers().Find(from)->peers().Break(to, "the connection broke");
     }
+    case Fault::kLoseAnswer: {
+      const int64_t from = PickWorker();
+      const int64_t to = PickWorker();
+      if (from == to) return;
+      Log(absl::StrCat("an answer of worker ", to, " to worker ", from, " is lost"));
+      return runtime_->workers().Find(from)->peers().LoseAnswer(to);
+    }
     case Fault::kPartition: {
       const NodeId from = PickNode();
       const NodeId to = PickNode();
@@ -111,6 +121,8 @@ void Faults::Make(Fault fault) {
       return;
     case Fault::kSlowProcess:
       return SlowDown();
+    case Fault::kOverload:
+      return Overload();
     case Fault::kClockJump: {
       const int64_t step = world.Between(-kClockJumpMicrosMax, kClockJumpMicrosMax);
       Log(absl::StrCat("the driver's wall clock jumps by ", step, " us"));
@@ -141,7 +153,8 @@ void Faults::CutOff() {
   ++lost_worker_count_;
   Log(absl::StrCat("worker ", id, " is out of reach"));
   const NodeId node = runtime_->workers().Find(id)->node();
-  std::vector<NodeId> others = {runtime_->env().node()};
+  std::vector<NodeId> others = cluster_.outside;
+  others.push_back(runtime_->env().node());
   for (const auto& [other, worker] : runtime_->workers().alive()) others.push_back(worker->node());
   for (const NodeId other : others) {
     cluster_.network.Block(node, other);
@@ -164,6 +177,21 @@ void Faults::SlowDown() {
     Log(absl::StrCat(name, " is as fast as ever"));
     set(1);
   });
+}
+
+void Faults::Overload() {
+  World& world = cluster_.world;
+  Log("all are slow");
+  SetAllSlowness(world.Between(kSlownessMax, kOverloadSlownessMax));
+  world.After(world.Between(1, kSlowMicrosMax), node_, EventKind::kFault, [this] {
+    Log("all are as fast as ever");
+    SetAllSlowness(1);
+  });
+}
+
+void Faults::SetAllSlowness(int64_t factor) {
+  runtime_->env().SetSlowness(factor);
+  for (const auto& [id, worker] : runtime_->workers().alive()) worker->env().SetSlowness(factor);
 }
 
 void Faults::FailTasks() {

@@ -17,10 +17,12 @@ enum class Fault : uint8_t {
   kCrash,            // A worker process is gone.
   kBreakConnection,  // Between a worker and the driver.
   kBreakPeers,       // Between two workers: the answers under way are lost.
+  kLoseAnswer,       // Of a worker to another one, which had done what it was asked for.
   kPartition,        // One way or both, between two processes, for a while.
   kCutOff,           // A worker is out of reach of all others, for good.
   kSlowNetwork,
   kSlowProcess,
+  kOverload,      // All processes are slower than their input comes, for a while.
   kClockJump,     // Of the driver's wall clock.
   kFailingTasks,  // On one worker at a time, for a while: what succeeds elsewhere fails there.
 };
@@ -49,6 +51,8 @@ class Faults {
   // Workers that crashed or were cut off for so long that they may have been given up.
   int lost_worker_count() const { return lost_worker_count_; }
   bool has_failed_tasks() const { return has_failed_tasks_; }
+  // When something last began to go wrong, or to go right again.
+  int64_t changed_micros() const { return changed_micros_; }
   // Each with its time.
   const std::vector<std::string>& log() const { return log_; }
 
@@ -61,6 +65,8 @@ class Faults {
   void Block(NodeId from, NodeId to);
   void CutOff();
   void SlowDown();
+  void Overload();
+  void SetAllSlowness(int64_t factor);
   void FailTasks();
 
   Cluster& cluster_;
@@ -69,6 +75,7 @@ class Faults {
   const std::vector<Fault> kinds_;
   int64_t interval_micros_ = 0;
   bool is_paused_ = false;
+  int64_t changed_micros_ = 0;
   int lost_worker_count_ = 0;
   bool is_failing_tasks_ = false;
   bool has_failed_tasks_ = false;

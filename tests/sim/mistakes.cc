@@ -19,12 +19,20 @@ const std::vector<NamedMistake>& Mistakes() {
       {Mistake::kLostStateTakenAsNew, "lost_state_taken_as_new"},
       {Mistake::kLateMapOutputsKept, "late_map_outputs_kept", "everything"},
       {Mistake::kRepeatedMapOutputsCounted, "repeated_map_outputs_counted"},
-      {Mistake::kFailedAttemptsCounted, "failed_attempts_counted"},
+      {Mistake::kFailedAttemptsCounted, "failed_attempts_counted", "", "large_shuffle"},
       {Mistake::kAbortedStateCommitted, "aborted_state_committed", "crashes", "map_state"},
       {Mistake::kAbortedStateHeld, "aborted_state_held"},
+      {Mistake::kAckBeforeReplication, "ack_before_replication", "", "", "received_twice"},
+      {Mistake::kReplicasNotReported, "replicas_not_reported", "crashes", "", "received_twice"},
+      {Mistake::kBlockReportCountedTwice, "block_report_counted_twice", "crashes", "",
+       "received_twice"},
+      {Mistake::kBlockDroppedEarly, "block_dropped_early", "", "", "received"},
+      {Mistake::kLostBlocksTrusted, "lost_blocks_trusted", "", "", "received_twice"},
       {Mistake::kStateSavedTooEarly, "state_saved_too_early", "restarts", "map_state"},
       {Mistake::kUnfinishedBatchesForgotten, "unfinished_batches_forgotten"},
       {Mistake::kSavedChangesForgotten, "saved_changes_forgotten", "restarts", "map_state"},
+      {Mistake::kCheckpointAfterBatch, "checkpoint_after_batch", "driver_crashes", "", "log"},
+      {Mistake::kNeededStateRemoved, "needed_state_removed", "driver_crashes", "map_state"},
   };
   CHECK_EQ(mistakes.size() + 1, static_cast<size_t>(Mistake::kEnd)) << "a mistake has no name";
   return mistakes;

@@ -15,6 +15,7 @@ struct NamedMistake {
   // Where it would show, if that is seldom; empty: anywhere.
   std::string scenario = {};
   std::string program = {};
+  std::string inputs = {};
 };
 
 // All of them.

@@ -17,7 +17,8 @@ Network::ChannelRef Network::Open(NodeId from, NodeId to) {
 }
 
 void Network::Send(const ChannelRef& channel, Closure arrive) {
-  if (!channel->is_open_) return;
+  const bool is_silent = silent_.contains(channel->from_) || silent_.contains(channel->to_);
+  if (!channel->is_open_ || is_silent || world_.IsDead(channel->from_)) return;
   if (blocked_.contains({channel->from_, channel->to_})) {
     channel->held_.push_back(std::move(arrive));
     return;
@@ -32,6 +33,14 @@ void Network::Dispatch(const ChannelRef& channel, Closure arrive) {
             [channel, arrive = std::move(arrive)]() mutable {
               if (channel->is_open_) arrive();
             });
+}
+
+void Network::Silence(NodeId node) {
+  silent_.insert(node);
+  for (const auto& weak : channels_) {
+    const ChannelRef channel = weak.lock();
+    if (channel != nullptr && (channel->from_ == node || channel->to_ == node)) channel->Close();
+  }
 }
 
 void Network::Unblock(NodeId from, NodeId to) {

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -53,6 +54,8 @@ class Network {
   // One way, until it was freed as often as it was blocked.
   void Block(NodeId from, NodeId to) { ++blocked_[{from, to}]; }
   void Unblock(NodeId from, NodeId to);
+  // Nothing comes from the process or to it any more, also of what is under way.
+  void Silence(NodeId node);
   // What a message takes at most from here on.
   void SetDelayMax(int64_t micros) { delay_micros_max_ = micros; }
   void ResetDelayMax() { delay_micros_max_ = kDelayMicrosMax; }
@@ -66,6 +69,7 @@ class Network {
   int64_t delay_micros_max_ = kDelayMicrosMax;
   std::map<std::pair<NodeId, NodeId>, int> blocked_;
   std::vector<std::weak_ptr<Channel>> channels_;
+  std::set<NodeId> silent_;
 };
 
 }  // namespace millrace::sim

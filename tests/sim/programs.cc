@@ -12,7 +12,6 @@ namespace {
 
 using Sums = std::map<std::string, int64_t>;
 
-constexpr int kWindowBatches = 4;
 constexpr int64_t kForgetValue = 7;  // Of values by 10: the key's state goes.
 
 std::string LineOf(const Record& record) {
@@ -66,6 +65,40 @@ Lines ExpectedCountOfSums(const Shape& shape, const std::vector<Time>& batches) 
   Sums counts;
   for (const auto& [key, sum] : sums) ++counts["last digit " + std::to_string(sum % 3)];
   return LinesOf(counts);
+}
+
+constexpr int kCopies = 40;
+
+std::vector<Record> CopiesOf(const Record& record) {
+  std::vector<Record> copies;
+  for (int i = 0; i < kCopies; ++i) {
+    copies.emplace_back(record.first + "#" + std::to_string(i), record.second);
+  }
+  return copies;
+}
+
+Record WithoutCopy(const Record& sum) {
+  return {sum.first.substr(0, sum.first.find('#')), sum.second};
+}
+
+// Map outputs of many parts, which take their time.
+DStream<std::string> LargeShuffle(StreamingContext& ssc, const Shape& shape,
+                                  const Counter& /*counter*/) {
+  return shape.InputOf(0)
+      .In(ssc)
+      .FlatMap(Fn<&CopiesOf>)
+      .ReduceByKey(std::plus<>(), shape.reduce_partitions)
+      .Map(Fn<&WithoutCopy>)
+      .ReduceByKey(std::plus<>(), shape.map_partitions)
+      .Map(Fn<&LineOf>);
+}
+
+Lines ExpectedLargeShuffle(const Shape& shape, const std::vector<Time>& batches) {
+  Sums sums;
+  for (const auto& [key, value] : shape.InputOf(0).At(batches.back())) {
+    sums[key] += value * kCopies;
+  }
+  return LinesOf(sums);
 }
 
 DStream<std::string> Join(StreamingContext& ssc, const Shape& shape, const Counter& /*counter*/) {
@@ -256,7 +289,8 @@ const std::vector<Program>& Programs() {
        .counts = true,
        .declare = CountOfSums,
        .expected = ExpectedCountOfSums},
-      {.name = "join", .declare = Join, .expected = ExpectedJoin},
+      {.name = "large_shuffle", .declare = LargeShuffle, .expected = ExpectedLargeShuffle},
+      {.name = "join", .inputs = 2, .declare = Join, .expected = ExpectedJoin},
       {.name = "poison", .declare = Poison, .expected = ExpectedSumByKey, .fails = HasPoison},
       {.name = "kept_poison",
        .declare = KeptPoison,

@@ -4,8 +4,10 @@
 
 #include <millrace/millrace.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,22 +22,38 @@ struct Shape {
   int map_partitions = 2;
   int reduce_partitions = 2;
   int checkpoint_batches = 10;  // How often states are saved.
+  // Of inputs of others' records, by number; none: all are made of their batches' times.
+  std::vector<std::shared_ptr<Received>> received = {};
+  HasEnded has_ended = nullptr;
 
   std::chrono::milliseconds checkpoint_interval() const {
     return checkpoint_batches * batch_interval;
   }
   Input InputOf(int number) const {
-    return {.seed = seed + static_cast<uint64_t>(number), .partitions = map_partitions};
+    const auto index = static_cast<size_t>(number);
+    return {.seed = seed + index,
+            .partitions = map_partitions,
+            .received = index < received.size() ? received[index] : nullptr,
+            .has_ended = has_ended};
+  }
+  // False: what its receivers took in for the batch is not known.
+  bool IsKnown(Time batch_time) const {
+    return std::all_of(received.begin(), received.end(), [batch_time](const auto& input) {
+      return input->batches.contains(batch_time);
+    });
   }
 };
 
 using Lines = std::vector<std::string>;
+
+inline constexpr int kWindowBatches = 4;
 
 // Tasks count records in it, each once however often they run.
 using Counter = LongAccumulator;
 
 struct Program {
   std::string name;
+  int inputs = 1;
   // Adds up what all batches had. Whether the records of a batch that was given up are in it is not
   // said, so nothing that comes after one is compared.
   bool accumulates = false;

@@ -14,7 +14,10 @@
 #include "glog/logging.h"
 #include "tests/sim/collected.h"
 #include "tests/sim/faults.h"
+#include "tests/sim/process_files.h"
 #include "tests/sim/programs.h"
+#include "tests/sim/received_check.h"
+#include "tests/sim/reliable_source.h"
 #include "tests/sim/sim_runtime.h"
 
 namespace millrace::sim {
@@ -29,37 +32,77 @@ constexpr int64_t kRecoveryMicrosMax = 120'000'000;
 constexpr int64_t kCleanUpMicrosMax = 30'000'000;
 constexpr int kBehindBatchesMax = 2;
 constexpr int kLossesOfJobMax = 4;
+constexpr int64_t kSendsOfBatch = 4;
+constexpr char kCheckpointDirectory[] = "/checkpoint";
+// Of files, until a driver ends in the midst of them.
+constexpr int64_t kChangesMax = 20;
+// Until a worker has heard of one that has come.
+constexpr int64_t kJoinMicrosMax = 1'000'000;
+// For as long as it takes to give up copying a block to a worker.
+constexpr int64_t kQuietMicros = 12'000'000;
+
+enum class DriverEnd {
+  kNever,
+  kReplaced,  // Now and then, after its checkpoint was written: another one goes on from that.
+  kCrashes,   // At any moment; the program is started again.
+};
 
 struct Scenario {
   std::string name;
   std::vector<Fault> faults;
-  // The driver is dropped now and then, and another one goes on from its checkpoint.
-  bool restarts_driver = false;
+  DriverEnd driver_end = DriverEnd::kNever;
 };
 
 const std::vector<Scenario>& Scenarios() {
   static const std::vector<Scenario>& scenarios = *new std::vector<Scenario>{
       {"calm", {}},
       {"crashes", {Fault::kCrash, Fault::kCrash, Fault::kBreakConnection}},
-      {"partitions", {Fault::kPartition, Fault::kPartition, Fault::kBreakPeers}},
+      {"partitions",
+       {Fault::kPartition, Fault::kPartition, Fault::kBreakPeers, Fault::kLoseAnswer}},
       {"slow", {Fault::kSlowNetwork, Fault::kSlowProcess, Fault::kClockJump, Fault::kBreakPeers}},
+      {"lost_answers", {Fault::kLoseAnswer, Fault::kLoseAnswer, Fault::kSlowNetwork}},
+      {"overload", {Fault::kOverload, Fault::kSlowNetwork}},
       {"cut_off", {Fault::kCutOff}},
       {"failing_tasks", {Fault::kFailingTasks}},
       {"late_workers", {Fault::kBreakConnection, Fault::kSlowProcess, Fault::kSlowNetwork}},
-      {"restarts", {}, true},
-      {"restarts_and_crashes", {Fault::kCrash, Fault::kBreakConnection, Fault::kSlowProcess}, true},
+      {"restarts", {}, DriverEnd::kReplaced},
+      {"restarts_and_crashes",
+       {Fault::kCrash, Fault::kBreakConnection, Fault::kSlowProcess},
+       DriverEnd::kReplaced},
+      {"driver_crashes", {}, DriverEnd::kCrashes},
+      {"driver_and_others_crash",
+       {Fault::kCrash, Fault::kBreakConnection, Fault::kSlowProcess},
+       DriverEnd::kCrashes},
       {"everything",
        {Fault::kCrash, Fault::kCutOff, Fault::kBreakConnection, Fault::kBreakPeers,
-        Fault::kPartition, Fault::kSlowNetwork, Fault::kSlowProcess, Fault::kClockJump,
-        Fault::kFailingTasks}},
+        Fault::kLoseAnswer, Fault::kOverload, Fault::kPartition, Fault::kSlowNetwork,
+        Fault::kSlowProcess, Fault::kClockJump, Fault::kFailingTasks}},
   };
   return scenarios;
+}
+
+// How records come to the program.
+struct InputKind {
+  std::string name;
+  enum { kOfTimes, kLog, kReceived } kind = kOfTimes;
+  StorageLevel storage_level = StorageLevel::kMemoryAndDisk;
+};
+
+const std::vector<InputKind>& InputKinds() {
+  static const std::vector<InputKind>& kinds = *new std::vector<InputKind>{
+      {"replayable"},
+      {"log", InputKind::kLog},
+      {"received", InputKind::kReceived, StorageLevel::kMemoryOnly},
+      {"received_twice", InputKind::kReceived, StorageLevel::kMemoryAndDisk2},
+  };
+  return kinds;
 }
 
 // What the seed decides before the run begins.
 struct Setting {
   Scenario scenario;
   Program program;
+  InputKind input;
   Shape shape;
   SimRuntime::Options cluster;
   Pace pace;
@@ -104,6 +147,18 @@ Setting SettingOf(const RunOptions& options) {
   setting.fault_interval_micros = 500'000 + static_cast<int64_t>(random() % 4'000'000);
   setting.cluster.speculates = random() % 3 == 0;
   setting.shape.checkpoint_batches = std::vector<int>{1, 1, 2, 3, 10}[random() % 5];
+  setting.input = Choose(InputKinds(), options.inputs, random());
+  // Blocks live no longer than their driver.
+  const bool is_received = setting.input.kind == InputKind::kReceived;
+  const bool is_log = setting.input.kind == InputKind::kLog;
+  if (is_received && setting.scenario.driver_end != DriverEnd::kNever) {
+    setting.input = InputKinds().front();
+  } else if (is_received || is_log) {
+    for (int64_t number = 0; number < setting.program.inputs; ++number) {
+      setting.shape.received.push_back(std::make_shared<Received>(Received{
+          .is_log = is_log, .source = number, .storage_level = setting.input.storage_level}));
+    }
+  }
   return setting;
 }
 
@@ -114,10 +169,16 @@ class Run {
       : setting_(SettingOf(options)), cluster_(options.seed, setting_.pace) {}
 
   RunResult Execute() {
-    result_.summary = absl::StrCat(setting_.scenario.name, ", ", setting_.program.name, ", ",
-                                   setting_.cluster.workers, " workers, batches of ",
-                                   setting_.shape.batch_interval.count(), " ms",
-                                   setting_.cluster.speculates ? ", slow tasks run twice" : "");
+    result_.summary = absl::StrCat(
+        setting_.scenario.name, ", ", setting_.program.name, ", ", setting_.input.name, ", ",
+        setting_.cluster.workers, " workers, batches of ", setting_.shape.batch_interval.count(),
+        " ms", setting_.cluster.speculates ? ", slow tasks run twice" : "");
+    for (const auto& received : setting_.shape.received) {
+      if (received->is_log) continue;
+      sources_.push_back(std::make_unique<ReliableSource>(
+          cluster_.world, cluster_.network, cluster_.NewNode(), received->source,
+          setting_.shape.seed + static_cast<uint64_t>(received->source)));
+    }
     RunProgram();
     result_.digest = cluster_.world.digest();
     result_.event_count = cluster_.world.event_count();
@@ -125,14 +186,21 @@ class Run {
   }
 
  private:
+  // The program's process, from its start to its end.
+  struct Process {
+    std::shared_ptr<internal::ContextCore> core;
+    std::unique_ptr<StreamingContext> streaming;
+    std::optional<Counter> counter;
+  };
+
   void Fail(const std::string& text) { result_.failures.push_back(text); }
   int64_t IntervalMicros() const {
     return std::chrono::microseconds(setting_.shape.batch_interval).count();
   }
 
-  std::shared_ptr<internal::ContextCore> MakeContext() {
+  std::shared_ptr<internal::ContextCore> MakeContext(ProcessFiles& files) {
     internal::RuntimeOptions options;
-    options.fs = &cluster_.fs;
+    options.fs = &files;
     options.make_runtime = [this](const Conf&, const internal::RuntimeOptions& made)
         -> absl::StatusOr<std::shared_ptr<internal::Runtime>> {
       SimRuntime::Options cluster = setting_.cluster;
@@ -149,57 +217,147 @@ class Run {
     return std::make_shared<internal::ContextCore>(conf, options);
   }
 
-  void RunProgram() {
-    const std::shared_ptr<internal::ContextCore> context = MakeContext();
-    RunStreams(context);
-    if (runtime_ != nullptr) AwaitCleanUp();
-    context->Stop();
-    runtime_ = nullptr;
+  // False: it does not start.
+  bool StartProcess() {
+    files_.push_back(std::make_unique<ProcessFiles>(cluster_.fs));
+    has_ended_ = std::make_shared<bool>(false);
+    process_.core = MakeContext(*files_.back());
+    process_.streaming = std::make_unique<StreamingContext>(
+        std::make_shared<internal::StreamingCore>(process_.core, setting_.shape.batch_interval));
+    StreamingContext& streaming = *process_.streaming;
+    streaming.Checkpoint(kCheckpointDirectory);
+    process_.counter = streaming.context().LongAccumulator("records");
+    Shape shape = setting_.shape;
+    shape.has_ended = has_ended_;
+    Collect(setting_.program.declare(streaming, shape, *process_.counter), collected_, has_ended_);
+    const auto here = internal::Location::Current();
+    if (restarts_ > 0) streaming.core().RecoverFrom({"RecoverFrom", here}, kCheckpointDirectory);
+    const absl::Status started = streaming.core().Start(here, /*catch_signals=*/false);
+    if (!started.ok()) Fail(absl::StrCat("it does not start: ", started.ToString()));
+    return started.ok();
   }
 
-  // All that holds on to data on workers goes with it.
-  void RunStreams(const std::shared_ptr<internal::ContextCore>& core) {
-    StreamingContext context(
-        std::make_shared<internal::StreamingCore>(core, setting_.shape.batch_interval));
-    context.Checkpoint("/checkpoint");
-    const Counter counter = context.context().LongAccumulator("records");
-    const std::shared_ptr<Collected> collected =
-        Collect(setting_.program.declare(context, setting_.shape, counter));
-    const absl::Status started =
-        context.core().Start(internal::Location::Current(), /*catch_signals=*/false);
-    if (!started.ok()) return Fail(absl::StrCat("it does not start: ", started.ToString()));
+  void RunProgram() {
+    if (!StartProcess()) return;
     Faults faults(cluster_, runtime_, setting_.scenario.faults);
+    ReceivedCheck received([this]() -> const SimWorkers& { return runtime_->workers(); },
+                           [this, &faults] { return IsQuiet(faults); });
+    BeginSources(received);
     faults.Begin(setting_.fault_interval_micros);
-    RunUnder(faults, context.core());
+    const int64_t end_micros = cluster_.world.now_micros() + kFaultBatches * IntervalMicros();
+    while (cluster_.world.now_micros() < end_micros) {
+      if (!RunUnder(faults, end_micros)) return;
+    }
+    files_.back()->StayAlive();
     faults.End();
-    AwaitRecovery(*collected);
-    context.Stop({.graceful = true, .stop_context = false});
+    for (const auto& source : sources_) source->End();
+    AwaitRecovery();
+    process_.streaming->Stop({.graceful = true, .stop_context = false});
+    runtime_->workers().SetOnEnd(nullptr);
     lost_workers_ = faults.lost_worker_count();
     has_failed_tasks_ = faults.has_failed_tasks();
     result_.log = faults.log();
+    Check(received);
+    process_.streaming = nullptr;  // All that holds on to data on workers goes with it.
+    process_.counter.reset();
+    if (runtime_ != nullptr) AwaitCleanUp();
+    process_.core->Stop();
+    runtime_ = nullptr;
+  }
+
+  void Check(const ReceivedCheck& received) {
+    for (const std::string& wrong : received.Failures()) Fail(wrong);
     for (const std::string& wrong :
-         Compare(*collected, setting_.program, setting_.shape, /*may_repeat=*/restarts_ > 0,
-                 [this](const absl::Status& error) { return MayFail(error); })) {
+         Compare(*collected_, setting_.program, setting_.shape, /*may_repeat=*/restarts_ > 0,
+                 [&](const absl::Status& error) {
+                   return MayFail(error) || received.IsOfLostBlock(error);
+                 })) {
       Fail(wrong);
     }
     // A batch that runs again counts again.
-    const bool has_exact_count = collected->errors.empty() && restarts_ == 0;
-    if (setting_.program.counts && has_exact_count) CheckCount(*collected, counter);
+    const bool has_exact_count = collected_->errors.empty() && restarts_ == 0;
+    if (setting_.program.counts && has_exact_count) CheckCount(*collected_, *process_.counter);
   }
 
-  void RunUnder(Faults& faults, internal::StreamingCore& core) {
-    World& world = cluster_.world;
-    const int64_t end_micros = world.now_micros() + kFaultBatches * IntervalMicros();
-    while (world.now_micros() < end_micros) {
-      if (!setting_.scenario.restarts_driver) return world.RunFor(end_micros - world.now_micros());
-      world.RunFor(world.Between(1, kFaultBatches * IntervalMicros() / 2));
-      faults.Pause();
-      faults.Log("another driver takes the place of this one");
-      ++restarts_;
-      const absl::Status restarted = core.RestartDriver();
-      if (!restarted.ok()) Fail(absl::StrCat("no new driver: ", restarted.ToString()));
-      faults.Resume();
+  void BeginSources(ReceivedCheck& check) {
+    for (const auto& received : setting_.shape.received) {
+      ReliableSource* const source =
+          received->is_log ? nullptr : sources_.at(static_cast<size_t>(received->source)).get();
+      check.Add(received, source);
+      if (source != nullptr) cluster_.outside.push_back(source->node());
     }
+    if (sources_.empty()) return;
+    runtime_->workers().SetOnEnd([&check](SimWorker& worker) { check.OnWorkerEnds(worker); });
+    for (const auto& source : sources_) source->Begin(IntervalMicros() / kSendsOfBatch);
+  }
+
+  bool IsQuiet(const Faults& faults) const {
+    const int64_t now_micros = cluster_.world.now_micros();
+    const bool has_faults = faults.changed_micros() > 0;
+    return now_micros - runtime_->workers().changed_micros() > kJoinMicrosMax &&
+           (!has_faults || now_micros - faults.changed_micros() > kQuietMicros);
+  }
+
+  // Until the driver has gone, or the faults end. False: there is no next driver.
+  bool RunUnder(Faults& faults, int64_t end_micros) {
+    World& world = cluster_.world;
+    const DriverEnd driver_end = setting_.scenario.driver_end;
+    if (driver_end == DriverEnd::kNever) {
+      world.RunFor(end_micros - world.now_micros());
+      return true;
+    }
+    world.RunFor(world.Between(1, kFaultBatches * IntervalMicros() / 2));
+    if (driver_end == DriverEnd::kReplaced) return ReplaceDriver(faults);
+    // Before there is a checkpoint, a program that is started again begins anew.
+    if (world.now_micros() >= end_micros || !HasCheckpoint()) return true;
+    if (world.OneIn(2)) {
+      EndProcess();
+    } else {
+      files_.back()->EndAfter(world.Between(0, kChangesMax), [this] { EndProcess(); });
+      if (!world.RunUntil([this] { return *has_ended_; }, end_micros)) return true;
+    }
+    return RestartProgram(faults);
+  }
+
+  bool ReplaceDriver(Faults& faults) {
+    faults.Pause();
+    faults.Log("another driver takes the place of this one");
+    ++restarts_;
+    const absl::Status restarted = process_.streaming->core().RestartDriver();
+    if (!restarted.ok()) Fail(absl::StrCat("no new driver: ", restarted.ToString()));
+    faults.Resume();
+    return restarted.ok();
+  }
+
+  bool HasCheckpoint() {
+    const auto files = cluster_.fs.List(kCheckpointDirectory);
+    return files.ok() && std::any_of(files->begin(), files->end(), [](const FileInfo& file) {
+             return absl::StartsWith(file.name, "checkpoint-") &&
+                    !absl::EndsWith(file.name, ".tmp");
+           });
+  }
+
+  // As an event, or where it changes a file: nothing of it gets out from here on.
+  void EndProcess() {
+    *has_ended_ = true;
+    files_.back()->End();
+    cluster_.network.Silence(runtime_->env().node());
+  }
+
+  bool RestartProgram(Faults& faults) {
+    World& world = cluster_.world;
+    faults.Pause();
+    faults.Log("the driver's process is killed");
+    runtime_->Crash();
+    process_ = Process();
+    // The machines go down with it, or they do not.
+    if (world.OneIn(2)) cluster_.fs.LoseUnsynced();
+    ++restarts_;
+    world.RunFor(world.Between(1, 3 * IntervalMicros()));
+    faults.Log("the program is started again");
+    const bool has_started = StartProcess();
+    faults.Resume();
+    return has_started;
   }
 
   void CheckCount(const Collected& collected, const Counter& counter) {
@@ -230,17 +388,21 @@ class Run {
            absl::StrContains(message, "workers were lost while they ran its tasks");
   }
 
-  void AwaitRecovery(const Collected& collected) {
+  void AwaitRecovery() {
     World& world = cluster_.world;
     const auto is_well = [&] {
       const Time now = runtime_->Now();
-      return collected.last() + kBehindBatchesMax * setting_.shape.batch_interval >= now &&
+      const bool is_acknowledged =
+          std::all_of(sources_.begin(), sources_.end(),
+                      [](const auto& source) { return source->is_all_acknowledged(); });
+      return is_acknowledged &&
+             collected_->last() + kBehindBatchesMax * setting_.shape.batch_interval >= now &&
              runtime_->workers().alive().size() == static_cast<size_t>(setting_.cluster.workers);
     };
     // From the next batch on.
     world.RunFor(IntervalMicros());
     if (world.RunUntil(is_well, world.now_micros() + kRecoveryMicrosMax)) return;
-    Fail(absl::StrCat("120 s after the last fault its last batch is ", collected.last().ms(),
+    Fail(absl::StrCat("120 s after the last fault its last batch is ", collected_->last().ms(),
                       " ms, and it is ", runtime_->Now().ms(), " ms now; ",
                       runtime_->workers().alive().size(), " workers live"));
   }
@@ -269,7 +431,12 @@ class Run {
 
   const Setting setting_;
   Cluster cluster_;
+  std::vector<std::unique_ptr<ReliableSource>> sources_;
+  const std::shared_ptr<Collected> collected_ = std::make_shared<Collected>();
+  std::vector<std::unique_ptr<ProcessFiles>> files_;  // Of each process.
+  std::shared_ptr<bool> has_ended_;                   // The present process.
   std::shared_ptr<SimRuntime> runtime_;
+  Process process_;
   int lost_workers_ = 0;
   bool has_failed_tasks_ = false;
   int restarts_ = 0;
@@ -281,6 +448,8 @@ class Run {
 std::vector<std::string> ScenarioNames() { return NamesOf(Scenarios()); }
 
 std::vector<std::string> ProgramNames() { return NamesOf(Programs()); }
+
+std::vector<std::string> InputNames() { return NamesOf(InputKinds()); }
 
 RunResult RunSeed(const RunOptions& options) { return Run(options).Execute(); }
 

@@ -13,6 +13,7 @@ struct RunOptions {
   // Empty: as the seed says.
   std::string scenario = {};
   std::string program = {};
+  std::string inputs = {};
 };
 
 struct RunResult {
@@ -26,6 +27,7 @@ struct RunResult {
 // Names of what may be asked for.
 std::vector<std::string> ScenarioNames();
 std::vector<std::string> ProgramNames();
+std::vector<std::string> InputNames();
 
 // Threads: a process runs one at a time.
 RunResult RunSeed(const RunOptions& options);

@@ -27,6 +27,7 @@ DEFINE_string(scenario, "", "the faults; as the seed says when not given");
 DEFINE_string(mistake, "", "a deliberate one that all runs make; see mistakes.cc");
 DEFINE_bool(mistakes, false, "each deliberate mistake must be found within --seeds seeds");
 DEFINE_string(program, "", "the program; as the seed says when not given");
+DEFINE_string(inputs, "", "how records come to it; as the seed says when not given");
 DEFINE_bool(
     check_determinism, false,
     "run each seed twice, in two processes with other addresses: the digests must be the same");
@@ -58,13 +59,15 @@ struct Series {
 };
 
 RunOptions OptionsOf(uint64_t seed) {
-  return {.seed = seed, .scenario = FLAGS_scenario, .program = FLAGS_program};
+  return {
+      .seed = seed, .scenario = FLAGS_scenario, .program = FLAGS_program, .inputs = FLAGS_inputs};
 }
 
 std::string Replay(uint64_t seed, const std::string& mistake_name) {
   std::string command = absl::StrCat("scripts/sim --from ", seed, " --seeds 1");
   if (!FLAGS_scenario.empty()) absl::StrAppend(&command, " --scenario ", FLAGS_scenario);
   if (!FLAGS_program.empty()) absl::StrAppend(&command, " --program ", FLAGS_program);
+  if (!FLAGS_inputs.empty()) absl::StrAppend(&command, " --inputs ", FLAGS_inputs);
   if (!mistake_name.empty()) absl::StrAppend(&command, " --mistake ", mistake_name);
   if (FLAGS_check_determinism) absl::StrAppend(&command, " --check-determinism");
   return command;
@@ -113,6 +116,7 @@ void WriteAll(int fd, std::string_view text) {
   std::vector<std::string> args = {"sim_main", "--run_here", absl::StrCat("--from=", seed)};
   if (!FLAGS_scenario.empty()) args.push_back("--scenario=" + FLAGS_scenario);
   if (!FLAGS_program.empty()) args.push_back("--program=" + FLAGS_program);
+  if (!FLAGS_inputs.empty()) args.push_back("--inputs=" + FLAGS_inputs);
   std::vector<char*> argv;
   for (std::string& arg : args) argv.push_back(arg.data());
   argv.push_back(nullptr);
@@ -243,6 +247,7 @@ int FindMistakes() {
   for (const NamedMistake& named : Mistakes()) {
     FLAGS_scenario = named.scenario;
     FLAGS_program = named.program;
+    FLAGS_inputs = named.inputs;
     Seeds seeds({.mistake = named.mistake, .mistake_name = named.name, .ends_with_failure = true});
     const bool is_found = seeds.RunAll() > 0;
     found += is_found ? 1 : 0;
@@ -274,6 +279,7 @@ int Main(int argc, char** argv) {
   }
   if (!IsKnown("scenario", FLAGS_scenario, ScenarioNames())) return 2;
   if (!IsKnown("program", FLAGS_program, ProgramNames())) return 2;
+  if (!IsKnown("kind of inputs", FLAGS_inputs, InputNames())) return 2;
   if (!kMakesMistakes && (FLAGS_mistakes || !FLAGS_mistake.empty())) {
     std::fprintf(stderr, "this build makes no mistakes; scripts/sim --preset debug does\n");
     return 2;

@@ -11,6 +11,8 @@ namespace {
 
 // Until a caller learns that nobody listens there.
 constexpr int64_t kRefusalMicrosMax = 50'000;
+// Until it learns that a connection broke.
+constexpr int64_t kNoticeMicrosMax = 50'000;
 
 }  // namespace
 
@@ -37,9 +39,16 @@ void SimPeers::Call(int64_t worker_id, proto::PeerRequest request, Done done) {
                         [this, worker_id] { Break(worker_id, "nobody listens there"); });
     return;
   }
-  cluster.network.Send(stream->out, [&cluster, &workers, worker_id, stream,
-                                     request = std::move(request)]() mutable {
+  const bool is_answer_lost = loses_answer_.erase(worker_id) > 0;
+  cluster.network.Send(stream->out, [this, caller = node_, is_answer_lost, &cluster, &workers,
+                                     worker_id, stream, request = std::move(request)]() mutable {
     workers.Find(worker_id)->worker().HandlePeer(std::move(request), [&](proto::PeerReply reply) {
+      if (is_answer_lost) {
+        // Of the caller, which may be gone by now.
+        cluster.world.After(cluster.world.Delay(kNoticeMicrosMax), caller, EventKind::kMessage,
+                            [this, worker_id] { Break(worker_id, "the connection broke"); });
+        return;
+      }
       cluster.network.Send(stream->back, [stream, reply = std::move(reply)]() mutable {
         Done answered = std::move(stream->waiting.front());
         stream->waiting.pop_front();

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "common/env/peer_transport.h"
@@ -28,6 +29,8 @@ class SimPeers final : public PeerConnections {
   void RemovePeer(int64_t worker_id) override;
   void Call(int64_t worker_id, proto::PeerRequest request, Done done) override;
 
+  // The next call to that worker is carried out, and then the stream breaks instead of an answer.
+  void LoseAnswer(int64_t worker_id) { loses_answer_.insert(worker_id); }
   // The stream to that worker, if there is one, breaks: what is under way may have been done.
   void Break(int64_t worker_id, const std::string& reason);
 
@@ -42,6 +45,7 @@ class SimPeers final : public PeerConnections {
 
   SimWorkers& owner_;
   const NodeId node_;
+  std::set<int64_t> loses_answer_;
   std::map<int64_t, std::shared_ptr<Stream>> streams_;  // Of the known peers; null: none yet.
 };
 

@@ -61,6 +61,12 @@ void SimRuntime::AdvanceClock(std::chrono::milliseconds step) {
   cluster_.world.RunFor(std::chrono::microseconds(step).count());
 }
 
+void SimRuntime::Crash() {
+  cluster_.network.Silence(env_.node());
+  workers_.LoseDriver();
+  Stop();
+}
+
 void SimRuntime::Stop() {
   if (std::exchange(is_stopped_, true)) return;
   World& world = cluster_.world;

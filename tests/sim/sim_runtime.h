@@ -38,6 +38,10 @@ class SimRuntime final : public internal::Runtime, public std::enable_shared_fro
   void AdvanceClock(std::chrono::milliseconds step) override;
   void Stop() override;
 
+  // As when the driver's process is killed: what it still does for itself reaches nobody. Its
+  // workers learn of it and end. Returns when all are gone.
+  void Crash();
+
   // For faults and checks.
   SimEnv& env() { return env_; }
   SimWorkers& workers() { return workers_; }

@@ -34,6 +34,7 @@ void SimWorkers::Launch(int64_t worker_id) {
                          auto worker = std::make_unique<SimWorker>(*this, worker_id);
                          SimWorker& begun = *worker;
                          workers_[worker_id] = std::move(worker);
+                         changed_micros_ = cluster_.world.now_micros();
                          begun.Begin();
                        });
 }
@@ -53,12 +54,16 @@ void SimWorkers::Crash(int64_t worker_id, const std::string& reason) {
   const auto found = workers_.find(worker_id);
   if (found == workers_.end()) return;
   World& world = cluster_.world;
+  if (on_end_) on_end_(*found->second);
+  changed_micros_ = world.now_micros();
   const NodeId node = found->second->node();
   const DriverConnection connection = found->second->connection();
   connection.up->Close();
   connection.down->Close();
   world.Kill(node);
+  std::unique_ptr<SimWorker> ended = std::move(found->second);
   workers_.erase(found);
+  ended.reset();
   if (!cluster_.network.is_blocked(node, driver_)) TellDriver(worker_id, "its connection ended");
   world.After(world.Delay(kNoticeMicrosMax), driver_, EventKind::kProcess,
               [this, worker_id, reason] { fleet_->OnWorkerExited(worker_id, reason); });
@@ -68,6 +73,12 @@ void SimWorkers::Crash(int64_t worker_id, const std::string& reason) {
                 [peer = other.get(), worker_id] {
                   peer->peers().Break(worker_id, "its process has ended");
                 });
+  }
+}
+
+void SimWorkers::LoseDriver() {
+  for (const auto& [id, worker] : workers_) {
+    EndLater(id, cluster_.world.Delay(kRefusedMicrosMax), "it exited with code 1");
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -65,10 +66,17 @@ class SimWorkers final : public DriverTransport, public internal::WorkerLauncher
 
   // -- Faults, and what is looked at ------------------------------------------------------------
 
+  // Told of each one that is about to be gone.
+  using OnEnd = std::function<void(SimWorker& worker)>;
+  void SetOnEnd(OnEnd on_end) { on_end_ = std::move(on_end); }
+  // When a process came or went last.
+  int64_t changed_micros() const { return changed_micros_; }
   // Whose processes live.
   const std::map<int64_t, std::unique_ptr<SimWorker>>& alive() const { return workers_; }
   // The process is gone, at once. As an event, or between events.
   void Crash(int64_t worker_id, const std::string& reason);
+  // The driver's process is gone: all end, each at its time.
+  void LoseDriver();
   // Both ends learn of it, each at its time.
   void BreakConnection(int64_t worker_id);
 
@@ -82,6 +90,8 @@ class SimWorkers final : public DriverTransport, public internal::WorkerLauncher
   const WorkerSettings settings_;
   internal::WorkerFleet* fleet_ = nullptr;
   int launching_ = 0;
+  int64_t changed_micros_ = 0;
+  OnEnd on_end_;
   std::map<int64_t, std::unique_ptr<SimWorker>> workers_;
   std::map<int64_t, DriverConnection> connections_;  // As the driver sees it.
 };

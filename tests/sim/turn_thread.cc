@@ -5,8 +5,16 @@
 #include "glog/logging.h"
 
 namespace millrace::sim {
+namespace {
 
-TurnThread::TurnThread() : thread_([this] { Loop(); }) {}
+thread_local bool is_turn_thread = false;
+
+}  // namespace
+
+TurnThread::TurnThread(int64_t& skipped_micros)
+    : skipped_micros_(skipped_micros), thread_([this] { Loop(); }) {}
+
+bool TurnThread::IsCurrent() { return is_turn_thread; }
 
 TurnThread::~TurnThread() {
   CHECK(!has_work_) << "a thread of the simulation goes with its work undone";
@@ -29,6 +37,7 @@ void TurnThread::Run() {
 
 void TurnThread::Loop() {
   ThreadWaiter::Set(this);
+  is_turn_thread = true;
   for (;;) {
     own_turn_.acquire();
     if (is_ending_) return;
@@ -49,7 +58,10 @@ bool TurnThread::MayGoOn() const {
 bool TurnThread::Await(absl::Mutex& mutex, const absl::Condition& condition,
                        absl::Duration timeout) {
   if (condition.Eval()) return true;
-  if (is_given_up_) return false;
+  if (is_given_up_) {
+    if (timeout < absl::InfiniteDuration()) skipped_micros_ += absl::ToInt64Microseconds(timeout);
+    return false;
+  }
   wait_ = {&mutex, &condition, timeout};
   mutex.Unlock();
   world_turn_.release();

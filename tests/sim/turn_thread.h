@@ -2,6 +2,7 @@
 #ifndef MILLRACE_TESTS_SIM_TURN_THREAD_H_
 #define MILLRACE_TESTS_SIM_TURN_THREAD_H_
 
+#include <cstdint>
 #include <optional>
 #include <semaphore>
 #include <thread>
@@ -18,7 +19,9 @@ namespace millrace::sim {
 // Threads: the world's, but for Await, which is this thread's own.
 class TurnThread final : private ThreadWaiter {
  public:
-  TurnThread();
+  // What its waits would have taken once it is given up is added to `skipped_micros`, so that
+  // deadlines pass.
+  explicit TurnThread(int64_t& skipped_micros);
   ~TurnThread() override;  // It has no work.
   TurnThread(const TurnThread&) = delete;
   TurnThread& operator=(const TurnThread&) = delete;
@@ -33,6 +36,8 @@ class TurnThread final : private ThreadWaiter {
   bool MayGoOn() const ABSL_NO_THREAD_SAFETY_ANALYSIS;
   // How long it waits at most.
   absl::Duration timeout() const { return wait_->timeout; }
+  // Whether the caller runs on such a thread.
+  static bool IsCurrent();
   // This work never waits again: its time is always over.
   void GiveUp() { is_given_up_ = true; }
 
@@ -47,6 +52,7 @@ class TurnThread final : private ThreadWaiter {
              absl::Duration timeout) override ABSL_NO_THREAD_SAFETY_ANALYSIS;
   void Loop();
 
+  int64_t& skipped_micros_;
   std::binary_semaphore own_turn_{0};
   std::binary_semaphore world_turn_{0};
 

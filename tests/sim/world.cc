@@ -11,6 +11,8 @@ namespace {
 
 // Between the moment at which a thread may go on and its turn.
 constexpr int64_t kWakeMicrosMax = 100;
+// Until a JoinedThread begins.
+constexpr int64_t kThreadMicrosMax = 1'000;
 // A program that waits for longer waits for ever.
 constexpr int64_t kWaitMicrosMax = int64_t{3600} * 1'000'000;
 constexpr uint64_t kDigestFactor = 0x9e3779b97f4a7c15;
@@ -22,11 +24,14 @@ const World* current_world = nullptr;
 World::World(uint64_t seed) : random_(seed) {
   CHECK(current_world == nullptr) << "there is a world already";
   current_world = this;
-  SetMonotonicClock([] { return current_world->now_micros_ * 1000; });
+  SetMonotonicClock(
+      [] { return (current_world->now_micros_ + current_world->skipped_micros_) * 1000; });
   ThreadWaiter::Set(this);
+  ThreadMaker::Set(this);
 }
 
 World::~World() {
+  ThreadMaker::Set(nullptr);
   ThreadWaiter::Set(nullptr);
   SetMonotonicClock(nullptr);
   current_world = nullptr;
@@ -75,8 +80,10 @@ bool World::RunOne() {
   if (trace_ != nullptr) trace_(now_micros_, node, kind);
   CHECK(!in_event_) << "an event waits for other events";
   in_event_ = true;
+  current_node_ = node;
   event.mapped().closure();
   event.mapped().closure = nullptr;
+  current_node_ = kNobody;
   in_event_ = false;
   WakeThoseWhoMayGoOn();
   return true;
@@ -141,7 +148,7 @@ bool World::HasPending(NodeId node, EventKind kind) const {
 
 TurnThread* World::TakeThread() {
   if (idle_threads_.empty()) {
-    threads_.push_back(std::make_unique<TurnThread>());
+    threads_.push_back(std::make_unique<TurnThread>(skipped_micros_));
     idle_threads_.push_back(threads_.back().get());
   }
   TurnThread* const thread = idle_threads_.back();
@@ -156,7 +163,9 @@ void World::Begin(NodeId node, Closure work, Closure done) {
 }
 
 void World::Continue(const std::shared_ptr<Work>& work) {
+  const NodeId caller = std::exchange(current_node_, work->node);
   work->thread->Run();
+  current_node_ = caller;
   if (work->thread->has_work()) {
     waiting_.push_back(work);
     if (work->thread->timeout() >= absl::Microseconds(kWaitMicrosMax)) return;
@@ -169,6 +178,7 @@ void World::Continue(const std::shared_ptr<Work>& work) {
     return;
   }
   idle_threads_.push_back(work->thread);
+  if (work->is_joined) return;
   --works_[work->node];
   if (!dead_.contains(work->node)) work->done();
 }
@@ -211,11 +221,70 @@ void World::Kill(NodeId node) {
     list->erase(of_node, list->end());
   }
   for (const std::shared_ptr<Work>& work : works) {
-    work->thread->GiveUp();
-    Continue(work);
-    CHECK(!work->thread->has_work());
+    if (!work->is_joined) RunToEnd(work);
   }
   works_.erase(node);
+}
+
+void World::RunToEnd(const std::shared_ptr<Work>& work) {
+  std::erase(waiting_, work);
+  std::erase(waking_, work);
+  work->thread->GiveUp();
+  Continue(work);
+  CHECK(!work->thread->has_work());
+  skipped_micros_ = 0;
+}
+
+// Its node's, which may end before it.
+class World::Joined final : public ThreadMaker::Thread {
+ public:
+  explicit Joined(World& world, NodeId node) : world_(world), node_(node) {}
+
+  void Begin(const std::shared_ptr<Joined>& self, Closure body) {
+    work_ = std::make_shared<Work>(Work{node_, world_.TakeThread(), nullptr});
+    work_->is_joined = true;
+    work_->thread->Give([self, body = std::move(body)]() mutable {
+      body();
+      const absl::MutexLock lock(&self->mutex_);
+      self->has_ended_ = true;
+    });
+    world_.Continue(work_);
+  }
+
+  void Join() override {
+    {
+      const absl::MutexLock lock(&mutex_);
+      const bool has_ended =
+          has_ended_ || (TurnThread::IsCurrent() && AwaitUnder(mutex_, absl::Condition(&has_ended_),
+                                                               absl::InfiniteDuration()));
+      if (has_ended || work_ == nullptr) return;
+    }
+    CHECK(world_.IsDead(node_)) << "an event waits for a thread";
+    world_.RunToEnd(work_);
+  }
+
+ private:
+  World& world_;
+  const NodeId node_;
+  std::shared_ptr<Work> work_;  // Null: its node ended before it began.
+  absl::Mutex mutex_;
+  bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+std::unique_ptr<ThreadMaker::Thread> World::Make(Closure body) {
+  // The thread's own, too.
+  class Handle final : public ThreadMaker::Thread {
+   public:
+    explicit Handle(std::shared_ptr<Joined> joined) : joined_(std::move(joined)) {}
+    void Join() override { joined_->Join(); }
+
+   private:
+    const std::shared_ptr<Joined> joined_;
+  };
+  const auto joined = std::make_shared<Joined>(*this, current_node_);
+  After(Delay(kThreadMicrosMax), current_node_, EventKind::kBegin,
+        [joined, body = std::move(body)]() mutable { joined->Begin(joined, std::move(body)); });
+  return std::make_unique<Handle>(joined);
 }
 
 }  // namespace millrace::sim

@@ -14,6 +14,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
+#include "common/concurrent/joined_thread.h"
 #include "common/concurrent/thread_wait.h"
 #include "tests/sim/turn_thread.h"
 
@@ -36,7 +37,7 @@ enum class EventKind : uint8_t { kPost, kTimer, kBegin, kWake, kDone, kMessage, 
 //
 // The thread that makes the world runs it, whenever that thread waits (AwaitUnder) or says so.
 // Threads: whoever has the turn.
-class World final : private ThreadWaiter {
+class World final : private ThreadWaiter, private ThreadMaker {
  public:
   explicit World(uint64_t seed);
   ~World() override;
@@ -70,9 +71,14 @@ class World final : private ThreadWaiter {
   // Events of this kind that are still to come at the node.
   bool HasPending(NodeId node, EventKind kind) const;
 
+  // Whose turn it is.
+  NodeId current_node() const { return current_node_; }
+
   // Nothing happens at the node any more. Its threads that wait go on at once, as if their time
-  // were over, until their works end; `done` is not called. As an event, or between events.
+  // were over, until their works end; `done` is not called. JoinedThreads go on so when they are
+  // waited for. As an event, or between events.
   void Kill(NodeId node);
+  bool IsDead(NodeId node) const { return dead_.contains(node); }
 
   // Runs events until `is_done`, or until virtual time reaches `until_micros` first: false.
   bool RunUntil(absl::FunctionRef<bool()> is_done, int64_t until_micros);
@@ -104,16 +110,22 @@ class World final : private ThreadWaiter {
     NodeId node;
     TurnThread* thread;
     Closure done;
-    EventId timeout = 0;  // While it waits with one.
+    EventId timeout = 0;     // While it waits with one.
+    bool is_joined = false;  // Of a JoinedThread.
   };
+  class Joined;
 
   bool Await(absl::Mutex& mutex, const absl::Condition& condition,
              absl::Duration timeout) override ABSL_NO_THREAD_SAFETY_ANALYSIS;
+
+  std::unique_ptr<ThreadMaker::Thread> Make(Closure body) override;
 
   bool RunOne();
   void Begin(NodeId node, Closure work, Closure done);
   // A turn of the work's thread.
   void Continue(const std::shared_ptr<Work>& work);
+  // It never waits again.
+  void RunToEnd(const std::shared_ptr<Work>& work);
   void WakeThoseWhoMayGoOn();
   TurnThread* TakeThread();
 
@@ -123,6 +135,8 @@ class World final : private ThreadWaiter {
   std::unordered_map<EventId, Key> keys_;
   EventId last_event_ = 0;
   bool in_event_ = false;
+  NodeId current_node_ = kNobody;
+  int64_t skipped_micros_ = 0;  // By threads that were given up.
 
   std::set<NodeId> dead_;
   std::map<NodeId, int> works_;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "common/concurrent/joined_thread.h"
 #include "common/concurrent/one_shot.h"
 #include "common/time/system_clock.h"
 #include "gmock/gmock.h"
@@ -121,6 +122,48 @@ TEST_F(WorldTest, NothingHappensAtANodeThatWasKilled) {
   world_.RunOnThread(kNode, 0, Say("too late"), Say("too late"));
   world_.RunFor(kSecond);
   EXPECT_THAT(said_, IsEmpty());
+}
+
+TEST_F(WorldTest, JoinedThreadsTakeTurns) {
+  OneShot<int> asked;
+  JoinedThread thread;
+  world_.At(5, kNode, EventKind::kPost, [&] {
+    thread = JoinedThread("test", [&] {
+      EXPECT_EQ(world_.current_node(), kNode);
+      asked.Wait();
+      said_.push_back("thread");
+    });
+  });
+  world_.RunOnThread(
+      kNode, 1 * kSecond,
+      [&] {
+        thread.Join();
+        said_.push_back("joined");
+      },
+      [] {});
+  world_.RunFor(60 * kSecond);
+  EXPECT_THAT(said_, IsEmpty());
+  world_.After(1, kNode, EventKind::kPost, [&] { asked.Set(1); });
+  world_.RunFor(kSecond);
+  EXPECT_THAT(said_, ElementsAre("thread", "joined"));
+}
+
+TEST_F(WorldTest, AJoinedThreadOfANodeThatWasKilledEndsWhenItIsWaitedFor) {
+  OneShot<int> nothing;
+  JoinedThread thread;
+  world_.At(5, kNode, EventKind::kPost, [&] {
+    thread = JoinedThread("test", [&] {
+      const int64_t begin_nanos = MonotonicNanos();
+      while (MonotonicNanos() < begin_nanos + 60 * kSecond * 1000) nothing.WaitFor(5s);
+      said_.push_back("thread");
+    });
+  });
+  world_.RunFor(kSecond);
+  world_.Kill(kNode);
+  EXPECT_THAT(said_, IsEmpty());
+  thread.Join();
+  EXPECT_THAT(said_, ElementsAre("thread"));
+  EXPECT_EQ(MonotonicNanos(), kSecond * 1000);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "driver/batch/streaming_run.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <stdexcept>
 
 #include "common/log/block_log.h"
@@ -584,6 +586,31 @@ TEST_F(StreamingRunTest, BlocksOfALostWorkerComeFromTheirSecondCopies) {
   Report(2, 0, {1, 2, 3});
   AdvanceMillis(1000);
   EXPECT_THAT(graph_->received, ElementsAre(Pair(1000, 1), Pair(1000, 2), Pair(2000, 3)));
+}
+
+// Its receiver's worker does not know who has got it.
+TEST_F(StreamingRunTest, ABlockWhoseSecondCopyIsNotConfirmedIsDroppedOnAllWorkers) {
+  AddWorker(1, 1);
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  AddWorker(2, 1);
+  AddWorker(3, 1);
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  Report(1, 0, {1}, 0, 500, /*size_bytes=*/0, /*replica=*/2);
+  Report(1, 0, {2});
+  Report(1, 0, {2}, 0, 500, /*size_bytes=*/0, /*replica=*/2);
+  for (int i = 0; i < 10; ++i) {
+    AdvanceMillis(1000);
+    Report(1, 0, {}, 1000 * (i + 1));
+  }
+  std::map<int64_t, std::set<int64_t>> told;  // Workers, by block.
+  for (const SentMessage& sent : workers_.sent()) {
+    for (const proto::BlockId& id : sent.message.drop_blocks().blocks()) {
+      told[id.sequence()].insert(sent.worker_id);
+    }
+  }
+  EXPECT_THAT(told[1], ElementsAre(1, 2));
+  EXPECT_THAT(told[2], ElementsAre(1, 2, 3));
 }
 
 TEST_F(StreamingRunTest, ASecondCopyThatComesTooLateIsDropped) {

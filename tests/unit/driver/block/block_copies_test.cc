@@ -115,6 +115,19 @@ TEST_F(BlockCopiesTest, SoManyAreUnderWayAtOnceToAWorker) {
   EXPECT_EQ(transport_.sent()[0].message.copy_blocks().blocks_size(), 36);
 }
 
+// An answer does not say which request it is of.
+TEST_F(BlockCopiesTest, AWorkerIsAskedAgainWhenItHasAnswered) {
+  copies_.AddStream(1, StorageLevel::kMemoryAndDisk2);
+  AddWorker(1);
+  locations_.Add({0, 0}, 1);
+  locations_.Add({1, 5}, 1);
+  AddWorker(2);
+  EXPECT_THAT(Asked(), ElementsAre("2 from 1: 0"));
+  Answer(2, {0});
+  EXPECT_THAT(Asked(), ElementsAre("2 from 1: 5"));
+  EXPECT_THAT(locations_.HoldersOf({0, 0}), UnorderedElementsAre(1, 2));
+}
+
 TEST_F(BlockCopiesTest, WhatCouldNotBeCopiedIsTriedAgainWhenWorkersChange) {
   AddWorker(1);
   locations_.Add({0, 0}, 1);

@@ -51,6 +51,13 @@ TEST_F(ReplicaBookTest, ReportsALostWorkersBlocksInOrder) {
   EXPECT_THAT(GiveUp(2), ElementsAre("7: 4"));
 }
 
+TEST_F(ReplicaBookTest, WhatWasDroppedDoesNotComeBack) {
+  Remove(7, 1);
+  EXPECT_EQ(Add(1, 7, 1).code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(Add(1, 7, 2).ok());
+  EXPECT_THAT(GiveUp(1), ElementsAre("7: 2"));
+}
+
 TEST_F(ReplicaBookTest, AWorkerThatWasGivenUpGetsNoCopies) {
   EXPECT_THAT(GiveUp(1), IsEmpty());
   EXPECT_EQ(Add(1, 7, 1).code(), absl::StatusCode::kFailedPrecondition);
