@@ -93,6 +93,8 @@ absl::StatusOr<proto::RegisterApplication> RegistrationOf(const Conf& conf) {
     registration.set_submission_id(submission);
   }
   ASSIGN_OR_RETURN(*registration.mutable_demand(), DemandOf(conf));
+  ASSIGN_OR_RETURN(const bool takes_all, TakesAllWorkers(conf));
+  registration.set_takes_all(takes_all);
   ASSIGN_OR_RETURN(const int64_t log_bytes, conf.GetBytes(keys::kExecutorLogsRollingMaxSize));
   ASSIGN_OR_RETURN(const int64_t log_files,
                    conf.GetInt(keys::kExecutorLogsRollingMaxRetainedFiles));

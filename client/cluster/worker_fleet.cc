@@ -119,6 +119,17 @@ void WorkerFleet::OnWorkerExited(int64_t worker_id, const std::string& reason) {
   env_.Post([this, worker_id, reason] { OnWorkerExitedOnLoop(worker_id, reason); });
 }
 
+// Those that are about to be replaced have the first claim.
+void WorkerFleet::OnRoom(int workers) {
+  env_.Post([this, workers] {
+    const int missing = count_ - static_cast<int>(workers_.size());
+    const int more = std::min(workers - missing, workers_max_ - count_);
+    if (is_stopping_ || more <= 0) return;
+    LOG(INFO) << "there is room for " << more << " more workers, which are asked for";
+    Add(more);
+  });
+}
+
 void WorkerFleet::OnWorkerExitedOnLoop(int64_t worker_id, const std::string& reason) {
   const auto worker = workers_.find(worker_id);
   if (is_stopping_ || worker == workers_.end()) return;

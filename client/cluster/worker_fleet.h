@@ -3,6 +3,7 @@
 #define MILLRACE_CLIENT_CLUSTER_WORKER_FLEET_H_
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -19,14 +20,15 @@ namespace millrace::internal {
 // Stands between the driver core, the connections of workers and their launcher. A worker that is
 // lost is ended for good and replaced, under a new id; one that has retired is not replaced.
 //
-// Threads: the event loop, but for BringUp, Stop and OnWorkerExited, which any other may call.
+// Threads: the event loop, but for BringUp, Stop and what a launcher calls, which any other may
+// call.
 class WorkerFleet final : public DriverTransport,
                           public WorkerLauncher::Listener,
                           public WorkerSupply {
  public:
   // All outlive the fleet, or nothing is called any more; `driver` may be made after it.
   WorkerFleet(Env& env, DriverTransport& connections, WorkerLauncher& launcher,
-              DriverService& driver, int workers_max)
+              DriverService& driver, int workers_max = std::numeric_limits<int>::max())
       : env_(env),
         connections_(connections),
         launcher_(launcher),
@@ -54,6 +56,7 @@ class WorkerFleet final : public DriverTransport,
   void Retire(int64_t worker_id, const std::string& reason) override;
   // WorkerLauncher::Listener
   void OnWorkerExited(int64_t worker_id, const std::string& reason) override;
+  void OnRoom(int workers) override;
 
  private:
   enum class Phase { kLaunched, kJoined, kGone, kRetired };

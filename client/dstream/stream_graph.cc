@@ -633,11 +633,11 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
     for (const auto& node : nodes_) node->ForgetBefore(batch_time);
     for (const InputNode* input : inputs_) remember = std::max(remember, input->remember());
   }
-  if (checkpoint_ != nullptr) Save(snapshots);
+  if (checkpoint_ != nullptr) Save(std::move(snapshots));
   return needed_behind - remember;
 }
 
-void StreamGraph::Save(const std::vector<StateSnapshot>& snapshots) {
+void StreamGraph::Save(std::vector<StateSnapshot> snapshots) {
   const bool saved = checkpoint_->Publish(snapshots);
   if (!saved && !checkpoint_->IsDueSoon()) return;
   GraphCheckpoint::Built built;
@@ -657,7 +657,7 @@ void StreamGraph::SaveStates() {
     if (checkpoint_ == nullptr || phase_ != Phase::kStarted || !unfinished_.empty()) return;
     snapshots = checkpoint_->SaveAll();
   }
-  Save(snapshots);
+  Save(std::move(snapshots));
 }
 
 void StreamGraph::WriteCheckpoint() {

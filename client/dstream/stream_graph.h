@@ -153,7 +153,7 @@ class StreamGraph final : public BatchGraph {
   GeneratedBatch MakeBatch(Time batch_time);
   // Makes the updates of state that came after what was saved of it.
   void CatchUpState();
-  void Save(const std::vector<StateSnapshot>& snapshots);
+  void Save(std::vector<StateSnapshot> snapshots);
   void CheckCheckpoints(const std::vector<bool>& reachable);
   absl::Status StartInputs();
   void CheckReceiverLogs(const std::vector<bool>& reachable);

@@ -1,6 +1,5 @@
 #include "client/rdd/reshape.h"
 
-#include <cmath>
 #include <numeric>
 #include <random>
 
@@ -15,12 +14,12 @@ uint64_t RandomSeed() {
 }
 
 absl::Status CheckFraction(bool with_replacement, double fraction) {
-  if (fraction >= 0 && (with_replacement ? std::isfinite(fraction) : fraction <= 1)) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("the fraction is ", fraction, "; it must be ",
-                   with_replacement ? "0 or more" : "from 0 to 1 without replacement"));
+  // With replacement: what the operator does at most (executor/operator/sample.cc).
+  const double most = with_replacement ? 10'000 : 1;
+  if (fraction >= 0 && fraction <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the fraction is ", fraction,
+                                                 "; it must be from 0 to ", most,
+                                                 with_replacement ? "" : " without replacement"));
 }
 
 absl::StatusOr<std::string> CountFirstIndices(const ContextRef& context, const RddRef& node,

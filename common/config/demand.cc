@@ -34,6 +34,12 @@ absl::StatusOr<proto::Demand> DemandOf(const Conf& conf) {
   return demand;
 }
 
+absl::StatusOr<bool> TakesAllWorkers(const Conf& conf) {
+  ASSIGN_OR_RETURN(const auto instances, conf.GetInt(keys::kExecutorInstances));
+  ASSIGN_OR_RETURN(const bool may_change, conf.GetBool(keys::kStreamingDynamicAllocationEnabled));
+  return !instances.has_value() && !may_change;
+}
+
 absl::StatusOr<int> WorkersAtFirst(const Conf& conf, int possible, int workers_max) {
   ASSIGN_OR_RETURN(const auto instances, conf.GetInt(keys::kExecutorInstances));
   ASSIGN_OR_RETURN(const bool may_change, conf.GetBool(keys::kStreamingDynamicAllocationEnabled));

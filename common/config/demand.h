@@ -15,6 +15,8 @@ absl::StatusOr<proto::Demand> DemandOf(const Conf& conf);
 // it says, else all that there is room for. With dynamic allocation within its bounds. From 1 to
 // `workers_max`.
 absl::StatusOr<int> WorkersAtFirst(const Conf& conf, int possible, int workers_max);
+// It does not say how many, and is to have those too that there will be room for later.
+absl::StatusOr<bool> TakesAllWorkers(const Conf& conf);
 
 }  // namespace millrace
 

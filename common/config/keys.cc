@@ -152,11 +152,14 @@ const RetiredKey* FindRetiredKey(std::string_view name) {
 }
 
 const ConfKeyInfo& NearestConfKey(std::string_view name) {
+  // The time that a comparison takes grows with the name, which may be any text.
+  constexpr size_t kComparedBytesMax = 200;
+  const std::string_view compared = name.substr(0, kComparedBytesMax);
   const auto& keys = AllConfKeys();
-  return **std::min_element(keys.begin(), keys.end(),
-                            [name](const ConfKeyInfo* a, const ConfKeyInfo* b) {
-                              return MistakeSize(name, a->name) < MistakeSize(name, b->name);
-                            });
+  std::vector<size_t> mistakes;
+  for (const ConfKeyInfo* const key : keys) mistakes.push_back(MistakeSize(compared, key->name));
+  const auto least = std::min_element(mistakes.begin(), mistakes.end());
+  return *keys[static_cast<size_t>(least - mistakes.begin())];
 }
 
 }  // namespace millrace

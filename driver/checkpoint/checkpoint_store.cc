@@ -16,17 +16,37 @@ namespace millrace::internal {
 namespace {
 
 constexpr char kPrefix[] = "checkpoint-";
+constexpr char kStateFolder[] = "state";
 constexpr uint64_t kFileBytesMax = uint64_t{1} << 30;
 
 std::set<std::string> StatePaths(const proto::Checkpoint& checkpoint) {
   std::set<std::string> paths;
-  for (const proto::StateCheckpoint& state : checkpoint.states()) paths.insert(state.path());
+  for (const proto::StateCheckpoint& state : checkpoint.states()) {
+    if (!state.path().empty()) paths.insert(state.path());
+    for (const proto::SavedState& saved : state.saved()) paths.insert(saved.path());
+  }
   return paths;
+}
+
+// Paths become directories that are deleted one day: whatever a file says, nothing but a saved
+// state may be one.
+absl::Status CheckStatePaths(const proto::Checkpoint& checkpoint) {
+  for (const std::string& path : StatePaths(checkpoint)) {
+    absl::string_view name = path;
+    if (name.empty()) continue;  // It has not been saved.
+    const bool is_in_place = absl::ConsumePrefix(&name, kStateFolder) &&
+                             absl::ConsumePrefix(&name, "/") && !name.empty() &&
+                             name.front() != '.' && name.find('/') == absl::string_view::npos;
+    if (is_in_place) continue;
+    return absl::DataLossError(
+        absl::StrCat("a state lies in '", path, "', which is no place for one"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-std::string CheckpointStore::state_directory() const { return JoinPath(directory_, "state"); }
+std::string CheckpointStore::state_directory() const { return JoinPath(directory_, kStateFolder); }
 
 std::string CheckpointStore::PathOf(int64_t number) const {
   return JoinPath(directory_, absl::StrCat(kPrefix, number));
@@ -50,7 +70,9 @@ absl::StatusOr<std::deque<int64_t>> CheckpointStore::Numbers() {
 
 absl::StatusOr<proto::Checkpoint> CheckpointStore::Read(int64_t number) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(fs_, PathOf(number), kFileBytesMax));
-  return DecodeCheckpoint(bytes);
+  ASSIGN_OR_RETURN(proto::Checkpoint checkpoint, DecodeCheckpoint(bytes));
+  RETURN_IF_ERROR(CheckStatePaths(checkpoint));
+  return checkpoint;
 }
 
 absl::StatusOr<std::optional<proto::Checkpoint>> CheckpointStore::ReadLatest() {
@@ -109,7 +131,7 @@ absl::Status CheckpointStore::DropOld() {
   }
   const std::optional<std::set<std::string>> needed = NeededStates();
   for (const std::string& path : dropped) {
-    if (path.empty() || !needed || needed->contains(path)) continue;
+    if (!needed || needed->contains(path)) continue;
     RETURN_IF_ERROR(fs_.DeleteRecursively(JoinPath(directory_, path)));
   }
   return absl::OkStatus();

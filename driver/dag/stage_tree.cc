@@ -141,7 +141,9 @@ void StageTree::Bind(const StageNode& node, int partition, uint32_t choice,
       state.set_previous_time_ms(node.rdd->state->previous_time_ms);
       state.set_rdd_id(node.rdd->rdd_id);
       state.set_storage_level(static_cast<uint32_t>(node.storage_level));
-      state.set_snapshot_path(node.rdd->state->snapshot_path);
+      state.set_snapshot_path(node.rdd->state->snapshot.path);
+      state.set_snapshot_time_ms(node.rdd->state->snapshot.time_ms);
+      state.set_snapshot_since_ms(node.rdd->state->snapshot.since_ms);
       state.set_restores(node.rdd->state->restores);
       return;
     }

@@ -93,6 +93,13 @@ struct RecordTypeOperators {
   OperatorRef cached_write;  // Tee; one input; binding kCached.
 };
 
+// How partitions of state are saved as they are after an update.
+struct StateSnapshotSpec {
+  std::string path;       // The directory for their parts; empty: they are not saved.
+  int64_t time_ms = -1;   // The batch that they are saved as of.
+  int64_t since_ms = -1;  // What changed since they were saved as of then is enough; -1: all.
+};
+
 // Set on nodes whose operator updates keyed state: the node is a stage of its own, its tasks run
 // exactly once for a batch, and its output is kept as cached partitions.
 struct StateUpdate {
@@ -102,8 +109,7 @@ struct StateUpdate {
   // Without the result of that very update this one fails; otherwise it starts from the last one
   // that was committed.
   bool needs_previous = false;
-  // The directory that the partitions are saved into as they are after the update; empty: none.
-  std::string snapshot_path;
+  StateSnapshotSpec snapshot;
   // Input 1 is what an earlier driver has saved, not the initial state of the program.
   bool restores = false;
   // True once the driver has committed the update. Read by other threads.

@@ -7,12 +7,21 @@ namespace {
 
 // exp(-x) is a number well above 0 up to here; a larger mean is drawn in parts.
 constexpr double kPoissonMeanMax = 500;
+// More often a record is not taken on average, whatever a plan asks for: it could not be stopped
+// within one.
+constexpr double kFractionMax = 10'000;
+
+SampleParams Bounded(SampleParams params) {
+  const bool is_number = params.fraction >= 0;
+  params.fraction = is_number ? std::fmin(params.fraction, kFractionMax) : 0;
+  return params;
+}
 
 }  // namespace
 
 SampleCounts::SampleCounts(const SampleParams& params, int partition)
-    : params_(params),
-      exp_minus_fraction_(std::exp(-std::fmin(params.fraction, kPoissonMeanMax))),
+    : params_(Bounded(params)),
+      exp_minus_fraction_(std::exp(-std::fmin(params_.fraction, kPoissonMeanMax))),
       random_(params.seed, static_cast<uint64_t>(partition)) {}
 
 uint32_t SampleCounts::Next() {

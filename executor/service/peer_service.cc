@@ -1,6 +1,7 @@
 #include "executor/service/peer_service.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -81,6 +82,14 @@ absl::Status PeerService::PutMapOutput(proto::PutMapOutput& put) {
       (put.plain_sizes_size() > 0 && put.plain_sizes_size() != put.pieces_size())) {
     return absl::InvalidArgumentError(
         "a map output has other numbers of pieces, sizes and partitions");
+  }
+  // Whatever the sizes say, a message makes no more of itself than its largest piece may have.
+  const uint64_t plain_bytes =
+      std::accumulate(put.plain_sizes().begin(), put.plain_sizes().end(), uint64_t{0});
+  if (plain_bytes > kCompressedBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a map output says that it was made of ", plain_bytes, " bytes; at most ",
+                     kCompressedBytesMax, " are compressed into one"));
   }
   MapOutput output;
   output.shuffle_id = put.shuffle_id();

@@ -41,6 +41,7 @@ void WorkerNode::MakeCore(WorkerOptions options) {
 }
 
 void WorkerNode::Handle(proto::ToWorker message) {
+  if (!core_->Hears(message)) return;
   switch (message.kind_case()) {
     case proto::ToWorker::kPeers:
       for (const auto& peer : message.peers().added()) AddPeer(peer);

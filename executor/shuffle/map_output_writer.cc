@@ -21,6 +21,8 @@ namespace millrace::internal {
 // Shared with the calls, for they may end after the writer has given up.
 class MapOutputWriter::CallsUnderWay {
  public:
+  using Done = absl::AnyInvocable<void(const absl::Status&)>;
+
   explicit CallsUnderWay(const ShuffleRouter::Options& options)
       : bytes_max_(options.message_bytes * ShuffleRouter::kUnderWayMessagesMax),
         timeout_(absl::FromChrono(options.timeout)) {}
@@ -29,8 +31,21 @@ class MapOutputWriter::CallsUnderWay {
   absl::Status AwaitRoom(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_) {
     return Await(bytes < bytes_max_ ? bytes_max_ - bytes : 0);
   }
-  // Returns when all have ended.
-  absl::Status AwaitAll() ABSL_LOCKS_EXCLUDED(mutex_) { return Await(0); }
+  bool have_succeeded() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    return count_ == 0 && error_.ok();
+  }
+  // Runs `done` when all have succeeded or one has failed; null: nothing is to be run any more.
+  void WhenOver(Done done) ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (!is_over() || done == nullptr) {
+        done_ = std::move(done);
+        return;
+      }
+    }
+    done(error());
+  }
 
   void Begin(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_) {
     const absl::MutexLock lock(&mutex_);
@@ -38,42 +53,50 @@ class MapOutputWriter::CallsUnderWay {
     ++count_;
   }
   void End(size_t bytes, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
-    bytes_ -= bytes;
-    --count_;
-    ++ended_count_;
-    if (error_.ok()) error_ = status;
+    Done done;
+    {
+      const absl::MutexLock lock(&mutex_);
+      bytes_ -= bytes;
+      --count_;
+      ++ended_count_;
+      if (error_.ok()) error_ = status;
+      if (is_over()) done = std::exchange(done_, nullptr);
+    }
+    if (done != nullptr) done(error());
   }
 
  private:
-  // Until no more than `bytes_max` are under way; with 0, until nothing is, not even empty ones.
+  // Until no more than `bytes_max` are under way.
   absl::Status Await(size_t bytes_max) ABSL_LOCKS_EXCLUDED(mutex_) {
     const absl::MutexLock lock(&mutex_);
     for (;;) {
       const int64_t ended_before = ended_count_;
-      const auto is_over = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return !error_.ok() || ended_count_ != ended_before || IsBelow(bytes_max);
+      const auto has_changed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return !error_.ok() || ended_count_ != ended_before || bytes_ <= bytes_max;
       };
-      if (!AwaitUnder(mutex_, absl::Condition(&is_over), timeout_)) {
+      if (!AwaitUnder(mutex_, absl::Condition(&has_changed), timeout_)) {
         return absl::UnavailableError(absl::StrCat("no worker that is sent map outputs has ",
                                                    "answered for ",
                                                    absl::FormatDuration(timeout_)));
       }
       RETURN_IF_ERROR(error_);
-      if (IsBelow(bytes_max)) return absl::OkStatus();
+      if (bytes_ <= bytes_max) return absl::OkStatus();
     }
   }
-  bool IsBelow(size_t bytes_max) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return bytes_ <= bytes_max && (bytes_max > 0 || count_ == 0);
+  bool is_over() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return count_ == 0 || !error_.ok(); }
+  absl::Status error() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    return error_;
   }
 
   const size_t bytes_max_;
   const absl::Duration timeout_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   int count_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t ended_count_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
+  Done done_ ABSL_GUARDED_BY(mutex_);
 };
 
 namespace {
@@ -110,7 +133,8 @@ MapOutputWriter::MapOutputWriter(const ShuffleRouter& router, Output output)
 }
 
 MapOutputWriter::~MapOutputWriter() {
-  if (is_committed_) return;
+  if (calls_ != nullptr) calls_->WhenOver(nullptr);
+  if (is_acknowledged()) return;
   for (const Destination& destination : destinations_) {
     if (destination.sent_count > 0) Abandon(destination);
   }
@@ -148,7 +172,7 @@ absl::Status MapOutputWriter::Add(int reduce_partition, Buffer records) {
 }
 
 // Other workers' parts first: the own one is put in while they are on their way.
-absl::Status MapOutputWriter::Commit() {
+absl::Status MapOutputWriter::Finish() {
   RETURN_IF_ERROR(CheckPlaces());
   for (uint32_t partition = 0; partition < output_.reduce_count; ++partition) {
     DestinationOf(partition).waiting.emplace_back(partition, Buffer());
@@ -159,9 +183,17 @@ absl::Status MapOutputWriter::Commit() {
       RETURN_IF_ERROR(Send(destination, /*is_last=*/true));
     }
   }
-  if (calls_ != nullptr) RETURN_IF_ERROR(calls_->AwaitAll());
-  is_committed_ = true;
+  is_finished_ = true;
   return absl::OkStatus();
+}
+
+bool MapOutputWriter::is_acknowledged() const {
+  return is_finished_ && (calls_ == nullptr || calls_->have_succeeded());
+}
+
+void MapOutputWriter::WhenAcknowledged(absl::AnyInvocable<void(const absl::Status&)> done) {
+  if (calls_ == nullptr) return done(absl::OkStatus());
+  calls_->WhenOver(std::move(done));
 }
 
 bool MapOutputWriter::IsHere(const Destination& destination) const {

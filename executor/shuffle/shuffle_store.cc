@@ -12,7 +12,7 @@ namespace millrace::internal {
 
 namespace {
 
-// Indices come from messages: no table may grow by a wrong one.
+// More than any shuffle has.
 constexpr uint32_t kPartitionsMax = 1u << 20;
 
 constexpr auto kPartitionOf = [](const auto& piece) { return piece.first; };
@@ -140,7 +140,7 @@ void ShuffleStore::Commit(Shuffle& shuffle, const MapOutput& last, Pieces pieces
         if (bucket == nullptr || from->first != partition) {
           unclaimed_bytes += taken.bytes.size();
         } else if (!taken.bytes.empty() || taken.spill_file >= 0) {
-          bucket->pieces.push_back(std::move(taken));
+          bucket->push_back(std::move(taken));
         }
       }
     };
@@ -164,29 +164,18 @@ void ShuffleStore::Abandon(int64_t shuffle_id, int64_t task_id) {
 
 ShuffleStore::Bucket* ShuffleStore::Claim(Shuffle& shuffle, const ReduceKey& key,
                                           uint32_t map_partition) {
-  if (shuffle.partitions.size() <= key.partition) {
-    shuffle.partitions.resize(size_t{key.partition} + 1);
-  }
   ReducePartition& partition = shuffle.partitions[key.partition];
-  if (partition.buckets.size() <= map_partition) {
-    partition.buckets.resize(size_t{map_partition} + 1);
-  }
-  Bucket& bucket = partition.buckets[map_partition];
-  if (bucket.present && !IsMade(Mistake::kRepeatedMapOutputsCounted)) return nullptr;
-  bucket.present = true;
+  const auto [bucket, is_new] = partition.buckets.try_emplace(map_partition);
+  if (!is_new && !IsMade(Mistake::kRepeatedMapOutputsCounted)) return nullptr;
   if (++partition.present_count == partition.expected_count) ready_.push_back(key);
-  return &bucket;
+  return &bucket->second;
 }
 
 bool ShuffleStore::ReadyOrExpect(const ReduceKey& key, uint32_t map_count) {
   if (map_count == 0) return true;
   if (key.partition >= kPartitionsMax) return true;  // Its task fails when it reads.
   absl::MutexLock lock(&mutex_);
-  Shuffle& shuffle = shuffles_[key.shuffle_id];
-  if (shuffle.partitions.size() <= key.partition) {
-    shuffle.partitions.resize(size_t{key.partition} + 1);
-  }
-  ReducePartition& partition = shuffle.partitions[key.partition];
+  ReducePartition& partition = shuffles_[key.shuffle_id].partitions[key.partition];
   if (partition.present_count >= map_count) return true;
   partition.expected_count = map_count;
   return false;
@@ -215,10 +204,11 @@ absl::StatusOr<std::vector<Buffer>> ShuffleStore::Read(const ReduceKey& key, uin
   {
     absl::MutexLock lock(&mutex_);
     const auto found = shuffles_.find(key.shuffle_id);
-    const ReducePartition* partition =
-        found == shuffles_.end() || found->second.partitions.size() <= key.partition
-            ? nullptr
-            : &found->second.partitions[key.partition];
+    const ReducePartition* partition = nullptr;
+    if (found != shuffles_.end()) {
+      const auto reduced = found->second.partitions.find(key.partition);
+      if (reduced != found->second.partitions.end()) partition = &reduced->second;
+    }
     const uint32_t present_count = partition == nullptr ? 0 : partition->present_count;
     if (present_count < map_count) {
       return absl::NotFoundError(absl::StrCat("reduce partition ", key.partition, " of shuffle ",
@@ -226,8 +216,8 @@ absl::StatusOr<std::vector<Buffer>> ShuffleStore::Read(const ReduceKey& key, uin
                                               map_count, " map outputs on this worker"));
     }
     buffers.reserve(map_count);
-    for (const Bucket& bucket : partition->buckets) {
-      for (const Piece& piece : bucket.pieces) {
+    for (const auto& [map_partition, bucket] : partition->buckets) {
+      for (const Piece& piece : bucket) {
         if (piece.spill_file >= 0) {
           const auto file = static_cast<size_t>(piece.spill_file);
           on_disk.push_back({buffers.size(), found->second.spill_files[file], piece.spill_chunk});

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
@@ -95,12 +96,9 @@ class ShuffleStore {
     uint32_t spill_chunk = 0;  // Else its place in a file.
     int32_t spill_file = -1;   // Index in Shuffle::spill_files; -1: not on disk.
   };
-  struct Bucket {
-    bool present = false;
-    absl::InlinedVector<Piece, 1> pieces;
-  };
+  using Bucket = absl::InlinedVector<Piece, 1>;
   struct ReducePartition {
-    std::vector<Bucket> buckets;  // By map partition.
+    absl::btree_map<uint32_t, Bucket> buckets;  // By map partition: those that are present.
     uint32_t present_count = 0;
     uint32_t expected_count = 0;  // 0: nobody waits.
   };
@@ -112,7 +110,8 @@ class ShuffleStore {
     Pieces pieces;
   };
   struct Shuffle {
-    std::vector<ReducePartition> partitions;
+    // Numbers of partitions come from peers: what is kept grows with what was sent, not with them.
+    absl::flat_hash_map<uint32_t, ReducePartition> partitions;
     absl::flat_hash_map<int64_t, Attempt> attempts;  // By task id.
     std::vector<std::string> spill_files;
     size_t memory_bytes = 0;

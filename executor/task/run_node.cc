@@ -1,5 +1,6 @@
 #include "executor/task/run_node.h"
 
+#include <typeinfo>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -181,11 +182,19 @@ absl::StatusOr<StatePartition*> RunNode::State(
     const std::function<std::unique_ptr<StatePartition>()>& make) {
   RETURN_IF_ERROR(Expect(proto::Binding::kState, "state to update"));
   const proto::StateBinding& state = binding_->state();
-  return run_.services().states.Acquire({.key = {state.state_id(), state.partition()},
-                                         .task_id = run_.task_id(),
-                                         .batch_time_ms = state.batch_time_ms(),
-                                         .previous_time_ms = state.previous_time_ms()},
-                                        make);
+  ASSIGN_OR_RETURN(StatePartition* const kept,
+                   run_.services().states.Acquire({.key = {state.state_id(), state.partition()},
+                                                   .task_id = run_.task_id(),
+                                                   .batch_time_ms = state.batch_time_ms(),
+                                                   .previous_time_ms = state.previous_time_ms()},
+                                                  make));
+  // The operator takes it for one of its own, and the number came with a message.
+  const std::unique_ptr<StatePartition> own = make();
+  const StatePartition& expected = *own;
+  const StatePartition& actual = *kept;
+  if (typeid(actual) == typeid(expected)) return kept;
+  return absl::InvalidArgumentError(
+      absl::StrCat("state ", state.state_id(), " is of another operator"));
 }
 
 int64_t RunNode::state_batch_time_ms() {
@@ -195,11 +204,14 @@ int64_t RunNode::state_batch_time_ms() {
   return -1;
 }
 
-std::string_view RunNode::state_snapshot_path() {
+SnapshotOrder RunNode::snapshot_order() {
   const absl::Status bound = Expect(proto::Binding::kState, "state to save");
-  if (bound.ok()) return binding_->state().snapshot_path();
-  run_.Fail(bound);
-  return {};
+  if (!bound.ok()) {
+    run_.Fail(bound);
+    return {};
+  }
+  const proto::StateBinding& state = binding_->state();
+  return {state.snapshot_path(), state.snapshot_time_ms(), state.snapshot_since_ms()};
 }
 
 bool RunNode::restores_state() {

@@ -42,7 +42,7 @@ class RunNode final : public TaskNode {
   absl::StatusOr<StatePartition*> State(
       const std::function<std::unique_ptr<StatePartition>()>& make) override;
   int64_t state_batch_time_ms() override;
-  std::string_view state_snapshot_path() override;
+  SnapshotOrder snapshot_order() override;
   bool restores_state() override;
 
  private:

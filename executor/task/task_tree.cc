@@ -12,6 +12,10 @@ namespace {
 
 using KindCase = proto::Binding::KindCase;
 
+// As many as a shuffle may have (executor/shuffle/shuffle_store.cc): no table may grow by a wrong
+// number, and every partition is an int.
+constexpr uint32_t kPartitionsMax = 1u << 20;
+
 KindCase ExpectedKind(proto::BindingKind kind) {
   switch (kind) {
     case proto::BINDING_BLOCKS:
@@ -41,6 +45,10 @@ class Builder {
       : run_(run), plan_(*launched.plan), request_(launched.request), nodes_(nodes) {}
 
   absl::Status Build() {
+    if (request_.partition() >= kPartitionsMax) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the task computes partition ", request_.partition(), "; there may be ", kPartitionsMax));
+    }
     RETURN_IF_ERROR(Add(plan_.root(), nullptr));
     if (next_binding_ == request_.bindings_size()) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat("the task has ", request_.bindings_size(),
@@ -70,6 +78,11 @@ class Builder {
           DescribeNode(node, index), " needs a binding, but the task has only ", next_binding_));
     }
     binding = &request_.bindings(next_binding_++);
+    if (binding->output().reduce_count() > kPartitionsMax) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(DescribeNode(node, index), " writes ", binding->output().reduce_count(),
+                       " reduce partitions; there may be ", kPartitionsMax));
+    }
     if (binding->kind_case() == ExpectedKind(node.binding)) return absl::OkStatus();
     return absl::InvalidArgumentError(
         absl::StrCat("binding ", next_binding_ - 1, " of the task is of kind ",

@@ -29,7 +29,7 @@ function(millrace_compile_options target)
     $<$<BOOL:${MILLRACE_WERROR}>:-Werror>)
   if(MILLRACE_SANITIZE)
     # Sanitizers add paths on which GCC sees variables that are not set; the plain builds keep the warning.
-    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   endif()
 endfunction()
 

@@ -22,4 +22,7 @@ add_link_options(-Wl,--as-needed)
 if(MILLRACE_SANITIZE)
   add_compile_options(-fsanitize=${MILLRACE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${MILLRACE_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND MILLRACE_SANITIZE MATCHES "address")
+    add_compile_definitions(__SANITIZE_ADDRESS__)  # As GCC says it; code asks for that alone.
+  endif()
 endif()

@@ -53,6 +53,24 @@ TEST(ClientModeTest, CountsOnWorkersAndEndsGracefully) {
   }));
 }
 
+TEST(ClientModeTest, AnExecutorThatComesLaterIsUsedToo) {
+  TestCluster cluster;
+  cluster.AddExecutor("a", 1);
+  TcpServer server;
+  Process program(cluster.SubmitCommand(WordCount(server)));
+  TcpPeer peer = server.Accept();
+  cluster.AddExecutor("b", 2);
+  EXPECT_GT(cluster.AwaitWorker("b"), 0) << program.Describe();
+  EXPECT_TRUE(Eventually([&] {
+    return cluster.Submit({"--list"}).out.find("3 cores in 2 workers  running") !=
+           std::string::npos;
+  }));
+  peer.Send("to be\n");
+  EXPECT_TRUE(AwaitCounts(program, {{"to", 1}, {"be", 1}})) << program.Describe();
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
+}
+
 TEST(ClientModeTest, WorkersGoWithADriverThatIsKilled) {
   TestCluster cluster;
   cluster.AddExecutor("a", 1);

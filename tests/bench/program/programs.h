@@ -22,6 +22,10 @@ absl::StatusOr<std::vector<Figure>> LoggedWordCount(const BenchOptions& options)
 absl::StatusOr<std::vector<Figure>> RunningCount(const BenchOptions& options);
 // UpdateStateByKey over a million keys, all of them updated, against a loop that visits every key.
 absl::StatusOr<std::vector<Figure>> UpdatedState(const BenchOptions& options);
+// What is written of a million keys of which 10,000 change, against the bytes of those.
+absl::StatusOr<std::vector<Figure>> SavedState(const BenchOptions& options);
+// What writing down each batch adds to its time.
+absl::StatusOr<std::vector<Figure>> CheckpointCost(const BenchOptions& options);
 // ReduceByKeyAndWindow with its inverse, against the same without a window.
 absl::StatusOr<std::vector<Figure>> InverseWindow(const BenchOptions& options);
 // ReduceByKeyAndWindow without an inverse, a window of 100 batches against one of 10.

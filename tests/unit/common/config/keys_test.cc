@@ -59,5 +59,12 @@ TEST(NearestConfKeyTest, FindsWhatWasMeant) {
             &keys::kReceiverRestartDelay);
 }
 
+// The whole of it would take minutes.
+TEST(NearestConfKeyTest, ANameOfAnyLengthIsComparedInNoTime) {
+  std::string name = "millrace.streaming.blockIntervall";
+  name.resize(size_t{4} << 20, 'x');
+  EXPECT_TRUE(NearestConfKey(name).name.starts_with("millrace."));
+}
+
 }  // namespace
 }  // namespace millrace

@@ -6,6 +6,7 @@
 
 #include "common/fs/file_util.h"
 #include "common/fs/path.h"
+#include "driver/checkpoint/checkpoint_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/memory_file_system.h"
@@ -91,6 +92,29 @@ TEST_F(CheckpointStoreTest, StatesGoWithTheLastCheckpointThatNamesThem) {
   EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-2"));
 }
 
+TEST_F(CheckpointStoreTest, AllThatASavedStateBuildsOnStaysWithIt) {
+  const auto at = [](int64_t time_ms, const std::vector<std::string>& paths) {
+    proto::Checkpoint checkpoint = At(time_ms);
+    proto::StateCheckpoint& state = *checkpoint.add_states();
+    for (const std::string& path : paths) state.add_saved()->set_path("state/" + path);
+    return checkpoint;
+  };
+  ASSERT_TRUE(store_.Open().ok());
+  for (const char* const name : {"a-1", "a-2", "a-3", "a-4"}) MakeState(name);
+  Write(store_, at(1000, {"a-1"}));
+  Write(store_, at(2000, {"a-1", "a-2"}));
+  for (const int64_t time_ms : {3000, 4000, 5000})
+    Write(store_, at(time_ms, {"a-1", "a-2", "a-3"}));
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-1", "a-2", "a-3", "a-4"));
+  for (const int64_t time_ms : {6000, 7000}) Write(store_, at(time_ms, {"a-4"}));
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-1", "a-2", "a-3", "a-4"));
+  CheckpointStore next(fs_, "/app");
+  ASSERT_TRUE(next.Open().ok());
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-1", "a-2", "a-3", "a-4"));
+  Write(next, at(8000, {"a-4"}));
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-4"));
+}
+
 TEST_F(CheckpointStoreTest, NoStateGoesWhileAnOlderCheckpointCannotBeRead) {
   ASSERT_TRUE(store_.Open().ok());
   MakeState("a-1");
@@ -137,6 +161,29 @@ TEST_F(CheckpointStoreTest, ACorruptCheckpointIsAnErrorThatNamesTheLastGoodOne) 
   EXPECT_THAT(latest.status().message(), HasSubstr("last good checkpoint, '/app/checkpoint-1'"));
   ASSERT_TRUE(fs_.Delete("/app/checkpoint-2").ok());
   EXPECT_EQ((*store_.ReadLatest())->last_time_ms(), 1000);
+}
+
+// What a checkpoint names is deleted when no checkpoint names it any more.
+TEST_F(CheckpointStoreTest, ACheckpointWhoseStatesLieElsewhereIsCorruptAndNothingElseIsDeleted) {
+  ASSERT_TRUE(fs_.CreateDirs("/elsewhere").ok());
+  for (const std::string path : {"../elsewhere", "state", "state/", "state/..", "state/a/../../..",
+                                 "checkpoint-3", "/elsewhere"}) {
+    ASSERT_TRUE(fs_.DeleteRecursively("/app").ok());
+    CheckpointStore store(fs_, "/app");
+    ASSERT_TRUE(store.Open().ok());
+    Write(store, At(1000));
+    ASSERT_TRUE(
+        WriteFileAtomically(fs_, "/app/checkpoint-2", EncodeCheckpoint(At(2000, path))).ok());
+    const auto latest = store.ReadLatest();
+    EXPECT_EQ(latest.status().code(), absl::StatusCode::kDataLoss) << path;
+    EXPECT_THAT(latest.status().message(), HasSubstr("'" + path + "'"));
+    CheckpointStore next(fs_, "/app");
+    ASSERT_TRUE(next.Open().ok());
+    for (const int64_t time_ms : {3000, 4000, 5000, 6000}) Write(next, At(time_ms));
+    EXPECT_THAT(NamesIn("/app"),
+                UnorderedElementsAre("checkpoint-4", "checkpoint-5", "checkpoint-6", "state"));
+    EXPECT_THAT(NamesIn("/"), ElementsAre("app", "elsewhere"));
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <string>
 #include <thread>
@@ -249,6 +250,24 @@ TEST_F(ShuffleStoreTest, WhatComesAfterTheDropIsRefused) {
   EXPECT_EQ(budget_.used_bytes(), 0u);
   disk_.RemoveDiscarded();
   EXPECT_THAT(*fs_.List("/spill"), IsEmpty());
+}
+
+// Tables as long as the numbers say would have gigabytes.
+TEST_F(ShuffleStoreTest, HighNumbersOfPartitionsCostNoMemory) {
+  constexpr uint32_t kLast = (1 << 20) - 1;
+  const size_t bytes_before = mallinfo2().uordblks + mallinfo2().hblkhd;
+  for (int64_t shuffle_id = 1; shuffle_id <= 20; ++shuffle_id) {
+    MapOutput output;
+    output.shuffle_id = shuffle_id;
+    output.map_partition = kLast;
+    for (const uint32_t reduce : {kLast - 2, kLast - 1, kLast})
+      output.pieces.emplace_back(reduce, Buffer());
+    EXPECT_TRUE(store_.Put(std::move(output)).ok());
+    EXPECT_FALSE(store_.ReadyOrExpect({shuffle_id, kLast - 3}, 1));
+    EXPECT_TRUE(store_.ReadyOrExpect({shuffle_id, kLast}, 1));
+    EXPECT_THAT(Read(shuffle_id, kLast, 1), IsEmpty());
+  }
+  EXPECT_LT(mallinfo2().uordblks + mallinfo2().hblkhd, bytes_before + (1 << 20));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -24,6 +25,19 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
+// Asks for a state of its own type.
+struct OtherState : Operator {
+  struct Nothing : StatePartition {
+    void Commit() override {}
+    void Abort() override {}
+    size_t memory_bytes() const override { return 0; }
+  };
+  bool Compute(TaskNode& node, AnySink* /*out*/) const override {
+    const auto state = node.State([] { return std::make_unique<Nothing>(); });
+    return state.ok() || node.task().Fail(state.status());
+  }
+};
+
 class TaskRunnerTest : public ::testing::Test {
  protected:
   TaskRunnerTest()
@@ -38,6 +52,7 @@ class TaskRunnerTest : public ::testing::Test {
                         bool cancelled = false) {
     LaunchedTask task;
     task.request.set_task_id(++last_task_id_);
+    task.request.set_partition(partition_);
     for (proto::Binding& binding : bindings) *task.request.add_bindings() = std::move(binding);
     auto parsed = ParsedPlan::Parse(plan.Serialize());
     EXPECT_TRUE(parsed.ok()) << parsed.status();
@@ -66,6 +81,7 @@ class TaskRunnerTest : public ::testing::Test {
   StateStore states_;
   TaskServices services_;
   int64_t last_task_id_ = 0;
+  uint32_t partition_ = 0;  // Of the tasks that run.
 };
 
 TEST_F(TaskRunnerTest, RunsTheTreeAndReturnsTheRootsResult) {
@@ -129,6 +145,37 @@ TEST_F(TaskRunnerTest, AConcatThatNeverEndsIsRefused) {
   proto::Binding endless;
   endless.set_concat(4'000'000'000);
   EXPECT_THAT(Run(plan, {endless}).error_message(), HasSubstr("more than 262144 nodes"));
+}
+
+// To an operator another one's state would be bytes that mean something else.
+TEST_F(TaskRunnerTest, AStateOfAnotherOperatorIsNoStateForThisOne) {
+  PlanBuilder sums;
+  sums.Add<ParamNumbers>({}, EncodeToString(Numbers{1}));
+  sums.Add<SumState>({0}, "", proto::BINDING_STATE);
+  const proto::TaskStatus first = Run(sums, {StateUpdateOf(5, 0, 1000, -1, 9)});
+  ASSERT_EQ(first.outcome(), proto::TaskStatus::SUCCEEDED) << first.error_message();
+  states_.Commit(first.task_id());
+  PlanBuilder others;
+  others.Add<ParamNumbers>({}, EncodeToString(Numbers{1}));
+  others.Add<OtherState>({0}, "", proto::BINDING_STATE);
+  const proto::TaskStatus status = Run(others, {StateUpdateOf(5, 0, 2000, 1000, 9)});
+  EXPECT_EQ(status.outcome(), proto::TaskStatus::FAILED);
+  EXPECT_THAT(status.error_message(), HasSubstr("state 5 is of another operator"));
+  // The next update finds it as it was.
+  EXPECT_EQ(Run(sums, {StateUpdateOf(5, 0, 2000, 1000, 9)}).outcome(),
+            proto::TaskStatus::SUCCEEDED);
+}
+
+// Numbers of partitions come from a message, and tables are made for them.
+TEST_F(TaskRunnerTest, PartitionsThatNobodyCanHaveAreRefused) {
+  PlanBuilder plan;
+  plan.Add<ParamNumbers>({}, EncodeToString(Numbers{1}));
+  plan.Add<ShuffleWriteNumbers>({0}, "", proto::BINDING_OUTPUT);
+  EXPECT_THAT(Run(plan, {ShuffleOutput(1, 0, 4'000'000'000)}).error_message(),
+              HasSubstr("plan node 1 (Node1 at test.cc:1) writes 4000000000 reduce partitions"));
+  partition_ = 3'000'000'000;
+  EXPECT_THAT(Run(plan, {ShuffleOutput(1, 0, 1)}).error_message(),
+              HasSubstr("the task computes partition 3000000000"));
 }
 
 TEST_F(TaskRunnerTest, BindingsThatDoNotFitThePlanAreErrors) {

@@ -1,0 +1,93 @@
+#include "executor/service/worker_node.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/time/system_clock.h"
+#include "tests/support/fake_env.h"
+#include "tests/support/memory_file_system.h"
+
+namespace millrace::internal {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class NoPeers : public PeerConnections {
+ public:
+  void Call(int64_t /*worker_id*/, proto::PeerRequest /*request*/, Done done) override {
+    done(absl::UnavailableError("no such worker"));
+  }
+  void AddPeer(int64_t /*worker_id*/, std::string /*address*/) override {}
+  void RemovePeer(int64_t /*worker_id*/) override {}
+};
+
+class WorkerNodeTest : public ::testing::Test, protected WorkerTransport {
+ protected:
+  WorkerNodeTest()
+      : node_({.worker_id = 1,
+               .memory_bytes = 1 << 20,
+               .spill_path = "/spill",
+               .nanos = &MonotonicNanos},
+              {env_, fs_, *this, peers_}) {
+    node_.MakeCore({});
+  }
+
+  void SendToDriver(proto::ToDriver message) override {
+    if (message.has_block_report()) reports_.push_back(message.block_report());
+  }
+  // A copy of a block of worker 2.
+  void PutCopy() {
+    proto::PeerRequest request;
+    proto::PutBlock& put = *request.mutable_put_block();
+    put.set_receiving_worker(2);
+    put.mutable_block()->mutable_id()->set_sequence(5);
+    put.set_storage_level(3);
+    put.add_buffers("bytes");
+    node_.HandlePeer(std::move(request),
+                     [](const proto::PeerReply& reply) { EXPECT_EQ(reply.error_code(), 0); });
+  }
+  void SayThatWorker2IsGone(int64_t driver_epoch) {
+    proto::ToWorker message;
+    message.set_driver_epoch(driver_epoch);
+    message.mutable_peers()->add_removed(2);
+    node_.Handle(std::move(message));
+  }
+
+  MemoryFileSystem fs_;
+  FakeEnv env_{fs_};
+  NoPeers peers_;
+  std::vector<proto::BlockReport> reports_;
+  WorkerNode node_;
+};
+
+TEST_F(WorkerNodeTest, CopiesOfALostWorkersBlocksAreReported) {
+  PutCopy();
+  SayThatWorker2IsGone(1);
+  ASSERT_THAT(reports_, SizeIs(1));
+  EXPECT_EQ(reports_[0].blocks(0).id().sequence(), 5);
+}
+
+TEST_F(WorkerNodeTest, WhatAReplacedDriverSaysOfOtherWorkersIsIgnored) {
+  PutCopy();
+  proto::ToWorker message;
+  message.set_driver_epoch(7);
+  message.mutable_drop_shuffle()->set_shuffle_id(1);
+  node_.Handle(std::move(message));
+  SayThatWorker2IsGone(6);
+  EXPECT_THAT(reports_, IsEmpty());
+  // Neither does it make the worker drop what the other one needs.
+  proto::ToWorker drop;
+  drop.set_driver_epoch(6);
+  drop.mutable_drop_blocks()->add_blocks()->set_sequence(5);
+  node_.Handle(std::move(drop));
+  SayThatWorker2IsGone(7);
+  EXPECT_THAT(reports_, SizeIs(1));
+}
+
+}  // namespace
+}  // namespace millrace::internal
