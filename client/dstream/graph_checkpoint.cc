@@ -262,7 +262,7 @@ GraphCheckpoint::Built GraphCheckpoint::Build() {
   checkpoint.set_app_name(graph_.context()->conf.GetString(keys::kAppName).value_or(""));
   checkpoint.set_batch_interval_ms(graph_.batch_interval().count());
   checkpoint.set_zero_time_ms(graph_.zero_time().ms());
-  checkpoint.set_last_time_ms(graph_.last_batch_time().ms());
+  checkpoint.set_last_time_ms(graph_.last_made_time().ms());
   checkpoint.set_completed_time_ms(graph_.completed_time().ms());
   for (const InputNode* input : graph_.needed_inputs()) {
     proto::InputCheckpoint& saved = *checkpoint.add_inputs();

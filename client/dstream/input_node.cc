@@ -34,9 +34,8 @@ std::optional<ReceiverSpec> ReceiverInputNode::receiver() const {
   return spec;
 }
 
-void ReceiverInputNode::KeepBooks(const LoggingRuns& runs, const std::string& id,
-                                  std::optional<ReceiverLogSpec> log) {
-  log_.emplace(runs, id);
+void ReceiverInputNode::KeepBooks(ReceivedLog books, std::optional<ReceiverLogSpec> log) {
+  log_ = std::move(books);
   log_before_.reset();
   is_logged_ = log.has_value();
   spec_.log = std::move(log);

@@ -77,10 +77,9 @@ class ReceiverInputNode final : public InputNode {
                     std::string receiver_class, ReceiverSpec spec, MakeDataSet make_data_set);
 
   std::optional<ReceiverSpec> receiver() const override;
-  // From here on checkpoints have what is logged, in batches and not. Before Restore; `id` is the
-  // stream's in checkpoints. `log`: where the receiver is to log what it receives.
-  void KeepBooks(const LoggingRuns& runs, const std::string& id,
-                 std::optional<ReceiverLogSpec> log);
+  // From here on checkpoints have what is logged, in batches and not. Before Restore. `log`: how
+  // the receiver is to log what it receives, in the directory of the books.
+  void KeepBooks(ReceivedLog books, std::optional<ReceiverLogSpec> log);
   // Behind Restore. `recovers` false: what earlier drivers have logged is none of this run's.
   absl::Status ReadEarlierLogs(FileSystem& fs, bool recovers);
   // Null: no books are kept.

@@ -27,14 +27,15 @@ constexpr int kStartBits = ReceivedBlockTracker::kStartBits;
 // Of runs whose data is gone so many keep their seals, should a worker of theirs still live.
 constexpr size_t kSealsKept = 16;
 constexpr int kBeginAttempts = 100;
+// Sequences are 63 bits.
+constexpr int64_t kStartsMax = int64_t{1} << (63 - kStartBits);
 
 int64_t StartOf(const ReceivedBlock& block) { return block.id.sequence >> kStartBits; }
 
 std::optional<int64_t> NumberOf(absl::string_view name, absl::string_view prefix) {
   int64_t number = 0;
-  if (!absl::ConsumePrefix(&name, prefix) || !absl::SimpleAtoi(name, &number) || number < 0) {
-    return std::nullopt;
-  }
+  const bool is_number = absl::ConsumePrefix(&name, prefix) && absl::SimpleAtoi(name, &number);
+  if (!is_number || number < 0 || number >= kStartsMax - 1) return std::nullopt;
   return number;
 }
 
@@ -116,9 +117,10 @@ absl::StatusOr<LoggingRuns> BeginLogging(FileSystem& fs, const std::string& chec
 // ---------------------------------------------------------------------------------------------
 // One stream.
 
-ReceivedLog::ReceivedLog(LoggingRuns runs, const std::string& id)
+ReceivedLog::ReceivedLog(LoggingRuns runs, const std::string& id, int64_t first_start)
     : runs_(std::move(runs)),
-      name_(absl::StrCat(absl::Hex(XXH3_64bits(id.data(), id.size()), absl::kZeroPad16))) {}
+      name_(absl::StrCat(absl::Hex(XXH3_64bits(id.data(), id.size()), absl::kZeroPad16))),
+      first_start_(first_start) {}
 
 std::string ReceivedLog::directory() const { return JoinPath(runs_.DirectoryOf(runs_.own), name_); }
 
@@ -129,6 +131,9 @@ std::string ReceivedLog::DirectoryOf(int64_t run, int64_t start) const {
 }
 
 absl::Status ReceivedLog::Restore(const proto::ReceivedLog& saved) {
+  if (saved.end_start() < 0 || saved.end_start() >= kStartsMax) {
+    return absl::DataLossError(absl::StrCat(saved.end_start(), " starts of its receiver"));
+  }
   end_start_ = saved.end_start();
   for (const proto::LogStart& start : saved.starts()) {
     if (start.start() < 0 || start.start() >= end_start_ || start.run() <= 0) {
@@ -170,6 +175,7 @@ absl::StatusOr<ReceivedLog::Blocks> ReceivedLog::ReadEarlier(FileSystem& fs, int
     return a.id.sequence < b.id.sequence;
   });
   Expect(found);
+  end_start_ = std::max(end_start_, first_start_);
   return found;
 }
 

@@ -53,12 +53,13 @@ class ReceivedLog {
   using Batches = std::map<Time, Blocks>;
 
   ReceivedLog() = default;
-  // `id`: the stream's, which stays from run to run.
-  ReceivedLog(LoggingRuns runs, const std::string& id);
+  // `id`: the stream's, which stays from run to run. This run's starts are numbered from
+  // `first_start` on, at least.
+  ReceivedLog(LoggingRuns runs, const std::string& id, int64_t first_start = 0);
 
   // This run's.
   std::string directory() const;
-  // Above all that any driver has given.
+  // Above all that any driver has given; once ReadEarlier has been called.
   int64_t first_sequence() const;
 
   // As a checkpoint says.
@@ -103,6 +104,7 @@ class ReceivedLog {
 
   LoggingRuns runs_;
   std::string name_;  // Of the stream's directory.
+  int64_t first_start_ = 0;
   std::map<int64_t, Start> starts_;
   int64_t end_start_ = 0;  // Those below that are not in `starts_` are done.
   std::set<std::string> earlier_directories_;

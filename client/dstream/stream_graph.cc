@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <utility>
 
@@ -18,6 +19,7 @@
 #include "common/base/mistake.h"
 #include "common/base/status_macros.h"
 #include "common/config/keys.h"
+#include "driver/receiver/received_block_tracker.h"
 #include "driver/service/driver_handle.h"
 #include "glog/logging.h"
 
@@ -25,6 +27,13 @@ namespace millrace::internal {
 namespace {
 
 using std::chrono::milliseconds;
+
+// The driver numbers blocks of the runs of one process from multiples of 2^48 on; no lower here.
+int64_t FirstStartOfRun() {
+  static std::atomic<int64_t> runs{0};
+  constexpr int kStartsOfRunBits = 48 - ReceivedBlockTracker::kStartBits;
+  return runs++ << kStartsOfRunBits;
+}
 
 std::string Ms(milliseconds duration) { return absl::StrCat(duration.count(), " ms"); }
 
@@ -161,6 +170,7 @@ void StreamGraph::CheckReceiverLogs(const std::vector<bool>& reachable) {
 }
 
 absl::Status StreamGraph::Start() {
+  const int64_t first_start = FirstStartOfRun();
   const std::lock_guard lock(lock_);
   if (outputs_.empty()) {
     errors_.push_back(
@@ -184,7 +194,7 @@ absl::Status StreamGraph::Start() {
     checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
     const std::map<const DStreamNode*, std::string> ids = StreamIds();
     RETURN_IF_ERROR(AnnotateStatus(checkpoint_->Open(ids), "the checkpoint directory"));
-    RETURN_IF_ERROR(AnnotateStatus(BeginReceiverLogs(ids), "the logs of receivers"));
+    RETURN_IF_ERROR(AnnotateStatus(BeginReceiverLogs(ids, first_start), "the logs of receivers"));
   }
   local_properties_ = std::make_shared<const LocalProperties>(ThreadProperties());
   phase_ = Phase::kStarted;
@@ -214,7 +224,8 @@ std::vector<ReceiverInputNode*> StreamGraph::NeededReceivers() const {
   return receivers;
 }
 
-absl::Status StreamGraph::BeginReceiverLogs(const std::map<const DStreamNode*, std::string>& ids) {
+absl::Status StreamGraph::BeginReceiverLogs(const std::map<const DStreamNode*, std::string>& ids,
+                                            int64_t first_start) {
   const std::vector<ReceiverInputNode*> receivers = NeededReceivers();
   if (receivers.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const bool logs, context_->conf.GetBool(keys::kReceiverLogEnable));
@@ -225,7 +236,9 @@ absl::Status StreamGraph::BeginReceiverLogs(const std::map<const DStreamNode*, s
   if (logs) {
     ASSIGN_OR_RETURN(log, ReadLogSettings(context_->conf, runs));
   }
-  for (ReceiverInputNode* receiver : receivers) receiver->KeepBooks(runs, ids.at(receiver), log);
+  for (ReceiverInputNode* receiver : receivers) {
+    receiver->KeepBooks(ReceivedLog(runs, ids.at(receiver), first_start), log);
+  }
   return absl::OkStatus();
 }
 
@@ -311,7 +324,7 @@ void StreamGraph::Restart() {
   checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
   const std::map<const DStreamNode*, std::string> ids = StreamIds();
   absl::Status opened = checkpoint_->Open(ids);
-  opened.Update(BeginReceiverLogs(ids));
+  opened.Update(BeginReceiverLogs(ids, FirstStartOfRun()));
   LOG_IF(ERROR, !opened.ok()) << "the checkpoint directory: " << opened;
 }
 

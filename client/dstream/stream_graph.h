@@ -3,6 +3,7 @@
 #ifndef MILLRACE_CLIENT_DSTREAM_STREAM_GRAPH_H_
 #define MILLRACE_CLIENT_DSTREAM_STREAM_GRAPH_H_
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -107,6 +108,11 @@ class StreamGraph final : public BatchGraph {
   bool HasDataSetAt(Time time, std::chrono::milliseconds slide) const;
   Time zero_time() const { return zero_time_.value_or(Time(0)); }
   Time last_batch_time() const { return last_batch_time_.value_or(zero_time()); }
+  // Of the latest batch that any driver has made. One that makes batches once more is not there
+  // yet.
+  Time last_made_time() const {
+    return resumed_ ? std::max(resumed_->last_time, last_batch_time()) : last_batch_time();
+  }
   // Every batch up to it has ended.
   Time completed_time() const;
   // Ended before this run, which has resumed: its data sets can be made again, but are not news.
@@ -153,7 +159,8 @@ class StreamGraph final : public BatchGraph {
   void CheckReceiverLogs(const std::vector<bool>& reachable);
   std::vector<ReceiverInputNode*> NeededReceivers() const;
   // Does nothing where nobody logs or has logged.
-  absl::Status BeginReceiverLogs(const std::map<const DStreamNode*, std::string>& ids);
+  absl::Status BeginReceiverLogs(const std::map<const DStreamNode*, std::string>& ids,
+                                 int64_t first_start);
   void BeginBatch(Time batch_time, const BatchBlocks& blocks);
   std::optional<BatchJob> MakeJob(int output_op_id, Time batch_time);
   // For streams that must run and that no output has asked for, as in the gaps of a window.

@@ -48,7 +48,7 @@ LocalRuntime::LocalRuntime(const Options& options, FileSystem& fs)
       blocks_(memory_, disk_),
       shuffles_(memory_, blocks_, disk_),
       router_(shuffles_),
-      receivers_(env_, blocks_),
+      receivers_(env_, blocks_, /*replicator=*/nullptr, &fs),
       transport_(env_),
       driver_(env_, transport_, MakeDriverOptions(options)) {
   WorkerOptions worker;

@@ -24,6 +24,14 @@ absl::Status MakeDirectory(FileSystem& fs, const std::string& directory) {
   return absl::OkStatus();
 }
 
+size_t BytesOf(const std::vector<LogPayload>& records) {
+  size_t bytes = 0;
+  for (const LogPayload& record : records) {
+    for (const Buffer& piece : record) bytes += piece.size();
+  }
+  return bytes;
+}
+
 }  // namespace
 
 WriteAheadLog::WriteAheadLog(FileSystem& fs, Options options)
@@ -39,7 +47,15 @@ WriteAheadLog::~WriteAheadLog() {
 
 WriteAheadLog::Written WriteAheadLog::Append(std::vector<LogPayload> records) {
   auto written = std::make_shared<OneShot<Places>>();
+  const size_t bytes = BytesOf(records);
   const absl::MutexLock lock(&mutex_);
+  if (!waiting_.empty() && waiting_bytes_ + bytes > kWaitingBytesMax) {
+    written->Set(absl::ResourceExhaustedError(absl::StrCat("the log in '", options_.directory,
+                                                           "' cannot keep up: ", waiting_bytes_,
+                                                           " bytes wait to be written")));
+    return written;
+  }
+  waiting_bytes_ += bytes;
   waiting_.push_back({std::move(records), written});
   return written;
 }
@@ -67,6 +83,7 @@ void WriteAheadLog::Run() {
       mutex_.Await(absl::Condition(&has_work));
       if (waiting_.empty()) break;
       group = std::exchange(waiting_, {});
+      waiting_bytes_ = 0;
     }
     Write(group);
   }
@@ -128,13 +145,27 @@ WriteAheadLog::Places WriteAheadLog::TryWrite(const Group& group) {
 
 absl::Status WriteAheadLog::OpenSegment() {
   RETURN_IF_ERROR(CheckSeals());
-  if (!has_directory_) RETURN_IF_ERROR(MakeDirectory(fs_, options_.directory));
-  has_directory_ = true;
+  RETURN_IF_ERROR(OpenDirectory());
   ASSIGN_OR_RETURN(SegmentWriter segment,
                    SegmentWriter::Create(fs_, options_.directory, last_segment_ + 1));
   ++last_segment_;
   segment_begun_nanos_ = MonotonicNanos();
   segment_.emplace(std::move(segment));
+  return absl::OkStatus();
+}
+
+absl::Status WriteAheadLog::OpenDirectory() {
+  if (has_directory_) return absl::OkStatus();
+  if (!options_.shared_directory.empty()) {
+    ASSIGN_OR_RETURN(const bool is_shared, fs_.Exists(options_.shared_directory));
+    if (!is_shared) {
+      return absl::NotFoundError(absl::StrCat(
+          "'", options_.shared_directory, "', which the driver has made, is not there: the ",
+          "checkpoint directory must be one that all processes share"));
+    }
+  }
+  RETURN_IF_ERROR(MakeDirectory(fs_, options_.directory));
+  has_directory_ = true;
   return absl::OkStatus();
 }
 

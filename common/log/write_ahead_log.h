@@ -3,6 +3,7 @@
 #define MILLRACE_COMMON_LOG_WRITE_AHEAD_LOG_H_
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -32,6 +33,9 @@ class WriteAheadLog {
  public:
   struct Options {
     std::string directory;  // Made by the first append.
+    // Made by whoever will read the log; where it is not there, this is another disk. Empty: nobody
+    // has made one.
+    std::string shared_directory = "";
     // When one of these files is there, somebody has read what there is and goes by that: appends
     // fail with FailedPrecondition.
     std::vector<std::string> seals;
@@ -40,6 +44,8 @@ class WriteAheadLog {
     int attempts_max = 3;
     bool close_after_write = false;  // A segment for each write.
   };
+  static constexpr size_t kWaitingBytesMax = size_t{128} << 20;
+
   // Of the records of one append, in their order; the records are on the disk then.
   using Places = absl::StatusOr<std::vector<SegmentPlace>>;
   // What an append waits on.
@@ -53,7 +59,8 @@ class WriteAheadLog {
 
   const std::string& directory() const { return options_.directory; }
 
-  // Does not wait. The outcome is an error when the records may or may not be there.
+  // Does not wait. The outcome is an error when the records may or may not be there, at once
+  // (ResourceExhausted) when much waits for the disk already.
   Written Append(std::vector<LogPayload> records) ABSL_LOCKS_EXCLUDED(mutex_);
   // DeadlineExceeded: the disk has not answered in time.
   static Places Await(const Written& written, std::chrono::nanoseconds timeout);
@@ -70,6 +77,7 @@ class WriteAheadLog {
   // The places of all of the group's records.
   Places TryWrite(const Group& group);
   absl::Status OpenSegment();
+  absl::Status OpenDirectory();
   absl::Status CheckSeals();
   void LeaveSegment();
 
@@ -84,6 +92,7 @@ class WriteAheadLog {
 
   absl::Mutex mutex_;
   Group waiting_ ABSL_GUARDED_BY(mutex_);
+  size_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool is_ending_ ABSL_GUARDED_BY(mutex_) = false;
 
   std::thread thread_;

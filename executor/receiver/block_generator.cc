@@ -60,7 +60,11 @@ void BlockGenerator::PublishRecords(size_t bytes, int64_t records) {
       absl::MutexLock lock(&mutex_);
       CutLocked(/*now_ms=*/0);
     }
-    StorePending();
+    if (options_.log == nullptr) {
+      StorePending();
+    } else {
+      callbacks_.on_store_needed();  // A writer does not wait for the disk at every block.
+    }
   }
   if (pending_count_.load(std::memory_order_relaxed) > kPendingBlocksMax) {
     WaitWhileTooMuchIsPending();
@@ -313,8 +317,7 @@ std::optional<std::vector<absl::Status>> BlockGenerator::StoreGroup(const Group&
     if (!stored.has_value()) return std::nullopt;
     outcomes.push_back(*stored);
   }
-  const std::optional<absl::Status> logged =
-      AwaitLogged(group, std::move(records), std::move(written));
+  const std::optional<absl::Status> logged = AwaitLogged(group, records, std::move(written));
   if (!logged.has_value()) return std::nullopt;
   for (size_t i = 0; i < group.size(); ++i) {
     if (outcomes[i].ok() && !logged->ok()) {
@@ -326,7 +329,7 @@ std::optional<std::vector<absl::Status>> BlockGenerator::StoreGroup(const Group&
 }
 
 std::optional<absl::Status> BlockGenerator::AwaitLogged(const Group& group,
-                                                        std::vector<LogPayload> records,
+                                                        const std::vector<LogPayload>& records,
                                                         WriteAheadLog::Written written) {
   const Pending& first = *group.front();
   const int64_t begin_nanos = MonotonicNanos();
@@ -340,7 +343,10 @@ std::optional<absl::Status> BlockGenerator::AwaitLogged(const Group& group,
     const absl::Status failure =
         places == nullptr ? absl::DeadlineExceededError("the log could not be written in time")
                           : places->status();
-    if (absl::IsFailedPrecondition(failure)) return failure;
+    if (absl::IsFailedPrecondition(failure)) {
+      if (first.call == nullptr) callbacks_.on_error(std::string(failure.message()));
+      return failure;
+    }
     if (IsReleasedCall(first)) return ReleasedError();
     const int64_t now_nanos = MonotonicNanos();
     if (GivesUp(first, now_nanos - begin_nanos)) return failure;

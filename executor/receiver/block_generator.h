@@ -169,7 +169,8 @@ class BlockGenerator {
   // What came of each. nullopt: they must stay pending.
   std::optional<std::vector<absl::Status>> StoreGroup(const Group& group);
   // The same for the log alone, on the way to which they are.
-  std::optional<absl::Status> AwaitLogged(const Group& group, std::vector<LogPayload> records,
+  std::optional<absl::Status> AwaitLogged(const Group& group,
+                                          const std::vector<LogPayload>& records,
                                           WriteAheadLog::Written written);
   bool MustReplicate() const;
   // Once it is in the store. An error: it does not count as stored.

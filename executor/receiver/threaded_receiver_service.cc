@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/fs/path.h"
 #include "executor/receiver/find_receiver.h"
 
 namespace millrace::internal {
@@ -50,6 +51,7 @@ WriteAheadLog::Options LogOptionsOf(const proto::ReceiverLog& log) {
   WriteAheadLog::Options options;
   options.directory = log.directory();
   options.seals.assign(log.seals().begin(), log.seals().end());
+  if (!options.seals.empty()) options.shared_directory = std::string(DirName(options.seals[0]));
   options.rolling_interval = std::chrono::milliseconds(log.rolling_interval_ms());
   options.attempts_max = static_cast<int>(std::max<uint32_t>(1, log.attempts_max()));
   options.close_after_write = log.close_after_write();

@@ -60,6 +60,19 @@ TEST_F(WriteAheadLogTest, NothingIsThereBeforeTheFirstAppend) {
   EXPECT_TRUE(fs_.AllPaths().empty());
 }
 
+TEST_F(WriteAheadLogTest, ADiskThatIsNotSharedIsAnError) {
+  WriteAheadLog::Options options = Options();
+  options.shared_directory = "/checkpoint/receivedData/run";
+  WriteAheadLog log(fs_, options);
+  const auto places = Append(log, {"a"});
+  EXPECT_EQ(places.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(places.status().message()),
+              HasSubstr("'/checkpoint/receivedData/run', which the driver has made, is not there"));
+  EXPECT_TRUE(fs_.AllPaths().empty());
+  ASSERT_TRUE(fs_.CreateDirs(options.shared_directory).ok());
+  EXPECT_TRUE(Append(log, {"a"}).ok());
+}
+
 TEST_F(WriteAheadLogTest, WhatWasAppendedOutlivesALossOfPower) {
   WriteAheadLog log(fs_, Options());
   const auto first = Append(log, {"a", "b"});
@@ -94,6 +107,32 @@ TEST_F(WriteAheadLogTest, WhatWaitsIsWrittenWithOneSync) {
     ASSERT_TRUE(WriteAheadLog::Await(each, 30s).ok());
   }
   EXPECT_EQ(syncs, 2);
+  fs_.SetFault(nullptr);
+}
+
+TEST_F(WriteAheadLogTest, WhatWaitsForAStuckDiskHasALimit) {
+  absl::Notification is_syncing;
+  absl::Notification go_on;
+  fs_.SetFault([&](FileOp op, const std::string& path) {
+    if (op != FileOp::kSync || path.find("/log-") == std::string::npos) return absl::OkStatus();
+    if (!is_syncing.HasBeenNotified()) is_syncing.Notify();
+    go_on.WaitForNotification();
+    return absl::OkStatus();
+  });
+  WriteAheadLog log(fs_, Options());
+  const WriteAheadLog::Written first = log.Append(Records({"stuck"}));
+  is_syncing.WaitForNotification();
+  const Buffer half = Buffer::CopyOf(std::string(WriteAheadLog::kWaitingBytesMax / 2, 'x'));
+  const WriteAheadLog::Written second = log.Append({{half}});
+  const WriteAheadLog::Written third = log.Append({{half}});
+  const auto refused = WriteAheadLog::Await(log.Append(Records({"more"})), 0s);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("cannot keep up"));
+  go_on.Notify();
+  for (const auto& written : {first, second, third}) {
+    EXPECT_TRUE(WriteAheadLog::Await(written, 30s).ok());
+  }
+  EXPECT_TRUE(Append(log, {"again"}).ok());
   fs_.SetFault(nullptr);
 }
 

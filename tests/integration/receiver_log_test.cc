@@ -1,0 +1,149 @@
+// The receiver log: whatever is killed, what a reliable receiver was told is safe is in the output
+// once.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/integration/commands.h"
+#include "tests/integration/test_cluster.h"
+#include "tests/support/process.h"
+#include "tests/support/temp_dir.h"
+
+namespace millrace {
+namespace {
+
+namespace stdfs = std::filesystem;
+using ::testing::IsEmpty;
+
+// What logged_records has been told and what it has put out.
+class LoggedRecords {
+ public:
+  explicit LoggedRecords(const std::string& directory) : directory_(directory) {
+    for (const char* name : {"output", "safe"}) stdfs::create_directories(Path(name));
+  }
+
+  Command ProgramWith(Command settings) const {
+    Command arguments = {Path("checkpoint"), Path("output"), Path("safe")};
+    arguments.push_back(Setting("streaming.receiver.writeAheadLog.enable=true"));
+    arguments.push_back(Setting("streaming.gracefulStopTimeout=60s"));
+    arguments.insert(arguments.end(), settings.begin(), settings.end());
+    return Program("logged_records", arguments);
+  }
+
+  std::set<std::string> Safe() const {
+    std::set<std::string> records;
+    for (const auto& entry : stdfs::directory_iterator(Path("safe"))) {
+      std::ifstream file(entry.path());
+      // A last line without its end was being written.
+      for (std::string line; std::getline(file, line) && !file.eof();) records.insert(line);
+    }
+    return records;
+  }
+  // How often each record is in the output of batches that have ended.
+  std::map<std::string, int> Output() const {
+    std::map<std::string, int> counts;
+    for (const auto& batch : stdfs::directory_iterator(Path("output"))) {
+      if (!stdfs::exists(batch.path() / "_SUCCESS")) continue;
+      for (const auto& part : stdfs::directory_iterator(batch)) {
+        std::ifstream file(part.path());
+        for (std::string line; std::getline(file, line);) ++counts[line];
+      }
+    }
+    return counts;
+  }
+  void Check() const {
+    const std::set<std::string> safe = Safe();
+    const std::map<std::string, int> output = Output();
+    std::vector<std::string> lost;
+    for (const std::string& record : safe) {
+      if (!output.contains(record)) lost.push_back(record);
+    }
+    EXPECT_THAT(lost, IsEmpty()) << lost.size() << " of " << safe.size();
+    std::vector<std::string> repeated;
+    for (const auto& [record, count] : output) {
+      if (count > 1) repeated.push_back(record);
+    }
+    EXPECT_THAT(repeated, IsEmpty()) << repeated.size() << " of " << output.size();
+    EXPECT_FALSE(safe.empty());
+  }
+
+ private:
+  std::string Path(const std::string& name) const { return directory_ + "/" + name; }
+
+  const std::string directory_;
+};
+
+std::vector<pid_t> ChildrenOf(pid_t parent) {
+  std::vector<pid_t> children;
+  const std::string tasks = "/proc/" + std::to_string(parent) + "/task";
+  for (const auto& task : stdfs::directory_iterator(tasks)) {
+    std::ifstream file(task.path() / "children");
+    children.insert(children.end(), std::istream_iterator<pid_t>(file), {});
+  }
+  return children;
+}
+
+void AwaitBatches(Process& program, int count) {
+  for (int i = 0; i < count; ++i) {
+    ASSERT_TRUE(program.NextLine(Process::kOut).has_value()) << program.Describe();
+  }
+}
+
+TEST(ReceiverLogTest, KilledWithAllItsWorkersNothingThatWasSafeIsLostOrCountedTwice) {
+  const TempDir directory;
+  const LoggedRecords records(directory.path());
+  std::mt19937 random(20240517);
+  const Command command = records.ProgramWith({Setting("master=local-cluster[2,1,256]")});
+  for (int run = 0; run < 6; ++run) {
+    Process program(command);
+    AwaitBatches(program, static_cast<int>(random() % 8) + (run % 3 == 0 ? 0 : 1));
+    const std::vector<pid_t> workers = ChildrenOf(program.pid());
+    // Workers first or the program first: those that live on must not count what nobody reads.
+    const bool workers_first = run % 2 == 0;
+    if (!workers_first) program.Signal(SIGKILL);
+    for (const pid_t worker : workers) ::kill(worker, SIGKILL);
+    if (workers_first) program.Signal(SIGKILL);
+    ASSERT_EQ(program.AwaitExit(), 128 + SIGKILL) << program.Describe();
+  }
+  Process program(command);
+  AwaitBatches(program, 3);
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
+  records.Check();
+}
+
+TEST(ReceiverLogTest, WorkersAreKilledWhileTheProgramRuns) {
+  TestCluster cluster;
+  for (const char* name : {"a", "b"}) cluster.AddExecutor(name, 1);
+  const LoggedRecords records(cluster.path());
+  Process program(cluster.SubmitCommand(records.ProgramWith({})));
+  for (int kill = 0; kill < 4; ++kill) {
+    AwaitBatches(program, 5);
+    for (const pid_t pid : cluster.WorkerPids(kill % 2 == 0 ? "a" : "b")) ::kill(pid, SIGKILL);
+  }
+  AwaitBatches(program, 10);
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
+  records.Check();
+}
+
+TEST(ReceiverLogTest, WithoutACheckpointDirectoryTheStartSaysSo) {
+  Process program(
+      Example("network_word_count",
+              {"127.0.0.1", "1", Setting("streaming.receiver.writeAheadLog.enable=true")}));
+  EXPECT_EQ(program.AwaitExit(), 1) << program.Describe();
+  EXPECT_NE(program.text(Process::kErr).find("needs a checkpoint directory"), std::string::npos)
+      << program.Describe();
+}
+
+}  // namespace
+}  // namespace millrace

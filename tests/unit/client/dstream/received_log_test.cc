@@ -1,0 +1,228 @@
+#include "client/dstream/received_log.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "client/dstream/received_log_cleaner.h"
+#include "common/log/block_log.h"
+#include "common/log/segment_writer.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/checkpoint.pb.h"
+#include "tests/support/memory_file_system.h"
+
+namespace millrace::internal {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr int64_t kStream = 3;
+
+// A driver after the other, each with its own run.
+class ReceivedLogTest : public ::testing::Test {
+ protected:
+  ReceivedLogTest() { EXPECT_TRUE(fs_.CreateDirs("/checkpoint").ok()); }
+
+  LoggingRuns Begin() {
+    const auto runs = BeginLogging(fs_, "/checkpoint", /*logs=*/true);
+    EXPECT_TRUE(runs.ok()) << runs.status();
+    return *runs;
+  }
+  static ReceivedLog LogOf(const LoggingRuns& runs) { return ReceivedLog(runs, "words"); }
+
+  // What the receiver's worker does; returns the block as it is reported.
+  ReceivedBlock LogBlock(const ReceivedLog& log, int64_t start, int64_t number, int64_t segment) {
+    const std::string directory = log.directory() + "/" + std::to_string(start);
+    EXPECT_TRUE(fs_.CreateDirs(directory).ok());
+    auto writer = SegmentWriter::Create(fs_, directory, segment);
+    EXPECT_TRUE(writer.ok()) << writer.status();
+    ReceivedBlock block;
+    block.id = {kStream, (start << 32) + number};
+    proto::StoredBlock stored;
+    stored.mutable_id()->set_sequence(block.id.sequence);
+    const auto place = writer->Append(EncodeLoggedBlock(stored, {Buffer::CopyOf("x")}));
+    EXPECT_TRUE(place.ok() && writer->Finish().ok());
+    block.log_place = BlockLogPlace{directory, place->segment, place->offset, place->size_bytes};
+    return block;
+  }
+  static std::vector<int64_t> Sequences(const std::vector<ReceivedBlock>& blocks) {
+    std::vector<int64_t> sequences;
+    for (const ReceivedBlock& block : blocks) sequences.push_back(block.id.sequence);
+    return sequences;
+  }
+  // What the next driver finds in no batch, if this is the last checkpoint.
+  std::vector<int64_t> FoundAfter(const proto::ReceivedLog& saved) {
+    next_ = LogOf(Begin());
+    EXPECT_TRUE(next_.Restore(saved).ok());
+    const auto found = next_.ReadEarlier(fs_, kStream, /*recovers=*/true);
+    EXPECT_TRUE(found.ok()) << found.status();
+    return Sequences(*found);
+  }
+  static proto::ReceivedLog Save(ReceivedLog& log, const ReceivedLog::Batches& batches) {
+    proto::ReceivedLog saved;
+    log.Save(batches, saved);
+    return saved;
+  }
+  static int64_t Sequence(int64_t start, int64_t number) { return (start << 32) + number; }
+
+  MemoryFileSystem fs_;
+  ReceivedLog next_;
+};
+
+TEST_F(ReceivedLogTest, WhatIsBehindTheLastAssignedBlockIsFound) {
+  ReceivedLog log = LogOf(Begin());
+  const ReceivedBlock first = LogBlock(log, 0, 0, 1);
+  LogBlock(log, 0, 1, 2);
+  LogBlock(log, 0, 2, 3);
+  log.Assign({first});
+  const proto::ReceivedLog saved = Save(log, {{Time(1000), {first}}});
+  EXPECT_THAT(FoundAfter(saved), ElementsAre(Sequence(0, 1), Sequence(0, 2)));
+  EXPECT_EQ(next_.first_sequence(), Sequence(1, 0));
+}
+
+TEST_F(ReceivedLogTest, WithoutACheckpointEverythingIsFound) {
+  ReceivedLog log = LogOf(Begin());
+  LogBlock(log, 0, 0, 1);
+  LogBlock(log, 1, 0, 1);
+  EXPECT_THAT(FoundAfter({}), ElementsAre(Sequence(0, 0), Sequence(1, 0)));
+}
+
+// A receiver that was started and lost before anybody heard of a block of it.
+TEST_F(ReceivedLogTest, AStartThatWasPassedOverIsNotForgotten) {
+  ReceivedLog log = LogOf(Begin());
+  LogBlock(log, 0, 0, 1);
+  const ReceivedBlock later = LogBlock(log, 1, 0, 1);
+  log.Assign({later});
+  EXPECT_THAT(FoundAfter(Save(log, {{Time(1000), {later}}})), ElementsAre(Sequence(0, 0)));
+}
+
+TEST_F(ReceivedLogTest, AStartThatHasEndedIsDoneWhenNoBatchReadsIt) {
+  ReceivedLog log = LogOf(Begin());
+  const ReceivedBlock block = LogBlock(log, 0, 0, 1);
+  log.End({0});
+  log.Assign({block});
+  proto::ReceivedLog saved = Save(log, {{Time(1000), {block}}});
+  ASSERT_EQ(saved.starts_size(), 1);
+  EXPECT_TRUE(saved.starts(0).is_ended());
+  EXPECT_EQ(log.Needed({{Time(1000), {block}}}).size(), 1u);
+  saved = Save(log, {});
+  EXPECT_EQ(saved.starts_size(), 0);
+  EXPECT_EQ(saved.end_start(), 1);
+  EXPECT_THAT(log.Needed({}), IsEmpty());
+  EXPECT_THAT(FoundAfter(saved), IsEmpty());
+}
+
+TEST_F(ReceivedLogTest, WhatIsExpectedKeepsItsStart) {
+  ReceivedLog log = LogOf(Begin());
+  const ReceivedBlock block = LogBlock(log, 0, 0, 1);
+  log.End({0});
+  const ReceivedLog before = log;
+  log.Assign({block});
+  // The batch could not be saved.
+  log = before;
+  log.Expect({block});
+  EXPECT_EQ(log.Needed({}).size(), 1u);
+  EXPECT_THAT(FoundAfter(Save(log, {})), ElementsAre(Sequence(0, 0)));
+}
+
+// The driver that has found it is killed as well, before a batch has it.
+TEST_F(ReceivedLogTest, WhatWasFoundIsFoundAgainUntilABatchHasIt) {
+  ReceivedLog log = LogOf(Begin());
+  LogBlock(log, 0, 0, 1);
+  ASSERT_THAT(FoundAfter({}), ElementsAre(Sequence(0, 0)));
+  ReceivedLog second = next_;
+  ASSERT_THAT(FoundAfter(Save(second, {})), ElementsAre(Sequence(0, 0)));
+  ReceivedLog third = next_;
+  ReceivedBlock block;
+  block.id = {kStream, Sequence(0, 0)};
+  block.log_place = BlockLogPlace{log.directory() + "/0", 1, 24, 40};
+  third.Assign({block});
+  EXPECT_THAT(FoundAfter(Save(third, {})), IsEmpty());
+}
+
+TEST_F(ReceivedLogTest, ARunThatRecoversNothingReadsNothing) {
+  ReceivedLog log = LogOf(Begin());
+  LogBlock(log, 4, 0, 1);
+  ReceivedLog other = LogOf(Begin());
+  const auto found = other.ReadEarlier(fs_, kStream, /*recovers=*/false);
+  ASSERT_TRUE(found.ok());
+  EXPECT_THAT(*found, IsEmpty());
+  EXPECT_EQ(other.first_sequence(), Sequence(5, 0));
+  EXPECT_THAT(other.earlier_directories(), ElementsAre(log.directory() + "/4"));
+}
+
+TEST_F(ReceivedLogTest, EachDriverSealsThoseBeforeIt) {
+  const LoggingRuns first = Begin();
+  EXPECT_FALSE(*fs_.Exists(first.SealOf(first.own)));
+  const LoggingRuns second = Begin();
+  EXPECT_NE(first.own, second.own);
+  EXPECT_THAT(second.earlier, ElementsAre(first.own));
+  EXPECT_TRUE(*fs_.Exists(first.SealOf(first.own)));
+  EXPECT_FALSE(*fs_.Exists(second.SealOf(second.own)));
+}
+
+TEST_F(ReceivedLogTest, SealsOfLongAgoAreRemoved) {
+  for (int i = 0; i < 40; ++i) Begin();
+  EXPECT_LE(Begin().earlier.size(), 17u);
+}
+
+TEST_F(ReceivedLogTest, ACheckpointThatContradictsItselfIsRefused) {
+  ReceivedLog log = LogOf(Begin());
+  proto::ReceivedLog saved;
+  saved.set_end_start(1);
+  saved.add_starts()->set_start(1);
+  EXPECT_EQ(log.Restore(saved).code(), absl::StatusCode::kDataLoss);
+  saved.set_end_start(int64_t{1} << 40);
+  EXPECT_EQ(log.Restore(saved).code(), absl::StatusCode::kDataLoss);
+  proto::InputBlock block;
+  block.set_sequence(Sequence(7, 0));
+  EXPECT_EQ(log.RestoreBlock(kStream, block).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(ReceivedLogTest, SegmentsGoWhenNoCheckpointThatIsKeptNeedsThem) {
+  const ReceivedLog log = LogOf(Begin());
+  for (int64_t segment = 1; segment <= 4; ++segment) LogBlock(log, 0, segment, segment);
+  const std::string directory = log.directory() + "/0";
+  ReceivedLogCleaner cleaner(fs_);
+  const auto segments = [&] { return *ListSegments(fs_, directory); };
+  for (int i = 0; i < 2; ++i) cleaner.CheckpointWritten({{directory, 3}});
+  EXPECT_THAT(segments(), ElementsAre(1, 2, 3, 4)) << "older checkpoints are still there";
+  cleaner.CheckpointWritten({{directory, 4}});
+  EXPECT_THAT(segments(), ElementsAre(3, 4));
+  for (int i = 0; i < 2; ++i) cleaner.CheckpointWritten({});
+  EXPECT_THAT(segments(), ElementsAre(4));
+  cleaner.CheckpointWritten({});
+  EXPECT_THAT(fs_.AllPaths(), Not(Contains(HasSubstr(directory))));
+}
+
+TEST_F(ReceivedLogTest, TheSealOfALostWorkersLogStays) {
+  const ReceivedLog log = LogOf(Begin());
+  LogBlock(log, 0, 0, 1);
+  const std::string directory = log.directory() + "/0";
+  const auto seal = fs_.OpenForWrite(directory + "/sealed", WriteMode::kCreateNew);
+  ASSERT_TRUE(seal.ok());
+  ReceivedLogCleaner cleaner(fs_);
+  cleaner.CheckpointWritten({{directory, 1}});
+  for (int i = 0; i < 3; ++i) cleaner.CheckpointWritten({});
+  EXPECT_THAT(*ListSegments(fs_, directory), IsEmpty());
+  EXPECT_TRUE(*fs_.Exists(directory + "/sealed"));
+}
+
+TEST_F(ReceivedLogTest, LogsOfEarlierDriversGoAsAWhole) {
+  const ReceivedLog log = LogOf(Begin());
+  LogBlock(log, 0, 0, 1);
+  ReceivedLog next = LogOf(Begin());
+  ASSERT_TRUE(next.ReadEarlier(fs_, kStream, /*recovers=*/false).ok());
+  ReceivedLogCleaner cleaner(fs_);
+  cleaner.KnowEarlier(next.earlier_directories());
+  for (int i = 0; i < 3; ++i) cleaner.CheckpointWritten({});
+  EXPECT_THAT(fs_.AllPaths(), Not(Contains(HasSubstr(log.directory()))));
+}
+
+}  // namespace
+}  // namespace millrace::internal
