@@ -123,12 +123,12 @@ bool GraphCheckpoint::MustBeWhole(const std::string& id, const SavedState& state
   for (size_t i = 1; i < links.size(); ++i) delta_bytes += links[i].bytes;
   const bool is_small = delta_bytes * kWholeShare < links.front().bytes * kDeltaShare;
   if (is_small && links.size() < kDeltasMax) return false;
-  for (const auto& [time, snapshots] : pending_) {
-    for (const StateSnapshot& snapshot : snapshots) {
-      if (snapshot.id == id && snapshot.since_ms < 0) return false;
-    }
-  }
-  return true;
+  return std::none_of(pending_.begin(), pending_.end(), [&id](const auto& of_batch) {
+    return std::any_of(of_batch.second.begin(), of_batch.second.end(),
+                       [&id](const StateSnapshot& snapshot) {
+                         return snapshot.id == id && snapshot.since_ms < 0;
+                       });
+  });
 }
 
 std::optional<StateSnapshot> GraphCheckpoint::Begin(const std::string& id, const SavedState& state,
@@ -317,7 +317,7 @@ absl::Status GraphCheckpoint::Write(const Built& built) {
 
 absl::Status GraphCheckpoint::Recover(const proto::Checkpoint& checkpoint, bool may_lose_state) {
   Chains chains;
-  const absl::Status found = FindStates(checkpoint, chains);
+  absl::Status found = FindStates(checkpoint, chains);
   if (!found.ok()) {
     if (!may_lose_state) return found;
     LOG(WARNING) << found.message();

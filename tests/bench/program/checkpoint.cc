@@ -108,14 +108,13 @@ class PacedBatches {
 
   // From the clock's tick until the batch and what is written for it are over.
   absl::StatusOr<std::vector<double>> Run(int batches) {
+    const std::vector<std::string> words{"some", "words"};
     std::vector<double> seconds;
     auto next = std::chrono::steady_clock::now();
     for (int i = 0; i < batches; ++i) {
       auto writer = LogWriter::Open(log_, 0);
       if (!writer.ok()) return writer.status();
-      if (absl::Status written = writer->AppendAll({"some", "words"}); !written.ok()) {
-        return written;
-      }
+      if (const auto written = writer->AppendAll(words); !written.ok()) return written.status();
       std::this_thread::sleep_until(next += kInterval);
       const Stopwatch watch;
       if (absl::Status run = harness_.RunBatches(1); !run.ok()) return run;
