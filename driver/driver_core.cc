@@ -217,6 +217,7 @@ absl::StatusOr<StreamingRun*> DriverCore::BeginStreaming(StreamingSpec spec,
   StreamingRun::Parts parts{env_,
                             workers_,
                             data_,
+                            options_.supply,
                             streaming_count_++ << kSequenceBits,
                             [this] {
                               dag_.BatchEnded();

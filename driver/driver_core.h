@@ -16,6 +16,7 @@
 #include "driver/batch/streaming_run.h"
 #include "driver/block/worker_data.h"
 #include "driver/cluster/worker_registry.h"
+#include "driver/cluster/worker_supply.h"
 #include "driver/dag/accumulators.h"
 #include "driver/dag/batch_metrics.h"
 #include "driver/dag/dag_scheduler.h"
@@ -36,6 +37,8 @@ struct DriverOptions {
   // Remembers how states have come about since they were saved, and makes what a lost worker had of
   // them again.
   bool repairs_states = false;
+  // Null: workers come and go by themselves alone. Outlives the core.
+  WorkerSupply* supply = nullptr;
   // Told on the event loop when workers come and go.
   std::function<void(int total_slots)> on_slots_changed;
 };

@@ -23,12 +23,13 @@ RealEnv::Options EnvOptions(const ClusterRuntime::Options& options) {
   return env;
 }
 
-DriverOptions MakeDriverOptions(const ClusterRuntime::Options& options) {
+DriverOptions MakeDriverOptions(const ClusterRuntime::Options& options, WorkerSupply& supply) {
   DriverOptions driver;
   driver.tasks = options.tasks;
   driver.epoch = options.driver_epoch;
   driver.worker_timeout_micros = options.worker_timeout_micros;
   driver.repairs_states = true;
+  driver.supply = &supply;
   return driver;
 }
 
@@ -41,8 +42,8 @@ ClusterRuntime::ClusterRuntime(Options options, std::unique_ptr<WorkerLauncher> 
       env_(EnvOptions(options_), fs),
       transport_(env_),
       launcher_(std::move(launcher)),
-      fleet_(env_, transport_, *launcher_, driver_),
-      driver_(env_, fleet_, MakeDriverOptions(options_)) {}
+      fleet_(env_, transport_, *launcher_, driver_, options_.workers_max),
+      driver_(env_, fleet_, MakeDriverOptions(options_, fleet_)) {}
 
 ClusterRuntime::~ClusterRuntime() { Stop(); }
 

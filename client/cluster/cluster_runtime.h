@@ -3,6 +3,7 @@
 #define MILLRACE_CLIENT_CLUSTER_CLUSTER_RUNTIME_H_
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -27,6 +28,8 @@ class ClusterRuntime final : public Runtime,
  public:
   struct Options {
     int workers = 1;
+    // There is room for no more, however much work there is.
+    int workers_max = std::numeric_limits<int>::max();
     WorkerSpec spec;  // But for the driver's address.
     std::string listen_host = "127.0.0.1";
     std::shared_ptr<const RpcSecurity> security;

@@ -30,7 +30,7 @@ namespace millrace::internal {
 namespace {
 
 constexpr char kThisProgram[] = "/proc/self/exe";
-constexpr int64_t kWorkersMax = 10'000;  // More are refused by the daemon.
+constexpr int kWorkersMax = 10'000;  // More are refused by the daemon.
 
 // The address of this machine under which packets leave for `peer`, so that what is there finds the
 // way back.
@@ -93,6 +93,8 @@ absl::StatusOr<proto::RegisterApplication> RegistrationOf(const Conf& conf) {
     registration.set_submission_id(submission);
   }
   ASSIGN_OR_RETURN(*registration.mutable_demand(), DemandOf(conf));
+  ASSIGN_OR_RETURN(const bool takes_all, TakesAllWorkers(conf));
+  registration.set_takes_all(takes_all);
   ASSIGN_OR_RETURN(const int64_t log_bytes, conf.GetBytes(keys::kExecutorLogsRollingMaxSize));
   ASSIGN_OR_RETURN(const int64_t log_files,
                    conf.GetInt(keys::kExecutorLogsRollingMaxRetainedFiles));
@@ -162,9 +164,9 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartDaemonCluster(const ClusterMaster&
   }
   RETURN_IF_ERROR(launcher.status());
   const std::vector<int>& possible = (*launcher)->possible_cores();
-  ASSIGN_OR_RETURN(const auto instances, conf.GetInt(keys::kExecutorInstances));
-  options.workers =
-      static_cast<int>(std::clamp<int64_t>(instances.value_or(possible.size()), 1, kWorkersMax));
+  options.workers_max = kWorkersMax;
+  ASSIGN_OR_RETURN(options.workers,
+                   WorkersAtFirst(conf, static_cast<int>(possible.size()), kWorkersMax));
   options.spec.application_id = (*launcher)->application_id();
   // Of workers that there is no room for yet.
   options.spec.cores = possible.empty() ? std::max(registration.demand().cores_per_worker(), 1)

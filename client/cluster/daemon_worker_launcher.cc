@@ -157,6 +157,14 @@ void DaemonWorkerLauncher::OnMessage(const proto::ToApplication& message) {
         LOG(WARNING) << "waiting for workers: " << message.waiting().reason();
       }
       break;
+    case proto::ToApplication::kRoom: {
+      // What lost workers had is part of it.
+      const auto& cores = message.room().possible_cores();
+      free_cores_.assign(cores.begin(), cores.end());
+      std::sort(free_cores_.begin(), free_cores_.end());
+      if (listener_ != nullptr) listener_->OnRoom(cores.size());
+      break;
+    }
     case proto::ToApplication::KIND_NOT_SET:  // Of a later version.
       break;
   }

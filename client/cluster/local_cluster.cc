@@ -15,6 +15,7 @@
 #include "client/cluster/local_worker_launcher.h"
 #include "client/local/program_flags.h"
 #include "common/base/status_macros.h"
+#include "common/config/demand.h"
 #include "common/fs/file_system.h"
 #include "common/fs/path.h"
 #include "common/rpc/rpc_security.h"
@@ -60,7 +61,8 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartLocalCluster(const LocalClusterMas
   RETURN_IF_ERROR(fs.CreateDirs(local_dir));
   options.work_dir = JoinPath(local_dir, absl::StrCat("millrace-", options.spec.application_id));
   if (mkdir(options.work_dir.c_str(), S_IRWXU) != 0) return ErrnoStatus(options.work_dir);
-  options.workers = master.workers;
+  options.workers_max = master.workers;
+  ASSIGN_OR_RETURN(options.workers, WorkersAtFirst(conf, master.workers, master.workers));
   options.spec.cores = master.cores_per_worker;
   options.spec.memory_mb = master.memory_mb_per_worker;
   options.spec.auth_secret_file = JoinPath(options.work_dir, "secret");

@@ -18,9 +18,7 @@ constexpr int64_t kReplaceDelayMaxMicros = 10'000'000;
 }  // namespace
 
 absl::Status WorkerFleet::BringUp(int workers) {
-  env_.Post([this, workers] {
-    for (int i = 0; i < workers; ++i) Launch();
-  });
+  env_.Post([this, workers] { Add(workers); });
   const Beginning beginning = beginning_.WaitUntil(
       [workers](const Beginning& now) {
         return now.joined_count >= workers || !now.failure.empty();
@@ -51,6 +49,21 @@ void WorkerFleet::Stop() {
       }
     }
   });
+}
+
+void WorkerFleet::Add(int workers) {
+  count_ += workers;
+  for (int i = 0; i < workers; ++i) Launch();
+}
+
+void WorkerFleet::Retire(int64_t worker_id, const std::string& reason) {
+  const auto worker = workers_.find(worker_id);
+  if (worker == workers_.end() || worker->second != Phase::kJoined) return;
+  --count_;
+  LOG(INFO) << "worker " << worker_id << " retires: " << reason;
+  DisconnectWorker(worker_id, absl::CancelledError(reason));
+  worker->second = Phase::kRetired;
+  driver_.core().WorkerLost(worker_id, reason);
 }
 
 void WorkerFleet::Launch() {
@@ -98,12 +111,23 @@ void WorkerFleet::OnDisconnected(int64_t worker_id, const std::string& reason) {
   if (is_stopping_) return;
   driver_.core().WorkerLost(worker_id, reason);
   const auto worker = workers_.find(worker_id);
-  if (worker != workers_.end()) worker->second = Phase::kGone;
+  if (worker != workers_.end() && worker->second != Phase::kRetired) worker->second = Phase::kGone;
   launcher_.Kill(worker_id);
 }
 
 void WorkerFleet::OnWorkerExited(int64_t worker_id, const std::string& reason) {
   env_.Post([this, worker_id, reason] { OnWorkerExitedOnLoop(worker_id, reason); });
+}
+
+// Those that are about to be replaced have the first claim.
+void WorkerFleet::OnRoom(int workers) {
+  env_.Post([this, workers] {
+    const int missing = count_ - static_cast<int>(workers_.size());
+    const int more = std::min(workers - missing, workers_max_ - count_);
+    if (is_stopping_ || more <= 0) return;
+    LOG(INFO) << "there is room for " << more << " more workers, which are asked for";
+    Add(more);
+  });
 }
 
 void WorkerFleet::OnWorkerExitedOnLoop(int64_t worker_id, const std::string& reason) {
@@ -118,6 +142,7 @@ void WorkerFleet::OnWorkerExitedOnLoop(int64_t worker_id, const std::string& rea
       now.failure = absl::StrCat("worker ", worker_id, " has ended before it joined: ", reason);
     });
   } else {
+    if (phase == Phase::kRetired) return;
     LOG(WARNING) << "worker " << worker_id << " has ended: " << reason;
     connections_.DisconnectWorker(worker_id, absl::UnavailableError(reason));
     driver_.core().WorkerLost(worker_id, reason);

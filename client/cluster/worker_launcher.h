@@ -31,6 +31,8 @@ class WorkerLauncher {
     // Stop came first. `reason` is for people: "it was killed by signal 9 (Killed)".
     // On a thread of the launcher's, which must not wait.
     virtual void OnWorkerExited(int64_t worker_id, const std::string& reason) = 0;
+    // There is room for so many workers more than run now. As above.
+    virtual void OnRoom(int workers) = 0;
   };
 
   virtual ~WorkerLauncher() = default;

@@ -24,6 +24,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int64_t kSoonNanos = 100'000'000;
+// Directories of one saved state. A driver that goes on has to open that many files a partition.
+constexpr size_t kDeltasMax = 256;
+// Of a saved state: what changed may come to 5/4 of the whole.
+constexpr int64_t kDeltaShare = 5;
+constexpr int64_t kWholeShare = 4;
 // For so many checkpoint intervals the batches that made a state are kept if it cannot be saved.
 constexpr int kIntervalsKept = 10;
 
@@ -33,18 +38,25 @@ std::string StateDirectory(const std::string& id, Time time) {
 }
 
 // Parts that tasks have finished.
-int CountParts(FileSystem& fs, const std::string& directory) {
-  const auto files = fs.List(directory);
-  if (!files.ok()) return 0;
-  return static_cast<int>(std::count_if(files->begin(), files->end(), [](const FileInfo& file) {
-    return file.name.starts_with("part-");
-  }));
+struct Parts {
+  std::set<std::string> names;
+  int64_t bytes = 0;
+};
+absl::StatusOr<Parts> PartsIn(FileSystem& fs, const std::string& directory) {
+  Parts parts;
+  ASSIGN_OR_RETURN(const std::vector<FileInfo> files, fs.List(directory));
+  for (const FileInfo& file : files) {
+    if (!file.name.starts_with("part-")) continue;
+    parts.names.insert(file.name);
+    parts.bytes += file.size_bytes;
+  }
+  return parts;
 }
 
 }  // namespace
 
 GraphCheckpoint::GraphCheckpoint(StreamGraph& graph, FileSystem& fs, const std::string& directory)
-    : graph_(graph), fs_(fs), store_(fs, directory) {}
+    : graph_(graph), fs_(fs), store_(fs, directory), log_cleaner_(fs) {}
 
 GraphCheckpoint::~GraphCheckpoint() = default;
 
@@ -60,7 +72,10 @@ absl::Status GraphCheckpoint::Open(const std::map<const DStreamNode*, std::strin
     auto* const state = dynamic_cast<StateNode*>(node.get());
     if (state == nullptr || !graph_.IsNeeded(*state)) continue;
     const std::string& id = ids_.at(state);
-    states_[id] = {state, *state->checkpoint_interval(), of_node, Time(0), ""};
+    SavedState& saved = states_[id];
+    saved.node = state;
+    saved.interval = *state->checkpoint_interval();
+    saved.ancestors = of_node;
     of_node.insert(id);
   }
   return store_.Open();
@@ -80,19 +95,40 @@ bool GraphCheckpoint::IsDue(const SavedState& state, Time time) const {
   });
 }
 
-std::string GraphCheckpoint::SnapshotPath(const StateNode& state, Time time) {
+StateSnapshotSpec GraphCheckpoint::SnapshotAt(const StateNode& state, Time time) {
   const auto id = ids_.find(&state);
-  if (id == ids_.end()) return "";
+  if (id == ids_.end()) return {};
   const auto found = states_.find(id->second);
   // What is made once more on the way back to where the last driver was is saved already.
   if (found == states_.end() || !IsDue(found->second, time) || graph_.IsOfEarlierDriver(time)) {
-    return "";
+    return {};
   }
   std::optional<StateSnapshot> snapshot = Begin(id->second, found->second, time);
-  if (!snapshot) return "";
-  std::string path = snapshot->output->staging_path();
+  if (!snapshot) return {};
+  StateSnapshotSpec spec = SpecOf(*snapshot);
   pending_[time].push_back(*std::move(snapshot));
-  return path;
+  return spec;
+}
+
+StateSnapshotSpec GraphCheckpoint::SpecOf(const StateSnapshot& snapshot) {
+  return {snapshot.output->staging_path(), snapshot.time.ms(), snapshot.since_ms};
+}
+
+// While one that has all keys is under way, what changed since the last one that counts goes on
+// top of either.
+bool GraphCheckpoint::MustBeWhole(const std::string& id, const SavedState& state) const {
+  const std::vector<SavedChain::Link>& links = state.chain.links;
+  if (links.empty() || state.is_of_earlier_driver) return true;
+  int64_t delta_bytes = 0;
+  for (size_t i = 1; i < links.size(); ++i) delta_bytes += links[i].bytes;
+  const bool is_small = delta_bytes * kWholeShare < links.front().bytes * kDeltaShare;
+  if (is_small && links.size() < kDeltasMax) return false;
+  for (const auto& [time, snapshots] : pending_) {
+    for (const StateSnapshot& snapshot : snapshots) {
+      if (snapshot.id == id && snapshot.since_ms < 0) return false;
+    }
+  }
+  return true;
 }
 
 std::optional<StateSnapshot> GraphCheckpoint::Begin(const std::string& id, const SavedState& state,
@@ -100,6 +136,10 @@ std::optional<StateSnapshot> GraphCheckpoint::Begin(const std::string& id, const
   StateSnapshot snapshot;
   snapshot.id = id;
   snapshot.time = time;
+  if (!MustBeWhole(id, state)) {
+    snapshot.since_ms = state.time.ms();
+    snapshot.base_partitions = state.chain.num_partitions;
+  }
   snapshot.output = std::make_unique<AtomicOutput>(
       fs_, JoinPath(store_.state_directory(), StateDirectory(id, time)), "new");
   const absl::Status begun = snapshot.output->Begin(IfOutputExists::kReplace);
@@ -142,7 +182,7 @@ GraphCheckpoint::Snapshots GraphCheckpoint::SaveAll() {
     if (!snapshot) return {};
     snapshots.push_back(*std::move(snapshot));
     StateSnapshot& saved = snapshots.back();
-    const RddRef save = node.SaveInto(saved.output->staging_path());
+    const RddRef save = node.Save(SpecOf(saved));
     // A failed update is no update to go on from; the next run makes again what came since.
     if (save == nullptr) return {};
     saved.num_partitions = node.num_partitions();
@@ -153,16 +193,20 @@ GraphCheckpoint::Snapshots GraphCheckpoint::SaveAll() {
   return snapshots;
 }
 
-bool GraphCheckpoint::IsWhole(const StateSnapshot& snapshot) {
-  return snapshot.num_partitions > 0 && snapshot.update->is_committed->load() &&
-         CountParts(fs_, snapshot.output->staging_path()) == snapshot.num_partitions;
+bool GraphCheckpoint::IsComplete(StateSnapshot& snapshot) {
+  if (snapshot.num_partitions <= 0 || !snapshot.update->is_committed->load()) return false;
+  if (snapshot.since_ms >= 0 && snapshot.base_partitions != snapshot.num_partitions) return false;
+  const absl::StatusOr<Parts> parts = PartsIn(fs_, snapshot.output->staging_path());
+  if (!parts.ok()) return false;
+  snapshot.bytes = parts->bytes;
+  return parts->names.size() == static_cast<size_t>(snapshot.num_partitions);
 }
 
-bool GraphCheckpoint::Publish(const Snapshots& snapshots) {
+bool GraphCheckpoint::Publish(Snapshots& snapshots) {
   const bool do_count =
       !snapshots.empty() &&
-      std::all_of(snapshots.begin(), snapshots.end(), [this](const StateSnapshot& snapshot) {
-        return snapshot.is_nothing() || IsWhole(snapshot);
+      std::all_of(snapshots.begin(), snapshots.end(), [this](StateSnapshot& snapshot) {
+        return snapshot.is_nothing() || IsComplete(snapshot);
       });
   absl::Status status;
   for (const StateSnapshot& snapshot : snapshots) {
@@ -180,9 +224,19 @@ void GraphCheckpoint::Saved(const Snapshots& snapshots) {
     if (snapshot.time <= state.time) continue;
     state.time = snapshot.time;
     if (snapshot.is_nothing()) continue;
-    state.path = JoinPath(BaseName(store_.state_directory()), BaseName(snapshot.output->path()));
-    state.node->Saved(snapshot.time, snapshot.output->path(), snapshot.num_partitions);
+    if (snapshot.since_ms < 0) state.chain.links.clear();
+    state.is_of_earlier_driver = false;
+    state.chain.num_partitions = snapshot.num_partitions;
+    state.chain.links.push_back(
+        {JoinPath(BaseName(store_.state_directory()), BaseName(snapshot.output->path())),
+         snapshot.time.ms(), snapshot.bytes});
+    state.node->Saved(snapshot.time, Located(state.chain));
   }
+}
+
+SavedChain GraphCheckpoint::Located(SavedChain chain) const {
+  for (SavedChain::Link& link : chain.links) link.path = JoinPath(store_.directory(), link.path);
+  return chain;
 }
 
 Time GraphCheckpoint::oldest_saved() const {
@@ -203,7 +257,7 @@ Time GraphCheckpoint::RepairableFrom(Time batch_time) const {
 // Writing.
 
 GraphCheckpoint::Built GraphCheckpoint::Build() {
-  Built built{++built_, {}};
+  Built built{++built_, {}, {}};
   proto::Checkpoint& checkpoint = built.checkpoint;
   checkpoint.set_app_name(graph_.context()->conf.GetString(keys::kAppName).value_or(""));
   checkpoint.set_batch_interval_ms(graph_.batch_interval().count());
@@ -215,6 +269,9 @@ GraphCheckpoint::Built GraphCheckpoint::Build() {
     saved.set_id(ids_.at(input));
     saved.set_label(input->label());
     input->Save(saved);
+    const auto* const received = dynamic_cast<const ReceiverInputNode*>(input);
+    if (received == nullptr) continue;
+    for (NeededLog& log : received->NeededLogs()) built.logs.push_back(std::move(log));
   }
   for (const auto& [id, state] : states_) {
     proto::StateCheckpoint& saved = *checkpoint.add_states();
@@ -222,7 +279,13 @@ GraphCheckpoint::Built GraphCheckpoint::Build() {
     saved.set_label(state.node->label());
     saved.set_schema(state.node->format().schema);
     saved.set_time_ms(state.time.ms());
-    saved.set_path(state.path);
+    saved.set_num_partitions(state.chain.num_partitions);
+    for (const SavedChain::Link& link : state.chain.links) {
+      proto::SavedState& to = *saved.add_saved();
+      to.set_path(link.path);
+      to.set_time_ms(link.time_ms);
+      to.set_bytes(link.bytes);
+    }
   }
   return built;
 }
@@ -231,69 +294,112 @@ bool GraphCheckpoint::IsDueSoon() const {
   return MonotonicNanos() - written_nanos_.load() >= kSoonNanos;
 }
 
-void GraphCheckpoint::Write(const Built& built) {
+void GraphCheckpoint::KnowEarlierLogs(const std::set<std::string>& directories) {
   const std::lock_guard lock(write_mutex_);
-  if (built.number <= written_) return;
+  log_cleaner_.KnowEarlier(directories);
+}
+
+absl::Status GraphCheckpoint::Write(const Built& built) {
+  const std::lock_guard lock(write_mutex_);
+  if (built.number <= written_) return absl::OkStatus();
   const absl::Status status = store_.Write(built.checkpoint);
   LOG_IF(ERROR, !status.ok()) << "the checkpoint of batch " << built.checkpoint.last_time_ms()
                               << " ms cannot be written: " << status;
-  if (!status.ok()) return;
+  if (!status.ok()) return status;
   written_ = built.number;
   written_nanos_.store(MonotonicNanos());
+  log_cleaner_.CheckpointWritten(built.logs);
+  return absl::OkStatus();
 }
 
 // ---------------------------------------------------------------------------------------------
 // Recovery.
 
 absl::Status GraphCheckpoint::Recover(const proto::Checkpoint& checkpoint, bool may_lose_state) {
-  absl::Status match = CheckMatch(checkpoint);
-  if (!match.ok()) {
-    if (!may_lose_state) return match;
-    LOG(WARNING) << match.message();
+  Chains chains;
+  const absl::Status found = FindStates(checkpoint, chains);
+  if (!found.ok()) {
+    if (!may_lose_state) return found;
+    LOG(WARNING) << found.message();
   }
-  RestoreStates(checkpoint);
+  RestoreStates(checkpoint, chains);
   return RestoreInputs(checkpoint);
 }
 
-absl::Status GraphCheckpoint::CheckMatch(const proto::Checkpoint& checkpoint) const {
+absl::StatusOr<SavedChain> GraphCheckpoint::ChainOf(const proto::StateCheckpoint& saved) {
+  SavedChain chain;
+  chain.num_partitions = saved.num_partitions();
+  for (const proto::SavedState& from : saved.saved()) {
+    chain.links.push_back({from.path(), from.time_ms(), from.bytes()});
+  }
+  if (!saved.path().empty()) chain.links.push_back({saved.path(), saved.time_ms(), 0});
+  for (const SavedChain::Link& link : chain.links) {
+    const std::string directory = JoinPath(store_.directory(), link.path);
+    ASSIGN_OR_RETURN(const Parts parts, PartsIn(fs_, directory));
+    if (!saved.path().empty()) chain.num_partitions = static_cast<int>(parts.names.size());
+    for (int i = 0; i < std::max(chain.num_partitions, 1); ++i) {
+      if (parts.names.contains(PartFileName(i))) continue;
+      return absl::NotFoundError(absl::StrCat("'", JoinPath(directory, PartFileName(i)),
+                                              "' is missing from what was saved"));
+    }
+  }
+  return chain;
+}
+
+absl::Status GraphCheckpoint::FindStates(const proto::Checkpoint& checkpoint, Chains& found) {
   std::vector<std::string> problems;
+  bool is_damaged = false;
   for (const proto::StateCheckpoint& saved : checkpoint.states()) {
-    if (saved.path().empty()) continue;
-    const auto found = states_.find(saved.id());
-    if (found == states_.end()) {
+    const bool is_nothing = saved.path().empty() && saved.saved().empty();
+    const auto state = states_.find(saved.id());
+    if (state == states_.end()) {
+      if (is_nothing) continue;
       problems.push_back(
           absl::StrCat(saved.label(),
                        ": no stream of this program carries its state on; if one should, give it ",
                        ".Name(\"", saved.id(), "\")"));
-    } else if (found->second.node->format().schema != saved.schema()) {
-      problems.push_back(absl::StrCat(found->second.node->label(), ": its state is of the type ",
-                                      found->second.node->format().schema, ", and was saved as ",
-                                      saved.schema()));
+      continue;
     }
+    const StateNode& node = *state->second.node;
+    if (node.format().schema != saved.schema()) {
+      if (is_nothing) continue;
+      problems.push_back(absl::StrCat(node.label(), ": its state is of the type ",
+                                      node.format().schema, ", and was saved as ", saved.schema()));
+      continue;
+    }
+    absl::StatusOr<SavedChain> chain = ChainOf(saved);
+    if (chain.ok()) {
+      found[saved.id()] = *std::move(chain);
+      continue;
+    }
+    is_damaged = true;
+    problems.push_back(absl::StrCat(node.label(), ": ", chain.status().message()));
   }
   if (problems.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "the checkpoint in '", store_.directory(), "' does not match this program:\n  ",
+  const std::string message = absl::StrCat(
+      "the checkpoint in '", store_.directory(), "' ",
+      is_damaged ? "is not all there:\n  " : "does not match this program:\n  ",
       absl::StrJoin(problems, "\n  "), "\nNothing was overwritten. To begin anew with these ",
-      "states, set ", std::string(keys::kCheckpointAllowStateLoss.name), "=true"));
+      "states, set ", std::string(keys::kCheckpointAllowStateLoss.name), "=true");
+  return is_damaged ? absl::DataLossError(message) : absl::FailedPreconditionError(message);
 }
 
-void GraphCheckpoint::RestoreStates(const proto::Checkpoint& checkpoint) {
+void GraphCheckpoint::RestoreStates(const proto::Checkpoint& checkpoint, const Chains& found) {
   for (auto& [id, state] : states_) {
     state.time = Time(checkpoint.completed_time_ms());
     state.node->BeginAfter(state.time);
   }
   for (const proto::StateCheckpoint& saved : checkpoint.states()) {
-    const auto found = states_.find(saved.id());
-    if (found == states_.end()) continue;
-    SavedState& state = found->second;
-    if (state.node->format().schema != saved.schema()) continue;
+    const auto chain = found.find(saved.id());
+    if (chain == found.end()) continue;
+    SavedState& state = states_.at(saved.id());
     state.time = Time(saved.time_ms());
-    state.path = saved.path();
-    if (saved.path().empty()) {
+    state.chain = chain->second;
+    state.is_of_earlier_driver = true;
+    if (state.chain.links.empty()) {
       state.node->BeginAfter(state.time);
     } else {
-      state.node->Restore(state.time, JoinPath(store_.directory(), saved.path()));
+      state.node->Restore(state.time, Located(state.chain));
     }
   }
 }

@@ -15,6 +15,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/dstream/received_log.h"
+#include "client/dstream/received_log_cleaner.h"
 #include "client/dstream/stream_ref.h"
 #include "common/fs/atomic_output.h"
 #include "driver/checkpoint/checkpoint_store.h"
@@ -31,8 +33,12 @@ struct StateSnapshot {
   std::string id;
   Time time{0};
   std::unique_ptr<AtomicOutput> output;
+  // What it builds on: as of which batch, and in how many parts. -1: it has all keys.
+  int64_t since_ms = -1;
+  int base_partitions = 0;
   int num_partitions = 0;
   StateUpdateRef update;
+  int64_t bytes = 0;  // Of its parts, once it is published.
   // There is no state yet, and so nothing in a directory.
   bool is_nothing() const { return num_partitions == 0 && update == nullptr; }
 };
@@ -42,6 +48,11 @@ struct StateSnapshot {
 // is made again by the next driver, with the same records. States are saved when their checkpoint
 // interval is over, by the tasks that update them; all that are due in a batch count or none does,
 // so that a state that is made of another one is never older than that.
+//
+// A state is saved whole once, and after that what changed since it was saved last, so that the
+// cost follows the number of keys that change; whole again when what changed has grown larger than
+// the whole was, so that over time less is written for the whole than for the changes; when there
+// are kDeltasMax directories; and when a driver has gone on from a checkpoint.
 //
 // A checkpoint that cannot be written is logged, and the batches go on.
 //
@@ -65,8 +76,8 @@ class GraphCheckpoint {
   // Nothing to recover: all states begin behind the zero time.
   void BeginAfter(Time zero_time);
 
-  // The update of `state` at `time` is being made: the directory to save it into, empty for none.
-  std::string SnapshotPath(const StateNode& state, Time time);
+  // The update of `state` at `time` is being made: how to save it.
+  StateSnapshotSpec SnapshotAt(const StateNode& state, Time time);
   // It is made, with that many partitions; 0 and null: there was nothing to make.
   void UpdateMade(const StateNode& state, Time time, int num_partitions,
                   const StateUpdateRef& update);
@@ -78,7 +89,7 @@ class GraphCheckpoint {
   // saves them.
   Snapshots SaveAll();
   // Without the lock: gives them their names. False: they do not count.
-  bool Publish(const Snapshots& snapshots);
+  bool Publish(Snapshots& snapshots);
   // They are the states to go on from.
   void Saved(const Snapshots& snapshots);
   // The oldest batch that a state was saved of: those behind it may have to be made again.
@@ -90,11 +101,15 @@ class GraphCheckpoint {
   struct Built {
     int64_t number = 0;  // Rising.
     proto::Checkpoint checkpoint;
+    std::vector<NeededLog> logs;  // That its batches read, and those to come.
   };
   // As of now.
   Built Build();
-  // Without the lock. One that was built before what is written already is left out.
-  void Write(const Built& built);
+  // Without the lock. One that was built before what is written already is left out. An error is
+  // logged.
+  absl::Status Write(const Built& built);
+  // Before the first Write: the logs of receivers that earlier drivers have left.
+  void KnowEarlierLogs(const std::set<std::string>& directories);
   // Without the lock: the last one was written long enough ago for one that nothing depends on.
   bool IsDueSoon() const;
 
@@ -102,16 +117,26 @@ class GraphCheckpoint {
   struct SavedState {
     StateNode* node = nullptr;
     std::chrono::milliseconds interval{0};
-    std::set<std::string> ancestors;  // Ids of states that it is made of.
-    Time time{0};                     // Of what was saved last; the zero time: nothing yet.
-    std::string path;
+    std::set<std::string> ancestors;    // Ids of states that it is made of.
+    Time time{0};                       // Of what was saved last; the zero time: nothing yet.
+    SavedChain chain;                   // Paths are below the checkpoint directory.
+    bool is_of_earlier_driver = false;  // The chain is.
   };
+  // Saved states by their ids.
+  using Chains = std::map<std::string, SavedChain>;
 
   bool IsDue(const SavedState& state, Time time) const;
-  bool IsWhole(const StateSnapshot& snapshot);
+  bool MustBeWhole(const std::string& id, const SavedState& state) const;
+  bool IsComplete(StateSnapshot& snapshot);
   std::optional<StateSnapshot> Begin(const std::string& id, const SavedState& state, Time time);
-  absl::Status CheckMatch(const proto::Checkpoint& checkpoint) const;
-  void RestoreStates(const proto::Checkpoint& checkpoint);
+  static StateSnapshotSpec SpecOf(const StateSnapshot& snapshot);
+  // With the paths of files.
+  SavedChain Located(SavedChain chain) const;
+  // As a checkpoint names it. NotFound: a part of it is not there.
+  absl::StatusOr<SavedChain> ChainOf(const proto::StateCheckpoint& saved);
+  // Those that this program can go on with. An error that names the others, if there are any.
+  absl::Status FindStates(const proto::Checkpoint& checkpoint, Chains& found);
+  void RestoreStates(const proto::Checkpoint& checkpoint, const Chains& found);
   absl::Status RestoreInputs(const proto::Checkpoint& checkpoint);
 
   StreamGraph& graph_;
@@ -123,6 +148,7 @@ class GraphCheckpoint {
 
   std::mutex write_mutex_;  // Guards what is below.
   CheckpointStore store_;
+  ReceivedLogCleaner log_cleaner_;
   int64_t written_ = 0;  // Number of the newest that was.
   std::atomic<int64_t> written_nanos_{0};
 };

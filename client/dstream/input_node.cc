@@ -1,8 +1,12 @@
 #include "client/dstream/input_node.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "client/dstream/stream_graph.h"
+#include "common/base/status_macros.h"
+#include "glog/logging.h"
+#include "proto/checkpoint.pb.h"
 
 namespace millrace::internal {
 
@@ -26,11 +30,94 @@ std::optional<ReceiverSpec> ReceiverInputNode::receiver() const {
   spec.stream_id = input_id();
   spec.name = receiver_class_ + "-" + std::to_string(input_id());
   spec.label = label();
+  if (log_) spec.first_sequence = log_->first_sequence();
   return spec;
 }
 
+void ReceiverInputNode::KeepBooks(const LoggingRuns& runs, const std::string& id,
+                                  std::optional<ReceiverLogSpec> log) {
+  log_.emplace(runs, id);
+  log_before_.reset();
+  is_logged_ = log.has_value();
+  spec_.log = std::move(log);
+  if (!is_logged_) return;
+  spec_.log->directory = log_->directory();
+  // The log is the second copy.
+  spec_.storage_level = WithOneCopy(spec_.storage_level);
+}
+
+absl::Status ReceiverInputNode::ReadEarlierLogs(FileSystem& fs, bool recovers) {
+  ASSIGN_OR_RETURN(earlier_, log_->ReadEarlier(fs, input_id(), recovers));
+  if (!earlier_.empty()) {
+    LOG(INFO) << label() << ": the first batch has " << earlier_.size()
+              << " blocks that were received before and in no batch yet";
+  }
+  return absl::OkStatus();
+}
+
+std::vector<NeededLog> ReceiverInputNode::NeededLogs() const {
+  return log_ ? log_->Needed(blocks_) : std::vector<NeededLog>();
+}
+
+void ReceiverInputNode::AddRecovered(const ResumePoint& from, RecoveredBlocks& to) const {
+  for (auto it = blocks_.upper_bound(from.completed_time); it != blocks_.end(); ++it) {
+    to.batches[it->first][input_id()] = it->second;
+  }
+  to.unallocated[input_id()] = earlier_;
+}
+
+void ReceiverInputNode::StartsEnded(const std::vector<int64_t>& starts) {
+  if (log_) log_->End(starts);
+}
+
 void ReceiverInputNode::BeginBatch(Time batch_time, const std::vector<ReceivedBlock>& blocks) {
-  blocks_[batch_time] = blocks;
+  std::vector<ReceivedBlock>& of_batch = blocks_[batch_time];
+  of_batch = std::exchange(put_off_, {});
+  of_batch.insert(of_batch.end(), blocks.begin(), blocks.end());
+  if (!log_) return;
+  log_before_ = log_;
+  log_->Assign(of_batch);
+}
+
+bool ReceiverInputNode::HasChosen(Time batch_time) const {
+  const auto batch = blocks_.find(batch_time);
+  return log_.has_value() && batch != blocks_.end() &&
+         std::any_of(batch->second.begin(), batch->second.end(),
+                     [](const ReceivedBlock& block) { return block.log_place.has_value(); });
+}
+
+void ReceiverInputNode::Save(proto::InputCheckpoint& to) const {
+  if (!log_) return;
+  for (const auto& [time, blocks] : blocks_) {
+    proto::InputBatch batch;
+    batch.set_time_ms(time.ms());
+    for (const ReceivedBlock& block : blocks) {
+      if (block.log_place.has_value()) ReceivedLog::SaveBlock(block, *batch.add_blocks());
+    }
+    if (batch.blocks_size() > 0) *to.add_batches() = std::move(batch);
+  }
+  log_->Save(blocks_, *to.mutable_log());
+}
+
+absl::Status ReceiverInputNode::Restore(const proto::InputCheckpoint& from) {
+  if (!log_) return absl::OkStatus();
+  RETURN_IF_ERROR(log_->Restore(from.log()));
+  for (const proto::InputBatch& batch : from.batches()) {
+    std::vector<ReceivedBlock>& blocks = blocks_[Time(batch.time_ms())];
+    for (const proto::InputBlock& saved : batch.blocks()) {
+      ASSIGN_OR_RETURN(ReceivedBlock block, log_->RestoreBlock(input_id(), saved));
+      blocks.push_back(std::move(block));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void ReceiverInputNode::PutOff(Time batch_time) {
+  const auto batch = blocks_.find(batch_time);
+  if (!log_before_ || batch == blocks_.end()) return;
+  log_ = log_before_;
+  put_off_ = std::exchange(batch->second, {});
+  log_->Expect(put_off_);
 }
 
 absl::StatusOr<RddRef> ReceiverInputNode::Compute(Time time) {
@@ -45,12 +132,17 @@ absl::StatusOr<RddRef> ReceiverInputNode::Compute(Time time) {
 
 void ReceiverInputNode::ForgetBefore(Time batch_time) {
   DStreamNode::ForgetBefore(batch_time);
-  blocks_.erase(blocks_.begin(), blocks_.upper_bound(batch_time - remember()));
+  Time forgotten = batch_time - remember();
+  // State that is not saved yet may have to be made again of them.
+  if (log_) forgotten = std::min(forgotten, graph().ForgettableInputs(remember()));
+  blocks_.erase(blocks_.begin(), blocks_.upper_bound(forgotten));
 }
 
 void ReceiverInputNode::ForgetAll() {
   DStreamNode::ForgetAll();
   blocks_.clear();
+  earlier_.clear();
+  put_off_.clear();
 }
 
 GeneratedInputNode::GeneratedInputNode(StreamGraph& graph, const Operation& operation,

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "client/dstream/dstream_node.h"
+#include "client/dstream/received_log.h"
 #include "client/dstream/stream_ref.h"
 #include "driver/batch/streaming_handle.h"
 
@@ -56,6 +57,9 @@ class InputNode : public DStreamNode {
   virtual void Save(proto::InputCheckpoint& /*to*/) const {}
   // What Save has said: these batches are made as they were. Before the first batch.
   virtual absl::Status Restore(const proto::InputCheckpoint& /*from*/) { return absl::OkStatus(); }
+  // What BeginBatch has given the batch could not be saved, so the batch is not made and the next
+  // one has it.
+  virtual void PutOff(Time /*batch_time*/) {}
 
  private:
   const std::string kind_;
@@ -73,7 +77,26 @@ class ReceiverInputNode final : public InputNode {
                     std::string receiver_class, ReceiverSpec spec, MakeDataSet make_data_set);
 
   std::optional<ReceiverSpec> receiver() const override;
+  // From here on checkpoints have what is logged, in batches and not. Before Restore; `id` is the
+  // stream's in checkpoints. `log`: where the receiver is to log what it receives.
+  void KeepBooks(const LoggingRuns& runs, const std::string& id,
+                 std::optional<ReceiverLogSpec> log);
+  // Behind Restore. `recovers` false: what earlier drivers have logged is none of this run's.
+  absl::Status ReadEarlierLogs(FileSystem& fs, bool recovers);
+  // Null: no books are kept.
+  const ReceivedLog* log() const { return log_ ? &*log_ : nullptr; }
+  std::vector<NeededLog> NeededLogs() const;
+  // What this driver is to begin with: adds it to that of others.
+  void AddRecovered(const ResumePoint& from, RecoveredBlocks& to) const;
+  // Of its receiver.
+  void StartsEnded(const std::vector<int64_t>& starts);
+
   void BeginBatch(Time batch_time, const std::vector<ReceivedBlock>& blocks) override;
+  bool is_replayable() const override { return is_logged_; }
+  bool HasChosen(Time batch_time) const override;
+  void Save(proto::InputCheckpoint& to) const override;
+  absl::Status Restore(const proto::InputCheckpoint& from) override;
+  void PutOff(Time batch_time) override;
   // The blocks are there for as long as they are remembered; a second copy would gain nothing.
   void PersistForReuse() override {}
   void ForgetBefore(Time batch_time) override;
@@ -83,9 +106,15 @@ class ReceiverInputNode final : public InputNode {
   absl::StatusOr<RddRef> Compute(Time time) override;
 
   const std::string receiver_class_;
-  const ReceiverSpec spec_;
+  ReceiverSpec spec_;
   const MakeDataSet make_data_set_;
   std::map<Time, std::vector<ReceivedBlock>> blocks_;
+  bool is_logged_ = false;
+  // Saving forgets what is done with.
+  mutable std::optional<ReceivedLog> log_;
+  std::optional<ReceivedLog> log_before_;  // The latest batch.
+  std::vector<ReceivedBlock> earlier_;     // Logged by earlier drivers, and in no batch of theirs.
+  std::vector<ReceivedBlock> put_off_;     // For the next batch.
 };
 
 // A stream whose data set a function makes when the batch asks for it. One that is not repeatable

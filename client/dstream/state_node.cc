@@ -43,7 +43,7 @@ absl::StatusOr<RddRef> StateNode::Compute(Time time) {
   absl::StatusOr<RddRef> updated = Update(time, update);
   const bool is_made = updated.ok() && *updated != nullptr;
   if (is_made) num_partitions_ = (*updated)->num_partitions;
-  if (!update->snapshot_path.empty()) {
+  if (!update->snapshot.path.empty()) {
     const bool is_nothing = updated.ok() && !is_made;
     graph().checkpoint()->UpdateMade(*this, time, is_made ? num_partitions_ : 0,
                                      is_nothing ? nullptr : update);
@@ -51,28 +51,28 @@ absl::StatusOr<RddRef> StateNode::Compute(Time time) {
   return updated;
 }
 
-RddRef StateNode::SaveInto(const std::string& path) {
+RddRef StateNode::Save(StateSnapshotSpec snapshot) {
   if (!last_update_->is_committed->load()) return nullptr;
   auto update = std::make_shared<StateUpdate>();
   update->state_id = state_id_;
   update->previous_time_ms = last_update_->batch_time_ms;
   update->batch_time_ms = update->previous_time_ms + 1;
   update->needs_previous = true;
-  update->snapshot_path = path;
+  update->snapshot = std::move(snapshot);
   return MakeStateful(graph().context(), format_.save, *format_.type, {},
                       HashPartitionerSpec(num_partitions_), /*keeps_keys=*/false,
                       std::move(update));
 }
 
-void StateNode::Saved(Time time, const std::string& path, int num_partitions) {
+void StateNode::Saved(Time time, const SavedChain& saved) {
   OnSaved();
   DriverHandle& driver = *graph().context()->driver;
   if (!driver.repairs_states()) return;
   auto update = std::make_shared<StateUpdate>();
   update->state_id = state_id_;
   update->batch_time_ms = time.ms();
-  driver.StateSaved(state_id_, LoadSavedState(graph().context(), format_, path, num_partitions,
-                                              std::move(update)));
+  driver.StateSaved(state_id_,
+                    LoadSavedState(graph().context(), format_, saved, std::move(update)));
 }
 
 void StateNode::SkipUntil(Time time) {
@@ -93,8 +93,8 @@ void StateNode::Restart() {
   reached_.reset();
 }
 
-RddRef StateNode::Read(const std::string& path) const {
-  return ReadSavedState(graph().context(), format_, path);
+RddRef StateNode::Read(const SavedChain& saved) const {
+  return ReadSavedState(graph().context(), format_, saved);
 }
 
 std::shared_ptr<StateUpdate> StateNode::NextUpdate(Time time) {
@@ -110,7 +110,7 @@ std::shared_ptr<StateUpdate> StateNode::NextUpdate(Time time) {
   update->restores = restores();
   if (has_state()) update->previous_time_ms = last_time().ms();
   if (GraphCheckpoint* const checkpoint = graph().checkpoint()) {
-    update->snapshot_path = checkpoint->SnapshotPath(*this, time);
+    update->snapshot = checkpoint->SnapshotAt(*this, time);
   }
   return update;
 }
@@ -143,9 +143,9 @@ void RecordStateNode::Restart() {
   is_restored_ = false;
 }
 
-void RecordStateNode::Restore(Time time, const std::string& path) {
+void RecordStateNode::Restore(Time time, const SavedChain& saved) {
   BeginAfter(time);
-  initial_ = Read(path);
+  initial_ = Read(saved);
   is_restored_ = true;
 }
 
@@ -198,10 +198,10 @@ void WindowStateNode::Restart() {
 
 // The window of that time is made once more, of what was saved alone. What was received cannot
 // leave it again, for nobody has it any more: then the window is filled anew.
-void WindowStateNode::Restore(Time time, const std::string& path) {
+void WindowStateNode::Restore(Time time, const SavedChain& saved) {
   if (!graph().IsReplayable(*this)) return BeginAfter(time);
   BeginAfter(time - slide());
-  saved_ = Read(path);
+  saved_ = Read(saved);
   saved_time_ = time;
 }
 

@@ -32,7 +32,7 @@ class StateNode : public DStreamNode {
 
   const StateFormat& format() const { return format_; }
   // The state begins with what was saved of the update of `time`, by an earlier driver.
-  virtual void Restore(Time time, const std::string& path) = 0;
+  virtual void Restore(Time time, const SavedChain& saved) = 0;
   // The state begins with nothing, behind the batch of `time`.
   void BeginAfter(Time time) { reached_ = time; }
   bool HasReached(Time time) const { return reached_ && time <= *reached_; }
@@ -41,13 +41,12 @@ class StateNode : public DStreamNode {
   bool has_state() const { return last_update_ != nullptr; }
   // Of the last update that was made; there is one.
   Time last_time() const { return Time(last_update_->batch_time_ms); }
-  // That update, which is committed, and then saves into `path`: to be run behind all batches.
-  // Null: it is not committed.
-  RddRef SaveInto(const std::string& path);
+  // That update, which is committed, and then saves: to be run behind all batches. Null: it is not
+  // committed.
+  RddRef Save(StateSnapshotSpec snapshot);
   int num_partitions() const { return num_partitions_; }
-  // What the update of `time` left is saved in `path`, so many parts, for this driver and those to
-  // come.
-  void Saved(Time time, const std::string& path, int num_partitions);
+  // What the update of `time` left is saved, for this driver and those to come.
+  void Saved(Time time, const SavedChain& saved);
   void ForgetAll() override;
   void Restart() override;
 
@@ -67,7 +66,7 @@ class StateNode : public DStreamNode {
   // Whether the next update takes a saved state in as its input 1.
   virtual bool restores() const { return false; }
   // Of a saved state.
-  RddRef Read(const std::string& path) const;
+  RddRef Read(const SavedChain& saved) const;
   void AddToSchema(const std::string& text) { format_.schema += text; }
 
  private:
@@ -91,7 +90,7 @@ class RecordStateNode final : public StateNode {
 
   void ForgetAll() override;
   void ForgetBefore(Time batch_time) override;
-  void Restore(Time time, const std::string& path) override;
+  void Restore(Time time, const SavedChain& saved) override;
   void Restart() override;
 
  private:
@@ -121,7 +120,7 @@ class WindowStateNode final : public StateNode {
   std::chrono::milliseconds look_back() const override { return length_ + slide(); }
   void ForgetAll() override;
   void ForgetBefore(Time batch_time) override;
-  void Restore(Time time, const std::string& path) override;
+  void Restore(Time time, const SavedChain& saved) override;
   void Restart() override;
 
  private:

@@ -148,6 +148,18 @@ void StreamGraph::CheckCheckpoints(const std::vector<bool>& reachable) {
   }
 }
 
+void StreamGraph::CheckReceiverLogs(const std::vector<bool>& reachable) {
+  const bool logs = context_->conf.GetBool(keys::kReceiverLogEnable).value_or(false);
+  if (!logs || !checkpoint_directory_.empty()) return;
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (!reachable[i] || dynamic_cast<ReceiverInputNode*>(nodes_[i].get()) == nullptr) continue;
+    errors_.push_back(absl::StrCat(nodes_[i]->label(), ": ",
+                                   std::string(keys::kReceiverLogEnable.name),
+                                   " is set, which needs a checkpoint directory; call ",
+                                   "StreamingContext::Checkpoint(directory) before Start()"));
+  }
+}
+
 absl::Status StreamGraph::Start() {
   const std::lock_guard lock(lock_);
   if (outputs_.empty()) {
@@ -157,6 +169,7 @@ absl::Status StreamGraph::Start() {
   }
   const std::vector<bool> reachable = ReachableFromOutputs();
   CheckCheckpoints(reachable);
+  CheckReceiverLogs(reachable);
   if (errors_.size() == 1) return absl::InvalidArgumentError(errors_[0]);
   if (!errors_.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -169,11 +182,64 @@ absl::Status StreamGraph::Start() {
   RETURN_IF_ERROR(StartInputs());
   if (!checkpoint_directory_.empty()) {
     checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
-    RETURN_IF_ERROR(AnnotateStatus(checkpoint_->Open(StreamIds()), "the checkpoint directory"));
+    const std::map<const DStreamNode*, std::string> ids = StreamIds();
+    RETURN_IF_ERROR(AnnotateStatus(checkpoint_->Open(ids), "the checkpoint directory"));
+    RETURN_IF_ERROR(AnnotateStatus(BeginReceiverLogs(ids), "the logs of receivers"));
   }
   local_properties_ = std::make_shared<const LocalProperties>(ThreadProperties());
   phase_ = Phase::kStarted;
   return absl::OkStatus();
+}
+
+namespace {
+
+absl::StatusOr<ReceiverLogSpec> ReadLogSettings(const Conf& conf, const LoggingRuns& runs) {
+  ReceiverLogSpec log;
+  log.run_seal = runs.SealOf(runs.own);
+  ASSIGN_OR_RETURN(const auto rolling, conf.GetDuration(keys::kReceiverLogRollingInterval));
+  log.rolling_interval = std::chrono::ceil<milliseconds>(rolling);
+  ASSIGN_OR_RETURN(const int64_t attempts_max, conf.GetInt(keys::kReceiverLogMaxFailures));
+  log.attempts_max = static_cast<int>(attempts_max);
+  ASSIGN_OR_RETURN(log.close_after_write, conf.GetBool(keys::kReceiverLogCloseFileAfterWrite));
+  return log;
+}
+
+}  // namespace
+
+std::vector<ReceiverInputNode*> StreamGraph::NeededReceivers() const {
+  std::vector<ReceiverInputNode*> receivers;
+  for (InputNode* input : needed_inputs_) {
+    if (auto* receiver = dynamic_cast<ReceiverInputNode*>(input)) receivers.push_back(receiver);
+  }
+  return receivers;
+}
+
+absl::Status StreamGraph::BeginReceiverLogs(const std::map<const DStreamNode*, std::string>& ids) {
+  const std::vector<ReceiverInputNode*> receivers = NeededReceivers();
+  if (receivers.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool logs, context_->conf.GetBool(keys::kReceiverLogEnable));
+  ASSIGN_OR_RETURN(const LoggingRuns runs,
+                   BeginLogging(*context_->fs, checkpoint_directory_, logs));
+  if (!logs && runs.earlier.empty()) return absl::OkStatus();
+  std::optional<ReceiverLogSpec> log;
+  if (logs) {
+    ASSIGN_OR_RETURN(log, ReadLogSettings(context_->conf, runs));
+  }
+  for (ReceiverInputNode* receiver : receivers) receiver->KeepBooks(runs, ids.at(receiver), log);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RecoveredBlocks> StreamGraph::ReadEarlierLogs(bool recovers) {
+  const std::lock_guard lock(lock_);
+  RecoveredBlocks recovered;
+  for (ReceiverInputNode* receiver : NeededReceivers()) {
+    if (receiver->log() == nullptr) continue;
+    RETURN_IF_ERROR(AnnotateStatus(receiver->ReadEarlierLogs(*context_->fs, recovers),
+                                   absl::StrCat(receiver->label(), ": what was received before")));
+    checkpoint_->KnowEarlierLogs(receiver->log()->earlier_directories());
+    receiver->AddRecovered(resumed_.value_or(ResumePoint{Time(0), Time(0)}), recovered);
+  }
+  return recovered;
 }
 
 absl::Status StreamGraph::StartInputs() {
@@ -243,7 +309,9 @@ void StreamGraph::Restart() {
   unfinished_.clear();
   resumed_.reset();
   checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
-  const absl::Status opened = checkpoint_->Open(StreamIds());
+  const std::map<const DStreamNode*, std::string> ids = StreamIds();
+  absl::Status opened = checkpoint_->Open(ids);
+  opened.Update(BeginReceiverLogs(ids));
   LOG_IF(ERROR, !opened.ok()) << "the checkpoint directory: " << opened;
 }
 
@@ -394,24 +462,64 @@ void UpdateStateAfterFailure(BatchJob& job, const ContextRef& context, Time batc
 absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
                                                          const BatchBlocks& blocks) {
   for (InputNode* input : needed_inputs_) input->LookOutside();
+  ASSIGN_OR_RETURN(const std::set<const InputNode*> saved, ChooseInputs(batch_time, blocks));
   GeneratedBatch batch;
   std::optional<GraphCheckpoint::Built> checkpoint;
   {
     const std::lock_guard lock(lock_);
-    batch = MakeBatch(batch_time, blocks);
+    batch = MakeBatch(batch_time);
     const bool has_chosen =
-        std::any_of(needed_inputs_.begin(), needed_inputs_.end(),
-                    [&](const InputNode* input) { return input->HasChosen(batch_time); });
+        std::any_of(needed_inputs_.begin(), needed_inputs_.end(), [&](const InputNode* input) {
+          return input->HasChosen(batch_time) && !saved.contains(input);
+        });
     if (checkpoint_ != nullptr && has_chosen) checkpoint = checkpoint_->Build();
   }
-  if (checkpoint) checkpoint_->Write(*checkpoint);
+  if (checkpoint) checkpoint_->Write(*checkpoint).IgnoreError();
   return batch;
 }
 
-GeneratedBatch StreamGraph::MakeBatch(Time batch_time, const BatchBlocks& blocks) {
+// What a receiver has logged is in one batch, and the next driver must know in which. Where that
+// cannot be noted, the batch is not made and the next one has what its inputs had for it.
+absl::StatusOr<std::set<const InputNode*>> StreamGraph::ChooseInputs(Time batch_time,
+                                                                     const BatchBlocks& blocks) {
+  std::set<const InputNode*> chosen;
+  std::optional<GraphCheckpoint::Built> checkpoint;
+  {
+    const std::lock_guard lock(lock_);
+    const LocalPropertiesScope properties(*local_properties_);
+    CatchUpState();
+    BeginBatch(batch_time, blocks);
+    const std::vector<ReceiverInputNode*> receivers = NeededReceivers();
+    const bool must_save = std::any_of(
+        receivers.begin(), receivers.end(),
+        [&](const ReceiverInputNode* receiver) { return receiver->HasChosen(batch_time); });
+    // What an earlier driver has chosen is in its checkpoint.
+    const bool is_new = !resumed_ || batch_time > resumed_->last_time;
+    if (checkpoint_ == nullptr || !must_save || !is_new) return chosen;
+    for (const InputNode* input : needed_inputs_) {
+      if (input->HasChosen(batch_time)) chosen.insert(input);
+    }
+    checkpoint = checkpoint_->Build();
+  }
+  ASSIGN_OR_RETURN(const int64_t attempts, context_->conf.GetInt(keys::kDriverLogMaxFailures));
+  absl::Status status = checkpoint_->Write(*checkpoint);
+  for (int64_t i = 1; i < attempts && !status.ok(); ++i) status = checkpoint_->Write(*checkpoint);
+  if (status.ok()) return chosen;
+  const std::lock_guard lock(lock_);
+  for (InputNode* input : needed_inputs_) input->PutOff(batch_time);
+  return AnnotateStatus(status, "its checkpoint, so the next batch has what it received");
+}
+
+void StreamGraph::StartsEnded(const ReceiverStarts& starts) {
+  const std::lock_guard lock(lock_);
+  for (ReceiverInputNode* receiver : NeededReceivers()) {
+    const auto ended = starts.find(receiver->input_id());
+    if (ended != starts.end()) receiver->StartsEnded(ended->second);
+  }
+}
+
+GeneratedBatch StreamGraph::MakeBatch(Time batch_time) {
   const LocalPropertiesScope properties(*local_properties_);
-  CatchUpState();
-  BeginBatch(batch_time, blocks);
   const JobScope scope(batch_time.ms(), -1, absl::StrCat("batch ", ToString(batch_time)));
   GeneratedBatch batch;
   for (size_t i = 0; i < outputs_.size(); ++i) {
@@ -512,11 +620,11 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
     for (const auto& node : nodes_) node->ForgetBefore(batch_time);
     for (const InputNode* input : inputs_) remember = std::max(remember, input->remember());
   }
-  if (checkpoint_ != nullptr) Save(snapshots);
+  if (checkpoint_ != nullptr) Save(std::move(snapshots));
   return needed_behind - remember;
 }
 
-void StreamGraph::Save(const std::vector<StateSnapshot>& snapshots) {
+void StreamGraph::Save(std::vector<StateSnapshot> snapshots) {
   const bool saved = checkpoint_->Publish(snapshots);
   if (!saved && !checkpoint_->IsDueSoon()) return;
   GraphCheckpoint::Built built;
@@ -526,7 +634,7 @@ void StreamGraph::Save(const std::vector<StateSnapshot>& snapshots) {
     if (saved) checkpoint_->Saved(snapshots);
     built = checkpoint_->Build();
   }
-  checkpoint_->Write(built);
+  checkpoint_->Write(built).IgnoreError();
 }
 
 void StreamGraph::SaveStates() {
@@ -536,7 +644,7 @@ void StreamGraph::SaveStates() {
     if (checkpoint_ == nullptr || phase_ != Phase::kStarted || !unfinished_.empty()) return;
     snapshots = checkpoint_->SaveAll();
   }
-  Save(snapshots);
+  Save(std::move(snapshots));
 }
 
 void StreamGraph::WriteCheckpoint() {
@@ -546,7 +654,7 @@ void StreamGraph::WriteCheckpoint() {
     if (checkpoint_ == nullptr || phase_ != Phase::kStarted || !last_batch_time_) return;
     built = checkpoint_->Build();
   }
-  checkpoint_->Write(built);
+  checkpoint_->Write(built).IgnoreError();
 }
 
 void StreamGraph::ReportInput(Time time, StreamInputInfo info) {

@@ -24,6 +24,7 @@ namespace millrace::internal {
 
 class GraphCheckpoint;
 class InputNode;
+class ReceiverInputNode;
 struct StateSnapshot;
 
 // What is done with a stream's data set in every batch that has one.
@@ -76,6 +77,9 @@ class StreamGraph final : public BatchGraph {
   // Right behind Start, and after Restart: the graph goes on from the newest checkpoint of its
   // directory, none: it begins anew. FailedPrecondition: the checkpoint is of another program.
   absl::StatusOr<std::optional<ResumePoint>> Recover();
+  // Behind Recover or, `recovers` false, in its place: finds what receivers of earlier drivers have
+  // logged. Returns what the run begins with.
+  absl::StatusOr<RecoveredBlocks> ReadEarlierLogs(bool recovers);
   // Another driver goes on, after a checkpoint: the streams are as they were right behind Start.
   void Restart();
   // Of what has been done so far, now.
@@ -97,6 +101,7 @@ class StreamGraph final : public BatchGraph {
   void BeginAfter(Time zero_time) override;
   absl::StatusOr<GeneratedBatch> GenerateJobs(Time batch_time, const BatchBlocks& blocks) override;
   Time ClearCompleted(Time batch_time, bool cut_short) override;
+  void StartsEnded(const ReceiverStarts& starts) override;
 
   // For nodes, under the lock.
   bool HasDataSetAt(Time time, std::chrono::milliseconds slide) const;
@@ -135,12 +140,20 @@ class StreamGraph final : public BatchGraph {
   // What tells streams apart from one run of the application to the next: their names, else where
   // they stand in the graph.
   std::map<const DStreamNode*, std::string> StreamIds() const;
-  GeneratedBatch MakeBatch(Time batch_time, const BatchBlocks& blocks);
+  // Begins the batch. Returns the inputs whose choices are saved by now; an error: they cannot be,
+  // and must be.
+  absl::StatusOr<std::set<const InputNode*>> ChooseInputs(Time batch_time,
+                                                          const BatchBlocks& blocks);
+  GeneratedBatch MakeBatch(Time batch_time);
   // Makes the updates of state that came after what was saved of it.
   void CatchUpState();
-  void Save(const std::vector<StateSnapshot>& snapshots);
+  void Save(std::vector<StateSnapshot> snapshots);
   void CheckCheckpoints(const std::vector<bool>& reachable);
   absl::Status StartInputs();
+  void CheckReceiverLogs(const std::vector<bool>& reachable);
+  std::vector<ReceiverInputNode*> NeededReceivers() const;
+  // Does nothing where nobody logs or has logged.
+  absl::Status BeginReceiverLogs(const std::map<const DStreamNode*, std::string>& ids);
   void BeginBatch(Time batch_time, const BatchBlocks& blocks);
   std::optional<BatchJob> MakeJob(int output_op_id, Time batch_time);
   // For streams that must run and that no output has asked for, as in the gaps of a window.

@@ -171,17 +171,23 @@ absl::StatusOr<StreamingSpec> StreamingCore::StartGraph() {
     const absl::MutexLock lock(&mutex_);
     recovers = recovers_;
   }
+  RETURN_IF_ERROR(RecoverGraph(recovers, spec));
+  return spec;
+}
+
+absl::Status StreamingCore::RecoverGraph(bool recovers, StreamingSpec& spec) {
   if (recovers) {
     ASSIGN_OR_RETURN(spec.resume, graph_->Recover());
   }
-  return spec;
+  ASSIGN_OR_RETURN(spec.recovered, graph_->ReadEarlierLogs(recovers));
+  spec.receivers = graph_->Receivers();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<StreamingSpec> StreamingCore::MakeSpec() {
   ASSIGN_OR_RETURN(StreamingSpec spec, ReadStreamingSettings(context_->state()->conf));
   spec.batch_interval = batch_interval_;
   spec.graph = graph_;
-  spec.receivers = graph_->Receivers();
   spec.direct_streams = graph_->DirectStreams();
   return spec;
 }
@@ -312,7 +318,7 @@ absl::Status StreamingCore::RestartDriver() {
   RETURN_IF_ERROR(context_->RestartRuntime());
   graph_->Restart();
   ASSIGN_OR_RETURN(StreamingSpec spec, MakeSpec());
-  ASSIGN_OR_RETURN(spec.resume, graph_->Recover());
+  RETURN_IF_ERROR(RecoverGraph(/*recovers=*/true, spec));
   const absl::MutexLock lock(&mutex_);
   return StartRun(std::move(spec), /*catch_signals=*/false);
 }

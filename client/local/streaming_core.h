@@ -68,8 +68,10 @@ class StreamingCore : public std::enable_shared_from_this<StreamingCore> {
  private:
   // Takes the graph's lock, so it must not hold ours: functions of the graph call us.
   absl::StatusOr<StreamingSpec> StartGraph() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Of the graph, which has started.
+  // Of the graph, which has started; but for what is to be recovered, and for receivers, which that
+  // has a say in.
   absl::StatusOr<StreamingSpec> MakeSpec();
+  absl::Status RecoverGraph(bool recovers, StreamingSpec& spec);
   absl::Status StartRun(absl::StatusOr<StreamingSpec> spec, bool catch_signals)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whoever asks for the state while it starts waits until it has, or has not.

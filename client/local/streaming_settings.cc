@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -45,6 +46,26 @@ absl::Status ReadBackpressure(const Conf& conf, StreamingSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status ReadScaling(const Conf& conf, StreamingSpec& spec) {
+  ASSIGN_OR_RETURN(const bool is_enabled, conf.GetBool(keys::kStreamingDynamicAllocationEnabled));
+  ASSIGN_OR_RETURN(const auto interval, conf.GetDuration(keys::kScalingInterval));
+  ASSIGN_OR_RETURN(const double up_ratio, conf.GetDouble(keys::kScalingUpRatio));
+  ASSIGN_OR_RETURN(const double down_ratio, conf.GetDouble(keys::kScalingDownRatio));
+  ASSIGN_OR_RETURN(const auto workers_min, conf.GetInt(keys::kStreamingMinExecutors));
+  ASSIGN_OR_RETURN(const auto workers_max, conf.GetInt(keys::kStreamingMaxExecutors));
+  if (!is_enabled) return absl::OkStatus();
+  const auto to_int = [](int64_t value) {
+    return static_cast<int>(std::min<int64_t>(value, std::numeric_limits<int>::max()));
+  };
+  ScalingOptions& scaling = spec.scaling.emplace();
+  scaling.interval = ToMs(interval);
+  scaling.up_ratio = up_ratio;
+  scaling.down_ratio = down_ratio;
+  if (workers_min) scaling.workers_min = to_int(*workers_min);
+  if (workers_max) scaling.workers_max = to_int(*workers_max);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<StreamingSpec> ReadStreamingSettings(const Conf& conf) {
@@ -58,11 +79,14 @@ absl::StatusOr<StreamingSpec> ReadStreamingSettings(const Conf& conf) {
   spec.block_interval = ToMs(block_interval);
   ASSIGN_OR_RETURN(const auto restart_delay, conf.GetDuration(keys::kReceiverRestartDelay));
   spec.receiver_restart_delay = ToMs(restart_delay);
+  ASSIGN_OR_RETURN(const auto store_timeout, conf.GetDuration(keys::kBlockStoreTimeout));
+  spec.block_store_timeout = ToMs(store_timeout);
   ASSIGN_OR_RETURN(const int64_t max_line_bytes, conf.GetBytes(keys::kMaxLineBytes));
   spec.max_line_bytes = static_cast<uint32_t>(max_line_bytes);
   ASSIGN_OR_RETURN(const auto stop_timeout, conf.GetDuration(keys::kGracefulStopTimeout));
   if (stop_timeout) spec.graceful_stop_timeout = ToMs(*stop_timeout);
   RETURN_IF_ERROR(ReadBackpressure(conf, spec));
+  RETURN_IF_ERROR(ReadScaling(conf, spec));
   return spec;
 }
 

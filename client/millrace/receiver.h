@@ -61,8 +61,9 @@ class Receiver : public internal::ReceiverBase {
   }
 
   // Makes one block of many records. Waits for the limits, and returns when it is safe (stored,
-  // with a second copy where the storage level asks for one): after OK the source may be told to
-  // forget them.
+  // with a second copy where the storage level asks for one; with the receiver log, in that on the
+  // disk): after OK the source may be told to forget them. After an error they may be counted all
+  // the same. DeadlineExceeded: it took millrace.streaming.receiver.blockStoreTimeout.
   template <std::ranges::input_range Records>
   requires(std::convertible_to<std::ranges::range_reference_t<Records>, const T&> &&
            !std::convertible_to<Records, const T&>) absl::Status

@@ -1,9 +1,13 @@
 #include "client/rdd/state.h"
 
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "common/base/mistake.h"
 #include "common/fs/atomic_output.h"
 #include "common/fs/path.h"
+#include "common/record/codec.h"
 
 namespace millrace::internal {
 
@@ -19,24 +23,31 @@ RddRef MakeStateful(const ContextRef& context, OperatorRef op, const RecordTypeO
 }
 
 RddRef ReadSavedState(const ContextRef& context, const StateFormat& format,
-                      const std::string& path) {
-  return MakeWholeFiles(context, path, format.read, *format.type);
+                      const SavedChain& saved) {
+  std::vector<std::string> splits;
+  splits.reserve(static_cast<size_t>(saved.num_partitions));
+  for (int i = 0; i < saved.num_partitions; ++i) {
+    SavedPartition partition{static_cast<uint32_t>(i), {}};
+    for (const SavedChain::Link& link : saved.links) {
+      if (IsMade(Mistake::kSavedChangesForgotten) && !partition.parts.empty()) break;
+      partition.parts.push_back({JoinPath(link.path, PartFileName(i)), link.time_ms});
+    }
+    Encoder split;
+    Encode(split, partition);
+    splits.push_back(split.ToString());
+  }
+  return MakeSplits(context, format.read, *format.type, std::move(splits));
 }
 
 // A part has the keys of its partition, so none of them has to move.
-RddRef LoadSavedState(const ContextRef& context, const StateFormat& format, const std::string& path,
-                      int num_partitions, StateUpdateRef update) {
-  std::vector<std::string> parts;
-  parts.reserve(static_cast<size_t>(num_partitions));
-  for (int part = 0; part < num_partitions; ++part) {
-    parts.push_back(JoinPath(path, PartFileName(part)));
-  }
-  const auto partitioner = HashPartitionerSpec(num_partitions);
-  KeyedInput saved;
-  saved.parent = MakeSplits(context, format.read, *format.type, std::move(parts));
-  saved.parent->partitioner = partitioner;
-  saved.add_hash = format.add_hash;
-  return MakeStateful(context, format.load, *format.type, {saved}, partitioner,
+RddRef LoadSavedState(const ContextRef& context, const StateFormat& format, const SavedChain& saved,
+                      StateUpdateRef update) {
+  const auto partitioner = HashPartitionerSpec(saved.num_partitions);
+  KeyedInput input;
+  input.parent = ReadSavedState(context, format, saved);
+  input.parent->partitioner = partitioner;
+  input.add_hash = format.add_hash;
+  return MakeStateful(context, format.load, *format.type, {input}, partitioner,
                       /*keeps_keys=*/false, std::move(update));
 }
 

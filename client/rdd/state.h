@@ -13,12 +13,11 @@
 #include <vector>
 
 #include "client/rdd/by_key.h"
-#include "client/rdd/object_file.h"
 #include "client/rdd/partitioner.h"
 #include "client/rdd/rdd_base.h"
 #include "client/rdd/state_format.h"
 #include "common/record/schema.h"
-#include "executor/operator/object_file_source.h"
+#include "executor/operator/saved_state_source.h"
 #include "executor/operator/state_ops.h"
 
 namespace millrace::internal {
@@ -45,7 +44,7 @@ StateFormat MakeStateFormat(const std::string& label) {
   using Value = std::conditional_t<with_times, std::pair<S, int64_t>, S>;
   using Saved = std::pair<K, Value>;
   return {SchemaOf<Owned<Saved>>(),
-          MakeSpec<ObjectFileOperator<Saved>>("", label, BindingKind::kSplit),
+          MakeSpec<SavedStateOperator<K, S, with_times>>("", label, BindingKind::kSplit),
           MakeSpec<AddHashOperator<K, Value>>("", label),
           MakeSpec<SaveStateOperator<K, S, with_times, Saved>>("", label, BindingKind::kState),
           MakeSpec<LoadStateOperator<K, S, with_times, Saved>>("", label, BindingKind::kState),
@@ -64,12 +63,12 @@ StateFormat TimedStateFormatOf(const std::string& label) {
   return MakeStateFormat<K, S, true>(label);
 }
 
-// The data set of a saved state's directory.
+// The data set of a saved state: the keys that it has, partitioned as it was saved.
 RddRef ReadSavedState(const ContextRef& context, const StateFormat& format,
-                      const std::string& path);
-// An update that starts with it. It has that many parts, all of them there.
-RddRef LoadSavedState(const ContextRef& context, const StateFormat& format, const std::string& path,
-                      int num_partitions, StateUpdateRef update);
+                      const SavedChain& saved);
+// An update that starts with it.
+RddRef LoadSavedState(const ContextRef& context, const StateFormat& format, const SavedChain& saved,
+                      StateUpdateRef update);
 
 // UpdateStateByKey. `in` is null in a batch without a data set, `initial` in all but the batch that
 // begins with it: that of the program, or what was saved of an earlier run.

@@ -217,6 +217,15 @@ absl::Status DirectInputNode::Restore(const proto::InputCheckpoint& from) {
   return absl::OkStatus();
 }
 
+void DirectInputNode::PutOff(Time batch_time) {
+  const auto batch = batches_.find(batch_time);
+  if (batch == batches_.end()) return;
+  for (const OffsetRange& range : *batch->second.ranges) {
+    next_[{range.topic, range.partition}] = range.from_offset;
+  }
+  batches_.erase(batch);
+}
+
 void DirectInputNode::Restart() {
   InputNode::Restart();
   latest_.clear();

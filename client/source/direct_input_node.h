@@ -50,6 +50,7 @@ class DirectInputNode final : public InputNode {
   bool HasChosen(Time batch_time) const override;
   void Save(proto::InputCheckpoint& to) const override;
   absl::Status Restore(const proto::InputCheckpoint& from) override;
+  void PutOff(Time batch_time) override;
 
  private:
   struct Batch {

@@ -30,6 +30,7 @@ RddRef BlocksDataSet(const ContextRef& context, const OperatorRef& read,
   for (const ReceivedBlock& block : blocks) {
     SourcePartition partition;
     partition.blocks.push_back(block.id);
+    if (block.log_place.has_value()) partition.log_places.push_back(*block.log_place);
     data_set->sources.push_back(std::move(partition));
   }
   return data_set;

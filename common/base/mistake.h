@@ -31,6 +31,7 @@ enum class Mistake : uint8_t {
   // Recovery.
   kStateSavedTooEarly,          // As of a batch that was cut short.
   kUnfinishedBatchesForgotten,  // By the next driver.
+  kSavedChangesForgotten,       // Of a state that is loaded: all but what was saved of it first.
   kEnd,
 };
 

@@ -34,4 +34,23 @@ absl::StatusOr<proto::Demand> DemandOf(const Conf& conf) {
   return demand;
 }
 
+absl::StatusOr<bool> TakesAllWorkers(const Conf& conf) {
+  ASSIGN_OR_RETURN(const auto instances, conf.GetInt(keys::kExecutorInstances));
+  ASSIGN_OR_RETURN(const bool may_change, conf.GetBool(keys::kStreamingDynamicAllocationEnabled));
+  return !instances.has_value() && !may_change;
+}
+
+absl::StatusOr<int> WorkersAtFirst(const Conf& conf, int possible, int workers_max) {
+  ASSIGN_OR_RETURN(const auto instances, conf.GetInt(keys::kExecutorInstances));
+  ASSIGN_OR_RETURN(const bool may_change, conf.GetBool(keys::kStreamingDynamicAllocationEnabled));
+  ASSIGN_OR_RETURN(const auto at_least, conf.GetInt(keys::kStreamingMinExecutors));
+  ASSIGN_OR_RETURN(const auto at_most, conf.GetInt(keys::kStreamingMaxExecutors));
+  int64_t workers = instances.value_or(possible);
+  if (may_change) {
+    workers = std::min(workers, at_most.value_or(workers));
+    workers = std::max(workers, at_least.value_or(workers));
+  }
+  return static_cast<int>(std::clamp<int64_t>(workers, 1, workers_max));
+}
+
 }  // namespace millrace

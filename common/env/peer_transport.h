@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/memory/buffer.h"
 
 namespace millrace {
 
@@ -27,6 +29,11 @@ class PeerTransport {
   // the peer is not known, cannot be reached, or was lost meanwhile: then the request may have been
   // carried out. Requests to one peer arrive in their order. Sets the request's id.
   virtual void Call(int64_t worker_id, proto::PeerRequest request, Done done) = 0;
+
+  // The same for a PutMapOutput or a PutBlock, whose pieces or buffers are `bytes`: behind those
+  // that it has, and copied only where the transport cannot send them from where they lie.
+  virtual void Put(int64_t worker_id, proto::PeerRequest request, std::vector<Buffer> bytes,
+                   Done done);
 };
 
 // One that is told who the peers are. Threads: any.

@@ -25,6 +25,9 @@ constexpr bool UsesDisk(StorageLevel level) { return (static_cast<uint8_t>(level
 constexpr int CopyCount(StorageLevel level) {
   return level == StorageLevel::kNone ? 0 : (static_cast<uint8_t>(level) & 4) != 0 ? 2 : 1;
 }
+constexpr StorageLevel WithOneCopy(StorageLevel level) {
+  return static_cast<StorageLevel>(static_cast<uint8_t>(level) & 3);
+}
 
 }  // namespace millrace
 

@@ -3,6 +3,8 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/support/channel_arguments.h>
 
 #include <deque>
@@ -12,17 +14,25 @@
 #include "absl/strings/str_cat.h"
 #include "common/concurrent/one_shot.h"
 #include "common/rpc/grpc_peer_server.h"
+#include "common/rpc/peer_message.h"
 #include "common/rpc/rpc_limits.h"
 #include "common/rpc/rpc_security.h"
 #include "common/rpc/send_queue.h"
-#include "proto/peer.grpc.pb.h"
+#include "proto/peer.pb.h"
 
 namespace millrace {
+namespace {
+
+using internal::PeerMessage;
+
+constexpr char kExchangeMethod[] = "/millrace.proto.WorkerPeer/Exchange";
+
+}  // namespace
 
 // Goes after AwaitDone, never on a thread of gRPC's: the last channel of a process takes those
 // threads down with it.
 class GrpcPeerTransport::Stream final
-    : public grpc::ClientBidiReactor<proto::PeerRequest, proto::PeerReply> {
+    : public grpc::ClientBidiReactor<PeerMessage, proto::PeerReply> {
  public:
   Stream(int64_t worker_id, std::string address)
       : peer_(absl::StrCat("worker ", worker_id, " at ", address)), address_(std::move(address)) {}
@@ -35,15 +45,15 @@ class GrpcPeerTransport::Stream final
     channel_ = grpc::CreateCustomChannel(address_, security.channel_credentials(), arguments);
     security.Sign(context_);
     context_.AddMetadata(PeerName::kMetadataKey, name.ToString());
-    const auto stub = proto::WorkerPeer::NewStub(channel_);
-    stub->async()->Exchange(&context_, this);
+    grpc::TemplatedGenericStub<PeerMessage, proto::PeerReply> stub(channel_);
+    stub.PrepareBidiStreamingCall(&context_, kExchangeMethod, {}, this);
     AddHold();  // For writes, which other threads start; given back when reading has ended.
     StartRead(&incoming_);
     StartCall();
   }
 
-  void Call(proto::PeerRequest request, Done done) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const size_t bytes = request.ByteSizeLong();
+  void Call(PeerMessage message, Done done) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const size_t bytes = message.ByteSizeLong();
     if (bytes > internal::kMessageBytesMax) {
       return done(absl::ResourceExhaustedError(
           absl::StrCat("what is sent to ", peer_, " has ", bytes >> 20, " MiB, and ",
@@ -56,10 +66,10 @@ class GrpcPeerTransport::Stream final
           outgoing_.bytes() + bytes > internal::kSendQueueBytesMax) {
         reason = absl::UnavailableError(absl::StrCat(peer_, " does not take what it is sent"));
       } else if (end_reason_.ok()) {
-        request.set_request_id(++last_request_id_);
+        message.request.set_request_id(++last_request_id_);
         waiting_.push_back({last_request_id_, std::move(done)});
         if (has_ended_) return;  // OnDone will have the reason.
-        if (const proto::PeerRequest* const first = outgoing_.Push(std::move(request))) {
+        if (const PeerMessage* const first = outgoing_.Push(std::move(message))) {
           StartWrite(first);
         }
         return;
@@ -104,7 +114,7 @@ class GrpcPeerTransport::Stream final
   void OnWriteDone(bool ok) override {
     const absl::MutexLock lock(&mutex_);
     if (!ok || has_ended_) return;
-    if (const proto::PeerRequest* const next = outgoing_.Pop()) StartWrite(next);
+    if (const PeerMessage* const next = outgoing_.Pop()) StartWrite(next);
   }
 
   void OnDone(const grpc::Status& status) override {
@@ -135,7 +145,7 @@ class GrpcPeerTransport::Stream final
   OneShot<bool> done_;
 
   mutable absl::Mutex mutex_;
-  internal::SendQueue<proto::PeerRequest> outgoing_ ABSL_GUARDED_BY(mutex_);
+  internal::SendQueue<PeerMessage> outgoing_ ABSL_GUARDED_BY(mutex_);
   std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);  // For their answers, in order.
   int64_t last_request_id_ ABSL_GUARDED_BY(mutex_) = 0;
   bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;   // Nothing is read or written any more.
@@ -171,8 +181,13 @@ void GrpcPeerTransport::Retire(int64_t worker_id) {
 }
 
 void GrpcPeerTransport::Call(int64_t worker_id, proto::PeerRequest request, Done done) {
+  Put(worker_id, std::move(request), {}, std::move(done));
+}
+
+void GrpcPeerTransport::Put(int64_t worker_id, proto::PeerRequest request,
+                            std::vector<Buffer> bytes, Done done) {
   if (const std::shared_ptr<Stream> stream = StreamTo(worker_id)) {
-    return stream->Call(std::move(request), std::move(done));
+    return stream->Call({std::move(request), std::move(bytes)}, std::move(done));
   }
   done(absl::UnavailableError(absl::StrCat("worker ", worker_id, " is not there any more")));
 }

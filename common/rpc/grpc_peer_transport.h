@@ -29,6 +29,8 @@ class GrpcPeerTransport final : public PeerConnections {
   void RemovePeer(int64_t worker_id) override ABSL_LOCKS_EXCLUDED(mutex_);
   void Call(int64_t worker_id, proto::PeerRequest request, Done done) override
       ABSL_LOCKS_EXCLUDED(mutex_);
+  void Put(int64_t worker_id, proto::PeerRequest request, std::vector<Buffer> bytes,
+           Done done) override ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Calls under way fail, later ones too. Waits for their ends.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -28,6 +28,7 @@ struct RunningBatch {
   }
 
   BatchBlocks blocks;
+  ReceiverStarts ended_starts;  // Since the batch before.
   absl::Status generation_status;
   GeneratedBatch generated;
   std::vector<absl::Status> outcomes;  // One a job.

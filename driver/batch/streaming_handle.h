@@ -17,11 +17,21 @@
 #include "absl/status/statusor.h"
 #include "common/record/storage_level.h"
 #include "common/time/time.h"
+#include "driver/cluster/scaling_policy.h"
 #include "driver/event/streaming_listener.h"
 #include "driver/lineage/offset_range.h"
 #include "driver/lineage/rdd_node.h"
 
 namespace millrace::internal {
+
+// The write-ahead logs of a receiver: one for each of its starts, in a directory of its own.
+struct ReceiverLogSpec {
+  std::string directory;  // The starts' directories lie in it, named by their numbers.
+  std::string run_seal;   // Once this file is there, what the run's receivers log counts no more.
+  std::chrono::milliseconds rolling_interval{60'000};
+  int attempts_max = 3;
+  bool close_after_write = false;
+};
 
 // A receiver that the driver places on a worker and keeps running there.
 struct ReceiverSpec {
@@ -32,6 +42,9 @@ struct ReceiverSpec {
   std::string preferred_host;
   std::string name;   // "SocketTextReceiver-0"
   std::string label;  // "SocketTextStream at wc.cc:12"
+  std::optional<ReceiverLogSpec> log;
+  // Its blocks are numbered from here on at least, so as not to meet those of earlier drivers.
+  int64_t first_sequence = 0;
 };
 
 // How fast the driver allows a stream to go. Set by the event loop, read where batches are made.
@@ -58,10 +71,20 @@ struct ReceivedBlock {
   int64_t size_bytes = 0;
   int64_t worker_id = 0;
   std::string metadata;
+  std::optional<BlockLogPlace> log_place;
 };
 
 // The blocks of one batch by stream id; every receiver stream has an entry, maybe an empty one.
 using BatchBlocks = std::map<int64_t, std::vector<ReceivedBlock>>;
+
+// What an earlier driver has left in the logs of receivers.
+struct RecoveredBlocks {
+  std::map<Time, BatchBlocks> batches;  // That have not ended, with what they had.
+  BatchBlocks unallocated;              // In no batch; the first new one has them.
+};
+
+// Starts of receivers, by stream: a start's number is its blocks' sequence >> 32.
+using ReceiverStarts = std::map<int64_t, std::vector<int64_t>>;
 
 // One output operation's work in one batch.
 struct BatchJob {
@@ -95,6 +118,10 @@ class BatchGraph {
   // which (inclusive) received blocks may be dropped. `cut_short`: the run was stopped before the
   // batch's jobs were through, so they are still to be done.
   virtual Time ClearCompleted(Time batch_time, bool cut_short) = 0;
+
+  // Of streams with receiver logs: no batch after the next one gets blocks of these starts. On a
+  // job thread, before that batch's GenerateJobs.
+  virtual void StartsEnded(const ReceiverStarts& /*starts*/) {}
 };
 
 // Where an earlier driver of the application was.
@@ -108,6 +135,7 @@ struct StreamingSpec {
   // The batches behind it run first, each once: those that were made and had not ended, and those
   // that came due since (of very many only the last).
   std::optional<ResumePoint> resume;
+  RecoveredBlocks recovered;
   // Batches begin later than their times by this share, from 0 to below 1, of the jitter (of the
   // interval at most).
   std::chrono::milliseconds batch_jitter{0};
@@ -118,6 +146,7 @@ struct StreamingSpec {
   int concurrent_jobs = 1;
   std::chrono::milliseconds block_interval{200};
   std::chrono::milliseconds receiver_restart_delay{2000};
+  std::chrono::milliseconds block_store_timeout{30'000};
   uint32_t max_line_bytes = 16u << 20;
   std::chrono::milliseconds graceful_stop_timeout{0};  // 0: ten batch intervals.
   // millrace.streaming.backpressure.* and receiver.maxRate; 0 where unset.
@@ -128,6 +157,8 @@ struct StreamingSpec {
   double pid_min_rate = 100;
   double initial_rate = 0;
   double max_rate = 0;
+  // None: the application keeps the workers that it began with.
+  std::optional<ScalingOptions> scaling;
 };
 
 struct StreamingResult {

@@ -55,7 +55,20 @@ StreamingRun::StreamingRun(Parts parts, StreamingSpec spec, Observer observer)
       copies_(parts.workers, data_.blocks),
       ticker_(env_, spec_.batch_interval, BatchDelayMicros(spec_),
               [this](Time batch_time) { OnTick(batch_time); }),
-      free_lanes_(std::max(1, spec_.concurrent_jobs)) {}
+      free_lanes_(std::max(1, spec_.concurrent_jobs)) {
+  if (!spec_.scaling.has_value()) return;
+  if (parts.supply == nullptr) {
+    LOG(WARNING) << "millrace.streaming.dynamicAllocation.enabled has no effect in local mode";
+    return;
+  }
+  ScalingOptions scaling = *spec_.scaling;
+  const int receivers = static_cast<int>(spec_.receivers.size());
+  if (scaling.workers_min == 0) scaling.workers_min = std::max(1, receivers);
+  scaler_.emplace(
+      WorkerScaler::Parts{env_, parts.workers, data_, *parts.supply,
+                          [this](int64_t worker_id) { return receivers_.IsOn(worker_id); }},
+      scaling, spec_.batch_interval);
+}
 
 absl::Status StreamingRun::Start() {
   if (spec_.backpressure_enabled) {
@@ -77,7 +90,14 @@ absl::Status StreamingRun::Start() {
   is_started_ = true;
   const Time now(env_.NowMicros() / kMicrosPerMilli);
   bus_->Post([now](StreamingListener& listener) { listener.OnStreamingStarted(now); });
+  std::vector<Time> made;
+  if (spec_.resume) {
+    const std::chrono::milliseconds step = spec_.batch_interval;
+    made = (spec_.resume->completed_time + step).To(spec_.resume->last_time, step);
+  }
+  receivers_.Recover(made, spec_.recovered);
   receivers_.Start();
+  if (scaler_) scaler_->Start();
   ticker_.Start(spec_.resume ? spec_.resume->last_time : Time(0));
   spec_.graph->BeginAfter(ticker_.next_time() - spec_.batch_interval);
   if (spec_.resume) CatchUp(*spec_.resume);
@@ -127,6 +147,7 @@ void StreamingRun::OnCut(const BatchRef& batch) {
     Complete(batch);
   } else {
     batch->blocks = receivers_.blocks().AllocateBlocksToBatch(batch->time());
+    batch->ended_starts = receivers_.TakeEndedStarts();
     if (queue_.size() + allocated_.size() >= kGeneratedAheadMax) reporter_.Due(*batch);
     allocated_.push_back(batch);
     GenerateNext();
@@ -171,6 +192,7 @@ void StreamingRun::Generate(const BatchRef& batch) {
 // On a job thread.
 void StreamingRun::GenerateOn(BatchGraph& graph, RunningBatch& batch) {
   batch.generation_status = CallGuarded("making its jobs", [&] {
+    if (!batch.ended_starts.empty()) graph.StartsEnded(batch.ended_starts);
     absl::StatusOr<GeneratedBatch> generated = graph.GenerateJobs(batch.time(), batch.blocks);
     if (!generated.ok()) return generated.status();
     batch.generated = *std::move(generated);
@@ -279,6 +301,7 @@ void StreamingRun::Complete(const BatchRef& batch) {
   const absl::Status status = OfBatch(batch->time(), batch->status());
   if (!status.ok() && !WasCutShort(status)) observer_.error(status);
   observer_.batch_completed(batch->time(), status);
+  UpdateScale(*batch);
   ContinueStop();
 }
 
@@ -312,6 +335,13 @@ void StreamingRun::UpdateRates(const RunningBatch& batch) {
   }
 }
 
+void StreamingRun::UpdateScale(const RunningBatch& batch) {
+  if (!scaler_) return;
+  const bool counts = batch.status().ok() && batch.info.processing_end_time.has_value();
+  scaler_->BatchCompleted(counts ? std::optional(batch.info.precise_processing_delay)
+                                 : std::nullopt);
+}
+
 void StreamingRun::SetLimits(int64_t stream_id, const StreamLimits& limits) {
   for (const DirectStreamSpec& direct : spec_.direct_streams) {
     if (direct.stream_id == stream_id) return direct.rate_limit->Set(limits.rate);
@@ -343,6 +373,7 @@ void StreamingRun::Stop(bool graceful) {
 }
 
 void StreamingRun::StopReceivers() {
+  if (scaler_) scaler_->Stop();
   receivers_.Stop([this] {
     receivers_stopped_ = true;
     ContinueStop();

@@ -15,9 +15,11 @@
 #include "driver/batch/batch_ticker.h"
 #include "driver/batch/running_batch.h"
 #include "driver/batch/streaming_handle.h"
+#include "driver/batch/worker_scaler.h"
 #include "driver/block/block_copies.h"
 #include "driver/block/worker_data.h"
 #include "driver/cluster/worker_registry.h"
+#include "driver/cluster/worker_supply.h"
 #include "driver/event/listener_bus.h"
 #include "driver/receiver/rate_controller.h"
 #include "driver/receiver/receiver_tracker.h"
@@ -38,6 +40,7 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
     Env& env;
     WorkerRegistry& workers;
     WorkerData& data;
+    WorkerSupply* supply = nullptr;  // Null: the workers that there are are all.
     // Where the numbers of its blocks begin; what earlier runs have received stays below.
     int64_t first_sequence = 0;
     // A batch has ended (DagScheduler::BatchEnded), and: cancel all jobs of batches.
@@ -97,6 +100,7 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
   void Complete(const BatchRef& batch);
   void DropBlocks(Time droppable);
   void UpdateRates(const RunningBatch& batch);
+  void UpdateScale(const RunningBatch& batch);
   void SetLimits(int64_t stream_id, const StreamLimits& limits);
   // Stopping.
   bool WasCutShort(const absl::Status& status) const {
@@ -126,6 +130,7 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
   ReceiverTracker receivers_;
   BlockCopies copies_;
   BatchTicker ticker_;
+  std::optional<WorkerScaler> scaler_;
   std::map<int64_t, RateController> rate_controllers_;  // By stream.
 
   std::deque<Time> ticks_;  // Whose blocks have not been cut yet.

@@ -13,6 +13,11 @@ void BlockLocations::Add(BlockRef block, int64_t worker_id) {
   }
 }
 
+void BlockLocations::NoteLogged(BlockRef block) {
+  holders_.try_emplace(KeyOf(block));
+  logged_.insert(KeyOf(block));
+}
+
 void BlockLocations::Remove(BlockRef block, int64_t worker_id) {
   const auto found = holders_.find(KeyOf(block));
   if (found == holders_.end()) return;
@@ -26,7 +31,7 @@ int64_t BlockLocations::ForgetWorker(int64_t worker_id) {
     const auto holder = std::find(holders.begin(), holders.end(), worker_id);
     if (holder == holders.end()) continue;
     holders.erase(holder);
-    if (holders.empty()) ++lost_count;
+    if (holders.empty() && !logged_.contains(block)) ++lost_count;
   }
   return lost_count;
 }
@@ -36,6 +41,7 @@ BlockLocations::Holders BlockLocations::Drop(BlockRef block) {
   if (found == holders_.end()) return {};
   Holders holders = std::move(found->second);
   holders_.erase(found);
+  logged_.erase(KeyOf(block));
   return holders;
 }
 

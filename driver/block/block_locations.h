@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "driver/lineage/rdd_node.h"
 
@@ -19,6 +20,8 @@ class BlockLocations {
   using Holders = absl::InlinedVector<int64_t, 2>;
 
   void Add(BlockRef block, int64_t worker_id);
+  // A log has it, too, so it is not lost when nobody holds it.
+  void NoteLogged(BlockRef block);
   // The worker has it no more.
   void Remove(BlockRef block, int64_t worker_id);
   // Returns how many blocks were nowhere else, and so are lost.
@@ -42,6 +45,7 @@ class BlockLocations {
 
   // A block whose last holder was lost stays, without holders, until it is dropped.
   absl::flat_hash_map<Key, Holders> holders_;
+  absl::flat_hash_set<Key> logged_;  // Of these.
 };
 
 // "block 17 of stream 3"

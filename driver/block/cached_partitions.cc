@@ -39,6 +39,17 @@ void CachedPartitions::ForgetWorker(int64_t worker_id) {
   }
 }
 
+int64_t CachedPartitions::PartitionsOn(int64_t worker_id) const {
+  int64_t count = 0;
+  for (const auto& [rdd_id, data_set] : data_sets_) {
+    count +=
+        std::count_if(data_set.holders.begin(), data_set.holders.end(), [&](const Holders& all) {
+          return std::find(all.begin(), all.end(), worker_id) != all.end();
+        });
+  }
+  return count;
+}
+
 std::vector<int64_t> CachedPartitions::Drop(int64_t rdd_id) {
   const auto data_set = data_sets_.find(rdd_id);
   if (data_set == data_sets_.end()) return {};

@@ -26,6 +26,8 @@ class CachedPartitions {
   bool Add(int64_t rdd_id, int partition, int64_t worker_id);
   void Remove(int64_t rdd_id, int partition, int64_t worker_id);
   void ForgetWorker(int64_t worker_id);
+  // Of all data sets.
+  int64_t PartitionsOn(int64_t worker_id) const;
   // Returns the workers that hold something of it.
   std::vector<int64_t> Drop(int64_t rdd_id);
 

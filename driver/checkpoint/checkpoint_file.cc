@@ -13,7 +13,8 @@ namespace millrace::internal {
 namespace {
 
 constexpr uint32_t kMagic = 0x4b43524d;  // "MRCK"
-constexpr uint16_t kVersion = 1;
+constexpr uint16_t kVersion = 2;
+constexpr uint16_t kOldestVersion = 1;  // States are one directory each.
 constexpr size_t kHeadBytes = 16;
 constexpr size_t kChecksumBytes = 8;
 
@@ -44,10 +45,10 @@ absl::StatusOr<proto::Checkpoint> DecodeCheckpoint(std::string_view bytes) {
   Decoder head(bytes.substr(0, kHeadBytes));
   if (head.GetFixed<uint32_t>() != kMagic) return Corrupt(0, "this is no checkpoint");
   const auto version = head.GetFixed<uint16_t>();
-  if (version != kVersion) {
-    return absl::UnimplementedError(absl::StrCat("it has version ", version,
-                                                 ", and this program reads version ", kVersion,
-                                                 ": it was written by another release"));
+  if (version < kOldestVersion || version > kVersion) {
+    return absl::UnimplementedError(
+        absl::StrCat("it has version ", version, ", and this program reads versions ",
+                     kOldestVersion, " to ", kVersion, ": it was written by another release"));
   }
   head.GetFixed<uint16_t>();
   const auto size = head.GetFixed<uint64_t>();

@@ -17,12 +17,14 @@ namespace {
 
 constexpr char kPrefix[] = "checkpoint-";
 constexpr char kStateFolder[] = "state";
-constexpr size_t kKept = 3;
 constexpr uint64_t kFileBytesMax = uint64_t{1} << 30;
 
 std::set<std::string> StatePaths(const proto::Checkpoint& checkpoint) {
   std::set<std::string> paths;
-  for (const proto::StateCheckpoint& state : checkpoint.states()) paths.insert(state.path());
+  for (const proto::StateCheckpoint& state : checkpoint.states()) {
+    if (!state.path().empty()) paths.insert(state.path());
+    for (const proto::SavedState& saved : state.saved()) paths.insert(saved.path());
+  }
   return paths;
 }
 
@@ -129,7 +131,7 @@ absl::Status CheckpointStore::DropOld() {
   }
   const std::optional<std::set<std::string>> needed = NeededStates();
   for (const std::string& path : dropped) {
-    if (path.empty() || !needed || needed->contains(path)) continue;
+    if (!needed || needed->contains(path)) continue;
     RETURN_IF_ERROR(fs_.DeleteRecursively(JoinPath(directory_, path)));
   }
   return absl::OkStatus();

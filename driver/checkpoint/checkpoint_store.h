@@ -2,6 +2,7 @@
 #ifndef MILLRACE_DRIVER_CHECKPOINT_CHECKPOINT_STORE_H_
 #define MILLRACE_DRIVER_CHECKPOINT_CHECKPOINT_STORE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -18,6 +19,9 @@ namespace millrace::internal {
 // Threads: one at a time. One live store writes to a directory.
 class CheckpointStore {
  public:
+  // Checkpoints; older ones are removed.
+  static constexpr size_t kKept = 3;
+
   // `fs` outlives the store.
   CheckpointStore(FileSystem& fs, std::string directory)
       : fs_(fs), directory_(std::move(directory)) {}

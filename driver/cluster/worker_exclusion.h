@@ -39,7 +39,6 @@ class WorkerExclusion {
       : env_(env), workers_(workers), options_(options), on_back_(std::move(on_back)) {}
 
   bool is_enabled() const { return options_.is_enabled; }
-  bool excludes_any() const { return !workers_until_.empty() || !hosts_until_.empty(); }
 
   void TaskSucceeded(int64_t worker_id);
   // A task that has succeeded elsewhere since.

@@ -45,15 +45,23 @@ void WorkerRegistry::SetExcluded(Worker& worker, bool is_excluded) {
   FindUsable();
 }
 
+void WorkerRegistry::SetRetiring(Worker& worker, bool is_retiring) {
+  if (worker.is_retiring == is_retiring) return;
+  worker.is_retiring = is_retiring;
+  FindUsable();
+}
+
 void WorkerRegistry::FindUsable() {
-  const auto find = [this](bool with_excluded) {
-    for (const auto& worker : workers_) {
-      if (with_excluded || !worker->is_excluded) usable_.push_back(worker.get());
-    }
-  };
   usable_.clear();
-  find(/*with_excluded=*/false);
-  if (usable_.empty()) find(/*with_excluded=*/true);
+  for (const auto& worker : workers_) {
+    worker->is_usable = !worker->is_excluded && !worker->is_retiring;
+    if (worker->is_usable) usable_.push_back(worker.get());
+  }
+  if (!usable_.empty()) return;
+  for (const auto& worker : workers_) {
+    worker->is_usable = true;
+    usable_.push_back(worker.get());
+  }
 }
 
 Worker* WorkerRegistry::Find(int64_t id) const {

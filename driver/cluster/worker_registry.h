@@ -26,7 +26,10 @@ struct Worker {
   // inputs have got them and more run than there are slots.
   int free_slots = 0;
   int tasks_ahead = 0;       // Launched ahead of their inputs; hold no slot.
-  bool is_excluded = false;  // Gets only tasks that can run nowhere else.
+  bool is_excluded = false;  // Tasks keep failing there.
+  bool is_retiring = false;  // It is to end soon.
+  // Neither, or there is no other worker. Else it gets only tasks that can run nowhere else.
+  bool is_usable = true;
   // Of the last 64 tasks that ended there, the latest in the lowest bit: 1 for one that failed
   // there and succeeded elsewhere.
   uint64_t task_failures = 0;
@@ -50,9 +53,11 @@ class WorkerRegistry {
   Worker* Find(int64_t id) const;
   // In the order of their ids.
   const std::vector<std::unique_ptr<Worker>>& all() const { return workers_; }
-  // Those that are not excluded; if there is none, all. In the order of their ids.
+  // Those that are neither excluded nor retiring; if there is none, all. In the order of their ids.
   const std::vector<Worker*>& usable() const { return usable_; }
+  bool all_usable() const { return usable_.size() == workers_.size(); }
   void SetExcluded(Worker& worker, bool is_excluded);
+  void SetRetiring(Worker& worker, bool is_retiring);
   int count() const { return static_cast<int>(workers_.size()); }
   int total_slots() const { return total_slots_; }
 

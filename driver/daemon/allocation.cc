@@ -34,19 +34,17 @@ class Turn {
       if (Fits(i, cores) && (!best.has_value() || IsBetter(i, *best))) best = i;
     }
     if (best.has_value()) {
-      nodes_[*best].cores_free -= cores;
-      nodes_[*best].memory_mb_free -= demand_.memory_mb_per_worker();
-      ++workers_[*best];
+      Take(*best, cores);
       cores_left_ -= cores;
     }
     return best;
   }
 
-  // One worker a node; cores go round in turns, or fill node after node.
+  // One worker on a node that has none; cores go round in turns, or fill node after node.
   std::vector<int> ShareCores() {
     std::vector<size_t> chosen;
     for (size_t i = 0; i < nodes_.size(); ++i) {
-      if (Fits(i, 1)) chosen.push_back(i);
+      if (Fits(i, 1) && workers_[i] == 0) chosen.push_back(i);
     }
     std::stable_sort(chosen.begin(), chosen.end(), [&](size_t a, size_t b) {
       return nodes_[a].cores_free > nodes_[b].cores_free;
@@ -64,6 +62,7 @@ class Turn {
         has_more = true;
       }
     }
+    for (size_t i = 0; i < chosen.size(); ++i) Take(chosen[i], cores[i]);
     std::erase(cores, 0);
     return cores;
   }
@@ -72,6 +71,13 @@ class Turn {
   bool Fits(size_t node, int cores) const {
     return nodes_[node].cores_free >= cores &&
            nodes_[node].memory_mb_free >= demand_.memory_mb_per_worker();
+  }
+
+  void Take(size_t node, int cores) {
+    if (cores == 0) return;
+    nodes_[node].cores_free -= cores;
+    nodes_[node].memory_mb_free -= demand_.memory_mb_per_worker();
+    ++workers_[node];
   }
 
   bool IsBetter(size_t a, size_t b) const {
@@ -136,15 +142,13 @@ std::string WhyNever(const proto::Demand& demand, const std::vector<NodeFacts>& 
   return "";
 }
 
-std::vector<int> PossibleWorkers(const proto::Demand& demand, std::vector<NodeFacts> nodes,
+std::vector<int> PossibleWorkers(const ApplicationFacts& application, std::vector<NodeFacts>& nodes,
                                  bool is_spread) {
-  const ApplicationFacts application{.demand = demand};
+  const int cores = application.demand.cores_per_worker();
   Turn turn(application, nodes, is_spread);
-  if (demand.cores_per_worker() == 0) return turn.ShareCores();
+  if (cores == 0) return turn.ShareCores();
   std::vector<int> workers;
-  while (turn.PlaceWorker(demand.cores_per_worker()).has_value()) {
-    workers.push_back(demand.cores_per_worker());
-  }
+  while (turn.PlaceWorker(cores).has_value()) workers.push_back(cores);
   return workers;
 }
 

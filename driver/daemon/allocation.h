@@ -43,9 +43,10 @@ struct Allocation {
 Allocation Allocate(const std::vector<ApplicationFacts>& applications, std::vector<NodeFacts> nodes,
                     bool is_spread);
 
-// The cores of each worker that there is room for now. An application that does not say how large
-// its workers are gets one on a node, with the cores of its share there.
-std::vector<int> PossibleWorkers(const proto::Demand& demand, std::vector<NodeFacts> nodes,
+// The cores of each worker that there is room for now, beside those that the application has; what
+// it would take is taken from `nodes`. One that does not say how large its workers are gets one on
+// a node, with the cores of its share there.
+std::vector<int> PossibleWorkers(const ApplicationFacts& application, std::vector<NodeFacts>& nodes,
                                  bool is_spread);
 
 // Why no node could ever hold a worker of this size; empty: one could.

@@ -113,7 +113,7 @@ void DriverDaemon::OnRegisterExecutor(SessionId session, const proto::RegisterEx
   LOG(INFO) << "executor " << request.executor_id() << " on " << request.host() << " has "
             << request.cores() << " cores, " << request.memory_mb() << " MiB and "
             << request.workers_size() << " workers";
-  AllocateSoon();
+  ShareOutSoon();
 }
 
 // A worker that ran before its executor daemon knew this daemon. It is wanted if its application
@@ -289,14 +289,15 @@ void DriverDaemon::EndEarlierAttempts(const std::string& submission_id) {
 // Of the workers that there is room for; when there is none, that there would be in an empty
 // cluster, for which it is worth to wait.
 std::vector<int> DriverDaemon::CoresFor(const proto::Demand& demand) const {
+  const ApplicationFacts application{.demand = demand};
   std::vector<NodeFacts> nodes = Nodes();
-  std::vector<int> cores = PossibleWorkers(demand, nodes, options_.is_spread);
+  std::vector<int> cores = PossibleWorkers(application, nodes, options_.is_spread);
   if (!cores.empty()) return cores;
   for (NodeFacts& node : nodes) {
     node.cores_free = node.cores;
     node.memory_mb_free = node.memory_mb;
   }
-  return PossibleWorkers(demand, std::move(nodes), options_.is_spread);
+  return PossibleWorkers(application, nodes, options_.is_spread);
 }
 
 absl::StatusOr<std::string> DriverDaemon::NewApplication(
@@ -436,7 +437,7 @@ void DriverDaemon::EndApplication(const std::string& app_id, const std::string& 
   const absl::Status status = records_.Delete(app_id);
   LOG_IF(WARNING, !status.ok()) << "the record of " << app_id << " stays: " << status;
   UpdateArtifactsInUse();
-  AllocateSoon();
+  ShareOutSoon();
 }
 
 void DriverDaemon::EndWorker(const std::string& executor_id, const std::string& app_id,
@@ -466,7 +467,36 @@ void DriverDaemon::AllocateSoon() {
   env_.Post([this] {
     is_allocation_posted_ = false;
     Allocate();
+    if (std::exchange(has_new_room_, false)) OfferRoom();
   });
+}
+
+void DriverDaemon::ShareOutSoon() {
+  has_new_room_ = true;
+  AllocateSoon();
+}
+
+// To the first that came first. One that still waits for workers gets those before it is offered
+// more.
+void DriverDaemon::OfferRoom() {
+  std::vector<const Application*> takers;
+  for (const auto& [id, application] : applications_) {
+    if (application.info.takes_all() && application.session != kNoSession &&
+        application.requests.empty() && !application.is_ending && !application.is_recovered) {
+      takers.push_back(&application);
+    }
+  }
+  std::sort(takers.begin(), takers.end(),
+            [](const Application* a, const Application* b) { return a->order < b->order; });
+  std::vector<NodeFacts> nodes = Nodes();
+  for (const Application* application : takers) {
+    const std::vector<int> cores =
+        PossibleWorkers(FactsOf(*application), nodes, options_.is_spread);
+    if (cores.empty()) continue;
+    proto::ToApplication message;
+    message.mutable_room()->mutable_possible_cores()->Add(cores.begin(), cores.end());
+    peers_.SendToApplication(application->session, std::move(message));
+  }
 }
 
 void DriverDaemon::AllocateAfter(int64_t delay_micros) {

@@ -117,6 +117,9 @@ class DriverDaemon {
 
   // Asks for an Allocate when what happens now is over.
   void AllocateSoon();
+  // The same, and then tells those who take all of what is left.
+  void ShareOutSoon();
+  void OfferRoom();
   void AllocateAfter(int64_t delay_micros);
   void Allocate();
   void Launch(Application& application, Executor& executor, const Placement& placement);
@@ -148,6 +151,7 @@ class DriverDaemon {
   uint64_t last_order_ = 0;
   int64_t check_due_micros_ = 0;  // Monotonic.
   bool is_allocation_posted_ = false;
+  bool has_new_room_ = false;  // Since it was last offered.
 };
 
 }  // namespace millrace

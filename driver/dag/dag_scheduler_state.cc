@@ -42,7 +42,7 @@ std::shared_ptr<RddNode> CopyUpdate(const RddNode& rdd) {
 RddRef StepOf(const Stage& stage) {
   auto update = std::make_shared<StateUpdate>(*stage.rdd->state);
   update->previous_time_ms = stage.state_previous_ms;
-  update->snapshot_path.clear();
+  update->snapshot = {};
   std::shared_ptr<RddNode> step = CopyUpdate(*stage.rdd);
   step->state = std::move(update);
   return step;

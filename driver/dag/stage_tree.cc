@@ -10,10 +10,16 @@ namespace millrace::internal {
 namespace {
 
 void BindBlocks(const SourcePartition& source, proto::BlocksBinding& binding) {
-  for (const BlockRef& block : source.blocks) {
+  for (size_t i = 0; i < source.blocks.size(); ++i) {
     proto::BlockId* const id = binding.add_blocks();
-    id->set_stream_id(block.stream_id);
-    id->set_sequence(block.sequence);
+    id->set_stream_id(source.blocks[i].stream_id);
+    id->set_sequence(source.blocks[i].sequence);
+    if (source.log_places.empty()) continue;
+    const BlockLogPlace& place = source.log_places[i];
+    id->mutable_place()->set_directory(place.directory);
+    id->mutable_place()->set_segment(place.segment);
+    id->mutable_place()->set_offset(place.offset);
+    id->mutable_place()->set_size_bytes(place.size_bytes);
   }
 }
 
@@ -135,7 +141,9 @@ void StageTree::Bind(const StageNode& node, int partition, uint32_t choice,
       state.set_previous_time_ms(node.rdd->state->previous_time_ms);
       state.set_rdd_id(node.rdd->rdd_id);
       state.set_storage_level(static_cast<uint32_t>(node.storage_level));
-      state.set_snapshot_path(node.rdd->state->snapshot_path);
+      state.set_snapshot_path(node.rdd->state->snapshot.path);
+      state.set_snapshot_time_ms(node.rdd->state->snapshot.time_ms);
+      state.set_snapshot_since_ms(node.rdd->state->snapshot.since_ms);
       state.set_restores(node.rdd->state->restores);
       return;
     }

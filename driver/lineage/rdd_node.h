@@ -70,10 +70,20 @@ struct BlockRef {
   int64_t sequence = 0;
 };
 
+// Where a receiver's write-ahead log has a block.
+struct BlockLogPlace {
+  std::string directory;
+  int64_t segment = 0;
+  int64_t offset = 0;
+  int64_t size_bytes = 0;  // Of the record.
+};
+
 // What a leaf's partition reads.
 struct SourcePartition {
   std::vector<BlockRef> blocks;  // BindingKind::kBlocks
-  std::string split;             // BindingKind::kSplit
+  // Of these blocks, one each, where a log has them; otherwise empty.
+  std::vector<BlockLogPlace> log_places;
+  std::string split;  // BindingKind::kSplit
   std::vector<std::string> preferred_hosts;
 };
 
@@ -81,6 +91,13 @@ struct SourcePartition {
 struct RecordTypeOperators {
   OperatorRef cached_read;   // Leaf; binding kCached.
   OperatorRef cached_write;  // Tee; one input; binding kCached.
+};
+
+// How partitions of state are saved as they are after an update.
+struct StateSnapshotSpec {
+  std::string path;       // The directory for their parts; empty: they are not saved.
+  int64_t time_ms = -1;   // The batch that they are saved as of.
+  int64_t since_ms = -1;  // What changed since they were saved as of then is enough; -1: all.
 };
 
 // Set on nodes whose operator updates keyed state: the node is a stage of its own, its tasks run
@@ -92,8 +109,7 @@ struct StateUpdate {
   // Without the result of that very update this one fails; otherwise it starts from the last one
   // that was committed.
   bool needs_previous = false;
-  // The directory that the partitions are saved into as they are after the update; empty: none.
-  std::string snapshot_path;
+  StateSnapshotSpec snapshot;
   // Input 1 is what an earlier driver has saved, not the initial state of the program.
   bool restores = false;
   // True once the driver has committed the update. Read by other threads.

@@ -1,5 +1,6 @@
 #include "driver/receiver/received_block_tracker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "glog/logging.h"
@@ -29,6 +30,20 @@ bool ReceivedBlockTracker::AddBlock(ReceivedBlock block) {
   stream->second.push_back(std::move(block));
   ++unallocated_count_;
   return true;
+}
+
+void ReceivedBlockTracker::RestoreBatch(Time batch_time, const BatchBlocks& blocks) {
+  BatchBlocks& restored = allocated_[batch_time] = no_blocks_;
+  for (const auto& [stream_id, stream_blocks] : blocks) {
+    const auto stream = restored.find(stream_id);
+    if (stream == restored.end()) continue;
+    stream->second = stream_blocks;
+    for (const ReceivedBlock& block : stream_blocks) {
+      known_.insert(Key(stream_id, block.id.sequence));
+      int64_t& latest = latest_[Key(stream_id, block.id.sequence >> kStartBits)];
+      latest = std::max(latest, block.id.sequence);
+    }
+  }
 }
 
 const BatchBlocks& ReceivedBlockTracker::AllocateBlocksToBatch(Time batch_time) {

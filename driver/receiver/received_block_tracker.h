@@ -32,6 +32,9 @@ class ReceivedBlockTracker {
     return known_.contains(Key(block.stream_id, block.sequence));
   }
 
+  // An earlier driver has given these blocks to the batch. Before all others, in time order.
+  void RestoreBatch(Time batch_time, const BatchBlocks& blocks);
+
   // Gives every unallocated block to the batch, in the order of their reports. Asking again for an
   // allocated batch gives the same blocks.
   const BatchBlocks& AllocateBlocksToBatch(Time batch_time);

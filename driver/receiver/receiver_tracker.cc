@@ -5,12 +5,19 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/fs/path.h"
+#include "common/log/block_log.h"
+#include "common/log/write_ahead_log.h"
 #include "driver/receiver/receiver_placement.h"
+#include "glog/logging.h"
 
 namespace millrace::internal {
 namespace {
 
 constexpr int64_t kMicrosPerMilli = 1000;
+// Between two attempts to read the log of a lost worker.
+constexpr int64_t kLostLogRetryMicros = 1'000'000;
+constexpr int kStartBits = ReceivedBlockTracker::kStartBits;
 
 std::vector<int64_t> StreamIds(const std::vector<ReceiverSpec>& receivers) {
   std::vector<int64_t> ids;
@@ -18,6 +25,12 @@ std::vector<int64_t> StreamIds(const std::vector<ReceiverSpec>& receivers) {
   for (const ReceiverSpec& receiver : receivers) ids.push_back(receiver.stream_id);
   return ids;
 }
+
+std::string LogDirectory(const ReceiverSpec& receiver, int64_t start) {
+  return JoinPath(receiver.log->directory, absl::StrCat(start));
+}
+
+std::string SealOf(const std::string& log_directory) { return JoinPath(log_directory, "sealed"); }
 
 proto::ToWorker StartMessage(const ReceiverSpec& receiver, const StreamingSpec& streaming,
                              const StreamLimits& limits, int64_t first_sequence) {
@@ -36,7 +49,35 @@ proto::ToWorker StartMessage(const ReceiverSpec& receiver, const StreamingSpec& 
   start.set_unprocessed_bytes_max(limits.unprocessed_bytes_max);
   start.set_first_sequence(first_sequence);
   start.set_label(receiver.label);
+  start.set_store_timeout_ms(streaming.block_store_timeout.count());
+  if (receiver.log.has_value()) {
+    const std::string directory = LogDirectory(receiver, first_sequence >> kStartBits);
+    proto::ReceiverLog& log = *start.mutable_log();
+    log.set_directory(directory);
+    log.add_seals(receiver.log->run_seal);
+    log.add_seals(SealOf(directory));
+    log.set_rolling_interval_ms(receiver.log->rolling_interval.count());
+    log.set_attempts_max(static_cast<uint32_t>(receiver.log->attempts_max));
+    log.set_close_after_write(receiver.log->close_after_write);
+  }
   return message;
+}
+
+// Null where there is none.
+std::optional<BlockLogPlace> PlaceOf(const proto::BlockId& id) {
+  if (!id.has_place()) return std::nullopt;
+  return BlockLogPlace{id.place().directory(), id.place().segment(), id.place().offset(),
+                       id.place().size_bytes()};
+}
+
+ReceivedBlock ToReceivedBlock(int64_t stream_id, const proto::StoredBlock& stored) {
+  ReceivedBlock block;
+  block.id = {stream_id, stored.id().sequence()};
+  block.record_count = stored.record_count();
+  block.size_bytes = stored.size_bytes();
+  block.metadata = stored.metadata();
+  block.log_place = PlaceOf(stored.id());
+  return block;
 }
 
 }  // namespace
@@ -56,7 +97,7 @@ ReceiverTracker::ReceiverTracker(Env& env, WorkerRegistry& workers, BlockLocatio
     receiver.info.stream_id = static_cast<int>(receiver_spec.stream_id);
     receiver.info.name = receiver_spec.name;
     receiver.limits = beginning.limits;
-    receiver.next_sequence = beginning.first_sequence;
+    receiver.next_sequence = std::max(beginning.first_sequence, receiver_spec.first_sequence);
   }
 }
 
@@ -87,7 +128,14 @@ void ReceiverTracker::Place(Receiver& receiver) {
                 StartMessage(receiver.spec, spec_, receiver.limits, receiver.next_sequence));
   receiver.placement_sequence = receiver.next_sequence;
   receiver.processed_bytes = 0;
+  receiver.reported_segment = 0;
   receiver.next_sequence += kSequencesPerPlacement;
+}
+
+bool ReceiverTracker::IsOn(int64_t worker_id) const {
+  return std::any_of(receivers_.begin(), receivers_.end(), [worker_id](const auto& receiver) {
+    return receiver.second.worker_id == worker_id;
+  });
 }
 
 void ReceiverTracker::PlaceLater(Receiver& receiver) {
@@ -111,9 +159,9 @@ void ReceiverTracker::Stop(Closure done) {
 }
 
 bool ReceiverTracker::all_stopped() const {
-  return is_stopping_ && std::none_of(receivers_.begin(), receivers_.end(), [](const auto& entry) {
-           return entry.second.worker_id.has_value();
-         });
+  return is_stopping_ && lost_logs_ == 0 &&
+         std::none_of(receivers_.begin(), receivers_.end(),
+                      [](const auto& entry) { return entry.second.worker_id.has_value(); });
 }
 
 void ReceiverTracker::FinishStopWhenDone() {
@@ -186,14 +234,12 @@ void ReceiverTracker::HandleBlockReport(int64_t worker_id, const proto::BlockRep
   // A copy of a lost worker's block whose batch is over.
   std::vector<BlockRef> forgotten;
   for (const proto::StoredBlock& stored : report.blocks()) {
-    ReceivedBlock block;
-    block.id = {report.stream_id(), stored.id().sequence()};
-    block.record_count = stored.record_count();
-    block.size_bytes = stored.size_bytes();
+    ReceivedBlock block = ToReceivedBlock(report.stream_id(), stored);
     block.worker_id = worker_id;
-    block.metadata = stored.metadata();
+    NoteReported(block);
     if (blocks_.AddBlock(block) || blocks_.IsKnown(block.id)) {
       locations_.Add(block.id, worker_id);
+      if (block.log_place.has_value()) locations_.NoteLogged(block.id);
       if (workers_.Find(stored.replica()) != nullptr) locations_.Add(block.id, stored.replica());
     } else {
       forgotten.push_back(block.id);
@@ -203,6 +249,75 @@ void ReceiverTracker::HandleBlockReport(int64_t worker_id, const proto::BlockRep
   if (!when_cut_ || report.batch_time_ms() < cut_time_ms_) return;
   std::erase(cut_waits_for_, report.stream_id());
   if (cut_waits_for_.empty()) FinishCut();
+}
+
+// What was logged later is in this segment or in one behind it.
+void ReceiverTracker::NoteReported(const ReceivedBlock& block) {
+  Receiver* const receiver = Find(block.id.stream_id);
+  if (receiver == nullptr || !block.log_place.has_value()) return;
+  if (block.id.sequence < receiver->placement_sequence) return;
+  receiver->reported_segment = std::max(receiver->reported_segment, block.log_place->segment);
+}
+
+void ReceiverTracker::Recover(const std::vector<Time>& made, const RecoveredBlocks& recovered) {
+  for (const Time time : made) {
+    const auto blocks = recovered.batches.find(time);
+    blocks_.RestoreBatch(time, blocks == recovered.batches.end() ? BatchBlocks() : blocks->second);
+  }
+  for (const auto& [stream_id, blocks] : recovered.unallocated) {
+    for (const ReceivedBlock& block : blocks) blocks_.AddBlock(block);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Logs of starts that have ended.
+
+void ReceiverTracker::StartEnded(const Receiver& receiver, bool is_lost) {
+  if (!receiver.spec.log.has_value()) return;
+  const int64_t stream_id = receiver.spec.stream_id;
+  const int64_t start = receiver.placement_sequence >> kStartBits;
+  // One that ends by itself has reported all that it had.
+  if (!is_lost) return ended_starts_[stream_id].push_back(start);
+  auto log = std::make_shared<LostLog>();
+  log->stream_id = stream_id;
+  log->start = start;
+  log->directory = LogDirectory(receiver.spec, start);
+  log->first_segment = receiver.reported_segment;
+  ++lost_logs_;
+  ReadLostLog(std::move(log));
+}
+
+void ReceiverTracker::ReadLostLog(std::shared_ptr<LostLog> log) {
+  env_.RunJob(
+      [&fs = env_.fs(), log] {
+        const absl::Status sealed = SealLog(fs, SealOf(log->directory));
+        if (sealed.ok()) {
+          log->found = ListLoggedBlocks(fs, log->directory, log->first_segment);
+        } else {
+          log->found = sealed;
+        }
+      },
+      [this, log, alive = std::weak_ptr<char>(alive_)] {
+        if (!alive.expired()) OnLostLogRead(log);
+      });
+}
+
+void ReceiverTracker::OnLostLogRead(const std::shared_ptr<LostLog>& log) {
+  if (!log->found.ok()) {
+    LOG(ERROR) << "what a lost worker has received of stream " << log->stream_id
+               << " cannot be read yet: " << log->found.status();
+    env_.After(kLostLogRetryMicros, [this, log, alive = std::weak_ptr<char>(alive_)] {
+      if (!alive.expired()) ReadLostLog(log);
+    });
+    return;
+  }
+  for (const proto::StoredBlock& stored : *log->found) {
+    ReceivedBlock block = ToReceivedBlock(log->stream_id, stored);
+    if (blocks_.AddBlock(block)) locations_.NoteLogged(block.id);
+  }
+  ended_starts_[log->stream_id].push_back(log->start);
+  --lost_logs_;
+  FinishStopWhenDone();
 }
 
 void ReceiverTracker::Drop(const std::vector<BlockRef>& blocks, int64_t worker_id) {
@@ -238,6 +353,7 @@ void ReceiverTracker::HandleReceiverEvent(int64_t worker_id, const proto::Receiv
       break;
     case proto::ReceiverEvent::STOPPED:
       info.active = false;
+      StartEnded(*receiver, /*is_lost=*/false);
       receiver->worker_id.reset();
       receiver->failed_worker = worker_id;
       bus_.PostTrouble([info](StreamingListener& listener) { listener.OnReceiverStopped(info); });
@@ -260,6 +376,7 @@ void ReceiverTracker::WorkerAdded() {
 void ReceiverTracker::WorkerLost(int64_t worker_id) {
   for (auto& [stream_id, receiver] : receivers_) {
     if (receiver.worker_id != worker_id) continue;
+    StartEnded(receiver, /*is_lost=*/true);
     receiver.worker_id.reset();
     receiver.failed_worker = worker_id;
     receiver.info.active = false;

@@ -4,9 +4,13 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "common/env/env.h"
 #include "driver/batch/streaming_handle.h"
 #include "driver/block/block_locations.h"
@@ -57,8 +61,16 @@ class ReceiverTracker {
   // After the worker has left the registry.
   void WorkerLost(int64_t worker_id);
 
+  // A receiver runs there or was told to.
+  bool IsOn(int64_t worker_id) const;
+
   ReceivedBlockTracker& blocks() { return blocks_; }
-  // Nothing runs and nothing will.
+  // What an earlier driver has left, before Start: the batches that it had made, and what is there
+  // for the first one behind them.
+  void Recover(const std::vector<Time>& made, const RecoveredBlocks& recovered);
+  // Starts of receivers with logs of which all blocks are known by now; each is told once.
+  ReceiverStarts TakeEndedStarts() { return std::exchange(ended_starts_, {}); }
+  // Nothing runs and nothing will, and what a lost worker has logged is known.
   bool all_stopped() const;
 
  private:
@@ -72,12 +84,27 @@ class ReceiverTracker {
     // Of the blocks of its present placement, which are numbered from there on.
     int64_t placement_sequence = 0;
     int64_t processed_bytes = 0;
+    int64_t reported_segment = 0;  // Of its log, the latest that a block was reported of.
     TimerId restart_timer = kNoTimer;
   };
   // The worker numbers blocks from here when a receiver is placed again: what a lost one may still
   // have cut stays below.
   static constexpr int64_t kSequencesPerPlacement = int64_t{1} << ReceivedBlockTracker::kStartBits;
 
+  // One start's log, whose worker is lost: what it had logged and not reported is to be found, and
+  // nothing more may be logged.
+  struct LostLog {
+    int64_t stream_id = 0;
+    int64_t start = 0;
+    std::string directory;
+    int64_t first_segment = 0;
+    absl::StatusOr<std::vector<proto::StoredBlock>> found = std::vector<proto::StoredBlock>();
+  };
+
+  void NoteReported(const ReceivedBlock& block);
+  void StartEnded(const Receiver& receiver, bool is_lost);
+  void ReadLostLog(std::shared_ptr<LostLog> log);
+  void OnLostLogRead(const std::shared_ptr<LostLog>& log);
   void Drop(const std::vector<BlockRef>& blocks, int64_t worker_id);
   void Place(Receiver& receiver);
   void PlaceLater(Receiver& receiver);
@@ -93,6 +120,10 @@ class ReceiverTracker {
   const StreamingSpec& spec_;
   ReceivedBlockTracker blocks_;
   std::map<int64_t, Receiver> receivers_;  // By stream.
+  ReceiverStarts ended_starts_;
+  int lost_logs_ = 0;  // That are being read.
+  // What jobs and timers that are not cancelled look at.
+  const std::shared_ptr<char> alive_ = std::make_shared<char>();
 
   // The cut under way.
   int64_t cut_time_ms_ = 0;

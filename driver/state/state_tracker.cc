@@ -81,6 +81,16 @@ void StateTracker::ForgetWorker(int64_t worker_id) {
   }
 }
 
+int64_t StateTracker::PartitionsOn(int64_t worker_id) const {
+  int64_t count = 0;
+  for (const auto& [id, state] : states_) {
+    count +=
+        std::count_if(state.partitions.begin(), state.partitions.end(),
+                      [&](const Partition& partition) { return partition.worker == worker_id; });
+  }
+  return count;
+}
+
 // ---------------------------------------------------------------------------------------------
 // What was lost, made again.
 

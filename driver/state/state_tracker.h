@@ -38,6 +38,8 @@ class StateTracker {
   // repaired.
   bool IsLost(int64_t state_id) const;
   void ForgetWorker(int64_t worker_id);
+  // Of all states.
+  int64_t PartitionsOn(int64_t worker_id) const;
 
   // `update`, which is committed, is a step to make lost partitions of again.
   void Remember(int64_t state_id, RddRef update);

@@ -144,16 +144,16 @@ void TaskScheduler::FindPlace(TaskSet& set, int index) {
   if (!placement.is_mandatory) SetRelaxTimer(set);
 }
 
-// Without excluded workers, unless the task can run nowhere else.
+// Without workers that are to be spared, unless the task can run nowhere else.
 TaskPlacement TaskScheduler::UsablePlacement(TaskSet& set, int index) const {
   TaskPlacement placement = set.PlacementOf(index);
-  if (!exclusion_.excludes_any()) return placement;
-  const auto is_excluded = [this](int64_t id) {
+  if (workers_.all_usable()) return placement;
+  const auto is_spared = [this](int64_t id) {
     const Worker* const worker = workers_.Find(id);
-    return worker != nullptr && worker->is_excluded;
+    return worker != nullptr && !worker->is_usable;
   };
   auto& workers = placement.workers;
-  const auto usable_end = std::remove_if(workers.begin(), workers.end(), is_excluded);
+  const auto usable_end = std::remove_if(workers.begin(), workers.end(), is_spared);
   if (usable_end != workers.begin()) {
     workers.erase(usable_end, workers.end());
   } else if (!placement.is_mandatory || (placement.can_fetch && set.inputs_ready_)) {
@@ -276,8 +276,8 @@ bool TaskScheduler::LaunchFrom(TaskSet& set, Worker& worker) {
 
 int TaskScheduler::TakeFor(TaskSet& set, const Worker& worker) {
   const auto is_pending = [&set](int i) { return set.task(i).state == TaskState::kPending; };
-  if (!worker.is_excluded) return set.pending_.Take(worker.id, is_pending);
-  std::vector<int> movable;  // They were placed before the worker was excluded.
+  if (worker.is_usable) return set.pending_.Take(worker.id, is_pending);
+  std::vector<int> movable;  // They were placed before the worker was to be spared.
   const int taken = set.pending_.TakeOwn(worker.id, [&](int i) {
     if (!is_pending(i)) return false;
     if (MustRunOn(set, i, worker.id)) return true;

@@ -54,7 +54,7 @@ bool TaskScheduler::IsSlow(TaskSet& set, int index, int64_t now_micros) const {
 
 // A slot that nothing else has taken.
 void TaskScheduler::OfferSecondAttempts(Worker& worker) {
-  if (worker.is_excluded || worker.free_slots <= 0) return;
+  if (!worker.is_usable || worker.free_slots <= 0) return;
   std::erase_if(wanted_attempts_, [&](const WantedAttempt& wanted) {
     if (!IsStillWanted(wanted)) return true;
     const std::shared_ptr<TaskSet> set = wanted.set.lock();

@@ -7,9 +7,11 @@
 #define MILLRACE_EXECUTOR_OPERATOR_STATE_OPS_H_
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -79,20 +81,25 @@ struct InitialStateLoader : ChunkSink<HashedRecord<K, S>> {
   const bool touches;
 };
 
-// The same of a saved state, with the times of the keys' last records.
+// The same of a saved state, with the times of the keys' last records; where a key has none, for
+// keys did not time out when it was saved, `unknown_ms` counts.
 template <class K, class S, class Table>
 struct SavedStateLoader : ChunkSink<HashedRecord<K, std::pair<S, int64_t>>> {
-  SavedStateLoader(TaskNode& node, Table& table)
-      : ChunkSink<HashedRecord<K, std::pair<S, int64_t>>>(node), table(table) {}
+  SavedStateLoader(TaskNode& node, Table& table, int64_t unknown_ms)
+      : ChunkSink<HashedRecord<K, std::pair<S, int64_t>>>(node),
+        table(table),
+        unknown_ms(unknown_ms) {}
   bool Consume(HashedRecord<K, std::pair<S, int64_t>>* records, size_t count) override {
     for (size_t i = 0; i < count; ++i) {
       const uint32_t index = table.FindOrAdd(records[i].hash, records[i].key);
       table.Set(index, std::move(records[i].value.first));
-      table.RestoreTouch(index, records[i].value.second);
+      const int64_t touched_ms = records[i].value.second;
+      table.RestoreTouch(index, touched_ms == 0 ? unknown_ms : touched_ms);
     }
     return true;
   }
   Table& table;
+  const int64_t unknown_ms;
 };
 
 // Leaves the state as it is, for it to be saved. Output: nothing, as if of records of type Out.
@@ -107,8 +114,8 @@ class SaveStateOperator : public Operator {
   }
 };
 
-// A new state as it was saved. Input 0: what SaveState wrote. Output: nothing, as if of records of
-// type Out.
+// A new state as it was saved as of the update's batch. Input 0: what SaveState wrote. Output:
+// nothing, as if of records of type Out.
 template <class K, class S, bool with_times, class Out>
 class LoadStateOperator : public Operator {
  public:
@@ -117,13 +124,14 @@ class LoadStateOperator : public Operator {
     auto* const table = AcquireState<Table>(node);
     if (table == nullptr) return false;
     if constexpr (with_times) {
-      SavedStateLoader<K, S, Table> loader(node, *table);
+      SavedStateLoader<K, S, Table> loader(node, *table, /*unknown_ms=*/0);
       if (!node.RunInput(0, loader)) return false;
       table->OrderByTouch();
     } else {
       InitialStateLoader<K, S, Table> loader(node, *table, /*batch_time_ms=*/0, /*touches=*/false);
       if (!node.RunInput(0, loader)) return false;
     }
+    table->LoadedAsOf(node.state_batch_time_ms());
     return StateOutput<Out>(node).Finish();
   }
 };
@@ -225,7 +233,7 @@ class MapWithStateOperator : public Operator {
       InitialStateLoader<K, S, Table> loader(node, table, now_ms, timeout_ms >= 0);
       return node.RunInput(1, loader);
     }
-    SavedStateLoader<K, S, Table> loader(node, table);
+    SavedStateLoader<K, S, Table> loader(node, table, timeout_ms >= 0 ? now_ms : 0);
     if (!node.RunInput(1, loader)) return false;
     if (timeout_ms >= 0) table.OrderByTouch();
     return true;
@@ -344,8 +352,24 @@ std::optional<S> CallUpdater(const F& f, Time time, const K& key, std::span<cons
   }
 }
 
-// Calls f for every known key and every key with values, with all values of the batch. Output: all
-// keys with their states. Inputs as MapWithState; none in a batch without a data set.
+// Whether two states are the same for whoever gets them encoded.
+template <class S>
+bool SameState(const S& a, const S& b, Encoder& scratch) {
+  if constexpr (std::has_unique_object_representations_v<S> || std::is_same_v<S, double> ||
+                std::is_same_v<S, float>) {
+    return std::memcmp(&a, &b, sizeof(S)) == 0;
+  } else {
+    scratch.Clear();
+    Encode(scratch, a);
+    const size_t size = scratch.size();
+    Encode(scratch, b);
+    return scratch.view().substr(0, size) == scratch.view().substr(size);
+  }
+}
+
+// Calls f for every known key and every key with values, with all values of the batch. A state that
+// f leaves as it was is not changed, so that saving it costs nothing. Output: all keys with their
+// states. Inputs as MapWithState; none in a batch without a data set.
 // Params: f.
 template <class K, class V, class S, class F>
 class UpdateStateOperator : public Operator {
@@ -369,6 +393,7 @@ class UpdateStateOperator : public Operator {
     const OperatorScope scope(node, 0);
     arranger.Arrange();
     StateOutput<Out> output(node);
+    Encoder scratch;
     for (uint32_t index = 0; index < table->entries().size(); ++index) {
       const std::span<const V> values = arranger.ValuesOf(index);
       auto& entry = table->entries()[index];
@@ -378,7 +403,8 @@ class UpdateStateOperator : public Operator {
       std::optional<S> next =
           CallUpdater<F, K, V, S>(f, Time(now_ms), entry.key, values, std::move(state));
       if (next.has_value()) {
-        table->Set(index, *std::move(next));
+        const bool is_same = values.empty() && SameState(entry.state, *next, scratch);
+        if (!is_same) table->Set(index, *std::move(next));
         output.Add(Out(entry.key, table->entries()[index].state));
       } else {
         table->Remove(index);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/base/annotate_status.h"
+#include "common/log/block_log.h"
 #include "common/time/system_clock.h"
 
 namespace millrace::internal {
@@ -14,12 +15,15 @@ namespace millrace::internal {
 namespace {
 
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
-// How long a reliable store waits for room before its caller is told.
-constexpr int64_t kStoreCallNanosMax = 30 * kNanosPerSecond;
 constexpr int64_t kErrorPeriodNanos = 10 * kNanosPerSecond;
 // Waits look around at least this often.
 constexpr absl::Duration kRecheck = absl::Milliseconds(100);
 constexpr std::chrono::milliseconds kRoomRecheck{100};
+// What is logged with one sync.
+constexpr size_t kGroupBlocksMax = 64;
+constexpr size_t kGroupBytesMax = size_t{64} << 20;
+// What a record has beside the block's bytes is a small part of this.
+constexpr size_t kLoggedBytesMax = kSegmentPayloadBytesMax / 2;
 
 absl::Status ReleasedError() { return absl::CancelledError("the receiver was stopped"); }
 
@@ -98,8 +102,12 @@ absl::Status BlockGenerator::StoreBlock(Buffer encoded, int64_t record_count,
                                         std::string_view metadata) {
   if (limited_.load(std::memory_order_relaxed)) Admit(record_count, encoded.size());
   const auto size_bytes = static_cast<int64_t>(encoded.size());
+  if (options_.log != nullptr && encoded.size() > kLoggedBytesMax) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a block of ", size_bytes, " bytes cannot be logged; the limit is ", kLoggedBytesMax));
+  }
   StoreCall call;
-  const int64_t deadline_nanos = MonotonicNanos() + kStoreCallNanosMax;
+  const int64_t deadline_nanos = MonotonicNanos() + options_.store_call_nanos_max;
   {
     absl::MutexLock lock(&mutex_);
     if (released_) return ReleasedError();
@@ -116,8 +124,7 @@ absl::Status BlockGenerator::StoreBlock(Buffer encoded, int64_t record_count,
     StorePending();
     absl::MutexLock lock(&mutex_);
     if (call.done) return call.status;
-    const bool being_stored = storing_ && pending_.front().call == &call;
-    if (!being_stored && (released_ || MonotonicNanos() >= deadline_nanos)) {
+    if (!IsBeingStored(call) && (released_ || MonotonicNanos() >= deadline_nanos)) {
       pending_.remove_if([&call](const Pending& pending) { return pending.call == &call; });
       given_up_bytes_ += size_bytes;
       pending_count_.store(pending_.size(), std::memory_order_relaxed);
@@ -182,6 +189,7 @@ void BlockGenerator::Append(Pending pending) {
   cut_bytes_ += static_cast<int64_t>(pending.size_bytes);
   pending.data.level = options_.storage_level;
   pending.data.record_count = pending.record_count;
+  if (options_.log != nullptr) pending.to_log = pending.data.buffers;
   pending_.push_back(std::move(pending));
   pending_count_.store(pending_.size(), std::memory_order_relaxed);
 }
@@ -218,13 +226,21 @@ void BlockGenerator::StorePending() {
 }
 
 bool BlockGenerator::StoreNext(bool may_wait) {
+  if (options_.log == nullptr) return StoreOne(may_wait);
+  if (may_wait) return StoreLogged();
+  absl::MutexLock lock(&mutex_);
+  PassBatchEnds();
+  return false;
+}
+
+bool BlockGenerator::StoreOne(bool may_wait) {
   Pending* next = nullptr;
   {
     absl::MutexLock lock(&mutex_);
     PassBatchEnds();
     // Whoever stores goes on until nothing is pending, so it will find what was just added.
-    if (storing_ || pending_.empty()) return false;
-    storing_ = true;
+    if (storing_count_ > 0 || pending_.empty()) return false;
+    storing_count_ = 1;
     next = &pending_.front();
   }
   std::optional<absl::Status> stored;
@@ -235,7 +251,7 @@ bool BlockGenerator::StoreNext(bool may_wait) {
     stored = absl::OkStatus();
   }
   absl::MutexLock lock(&mutex_);
-  storing_ = false;
+  storing_count_ = 0;
   if (stored.has_value()) {
     FinishNext(*stored);
     PassBatchEnds();
@@ -244,6 +260,103 @@ bool BlockGenerator::StoreNext(bool may_wait) {
   if (may_wait && HasReports() && !std::exchange(told_, true)) callbacks_.on_reports();
   changed_.SignalAll();
   return stored.has_value();
+}
+
+bool BlockGenerator::StoreLogged() {
+  Group group;
+  {
+    absl::MutexLock lock(&mutex_);
+    PassBatchEnds();
+    if (storing_count_ > 0 || pending_.empty()) return false;
+    group = TakeGroup();
+  }
+  const std::optional<std::vector<absl::Status>> stored = StoreGroup(group);
+  absl::MutexLock lock(&mutex_);
+  storing_count_ = 0;
+  if (stored.has_value()) {
+    for (const absl::Status& status : *stored) FinishNext(status);
+    PassBatchEnds();
+  }
+  if (HasReports() && !std::exchange(told_, true)) callbacks_.on_reports();
+  changed_.SignalAll();
+  return stored.has_value();
+}
+
+// Blocks that somebody waits for and others are given up by different rules, so they do not mix.
+BlockGenerator::Group BlockGenerator::TakeGroup() {
+  Group group;
+  size_t bytes = 0;
+  const bool has_calls = pending_.front().call != nullptr;
+  for (Pending& pending : pending_) {
+    if (pending.batch_time_ms > 0 || (pending.call != nullptr) != has_calls) break;
+    bytes += pending.size_bytes;
+    const bool has_room = group.size() < kGroupBlocksMax && bytes <= kGroupBytesMax;
+    if (!group.empty() && !has_room) break;
+    group.push_back(&pending);
+  }
+  storing_count_ = group.size();
+  return group;
+}
+
+std::optional<std::vector<absl::Status>> BlockGenerator::StoreGroup(const Group& group) {
+  std::vector<LogPayload> records;
+  records.reserve(group.size());
+  for (const Pending* pending : group) {
+    records.push_back(EncodeLoggedBlock(Describe(*pending), pending->to_log));
+  }
+  WriteAheadLog::Written written = options_.log->Append(records);
+  std::vector<absl::Status> outcomes;
+  outcomes.reserve(group.size());
+  for (Pending* pending : group) {
+    const std::optional<absl::Status> stored = StoreWaiting(*pending);
+    if (!stored.has_value()) return std::nullopt;
+    outcomes.push_back(*stored);
+  }
+  const std::optional<absl::Status> logged =
+      AwaitLogged(group, std::move(records), std::move(written));
+  if (!logged.has_value()) return std::nullopt;
+  for (size_t i = 0; i < group.size(); ++i) {
+    if (outcomes[i].ok() && !logged->ok()) {
+      store_.Drop(StoreKey::Block(options_.stream_id, group[i]->sequence));
+    }
+    outcomes[i].Update(*logged);
+  }
+  return outcomes;
+}
+
+std::optional<absl::Status> BlockGenerator::AwaitLogged(const Group& group,
+                                                        std::vector<LogPayload> records,
+                                                        WriteAheadLog::Written written) {
+  const Pending& first = *group.front();
+  const int64_t begin_nanos = MonotonicNanos();
+  int64_t next_message_nanos = begin_nanos;
+  while (true) {
+    const auto* const places = written->WaitFor(kRoomRecheck);
+    if (places != nullptr && places->ok()) {
+      for (size_t i = 0; i < group.size(); ++i) group[i]->place = (**places)[i];
+      return absl::OkStatus();
+    }
+    const absl::Status failure =
+        places == nullptr ? absl::DeadlineExceededError("the log could not be written in time")
+                          : places->status();
+    if (absl::IsFailedPrecondition(failure)) return failure;
+    if (IsReleasedCall(first)) return ReleasedError();
+    const int64_t now_nanos = MonotonicNanos();
+    if (GivesUp(first, now_nanos - begin_nanos)) return failure;
+    if (MustStay(first)) return std::nullopt;
+    if (places == nullptr) continue;
+    if (first.call != nullptr) return failure;
+    if (now_nanos >= next_message_nanos) {
+      callbacks_.on_error(
+          absl::StrCat("nothing is received until the log can be written: ", failure.message()));
+      next_message_nanos = now_nanos + kErrorPeriodNanos;
+    }
+    {
+      absl::MutexLock lock(&mutex_);
+      changed_.WaitWithTimeout(&mutex_, kRecheck);
+    }
+    written = options_.log->Append(records);
+  }
 }
 
 std::optional<absl::Status> BlockGenerator::StoreWaiting(Pending& pending) {
@@ -297,13 +410,28 @@ proto::StoredBlock BlockGenerator::Describe(const Pending& pending) const {
   block.set_cut_time_ms(pending.cut_time_ms);
   block.set_metadata(pending.metadata);
   block.set_replica(pending.replica);
+  if (pending.place.has_value()) {
+    proto::LogPlace& place = *block.mutable_id()->mutable_place();
+    place.set_directory(options_.log->directory());
+    place.set_segment(pending.place->segment);
+    place.set_offset(pending.place->offset);
+    place.set_size_bytes(pending.place->size_bytes);
+  }
   return block;
 }
 
 bool BlockGenerator::GivesUp(const Pending& pending, int64_t waited_nanos) const {
   absl::MutexLock lock(&mutex_);
-  if (pending.call != nullptr) return waited_nanos >= kStoreCallNanosMax;
+  if (pending.call != nullptr) return waited_nanos >= options_.store_call_nanos_max;
   return finish_deadline_nanos_ > 0 && MonotonicNanos() >= finish_deadline_nanos_;
+}
+
+bool BlockGenerator::IsBeingStored(const StoreCall& call) const {
+  auto pending = pending_.begin();
+  for (size_t i = 0; i < storing_count_; ++i, ++pending) {
+    if (pending->call == &call) return true;
+  }
+  return false;
 }
 
 bool BlockGenerator::IsReleasedCall(const Pending& pending) const {
@@ -337,7 +465,7 @@ void BlockGenerator::FinishNext(const absl::Status& stored) {
 }
 
 void BlockGenerator::PassBatchEnds() {
-  while (!storing_ && !pending_.empty() && pending_.front().batch_time_ms > 0) {
+  while (storing_count_ == 0 && !pending_.empty() && pending_.front().batch_time_ms > 0) {
     report_.set_batch_time_ms(pending_.front().batch_time_ms);
     reports_.push_back(std::exchange(report_, {}));
     pending_.pop_front();
@@ -367,7 +495,7 @@ void BlockGenerator::Finish(int64_t timeout_nanos) {
   if (lost_blocks_ == 0) return;
   callbacks_.on_error(absl::StrCat(std::exchange(lost_records_, 0), " records in ",
                                    std::exchange(lost_blocks_, 0),
-                                   " blocks were lost: the block store had no room for them"));
+                                   " blocks were lost: they could not be stored"));
 }
 
 }  // namespace millrace::internal

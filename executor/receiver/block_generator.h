@@ -16,6 +16,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "common/log/segment_format.h"
+#include "common/log/write_ahead_log.h"
 #include "common/memory/buffer.h"
 #include "common/record/storage_level.h"
 #include "executor/block/block_store.h"
@@ -36,6 +38,10 @@ namespace millrace::internal {
 // thread, or a writer that finds too much pending. So a full store slows the receiver, and nothing
 // else.
 //
+// Where there is a log, a block is written to it while it is put into the store, several blocks at
+// once where several are pending, and counts as stored when both have it. Then the event loop
+// stores nothing itself.
+//
 // Threads: as each method says. "Writers" are the receiver's own threads.
 // Invariants: what is published is in exactly one block; sequence numbers rise by one; a report
 // names only what is stored, and one with a batch time comes after all that was cut before it.
@@ -54,6 +60,10 @@ class BlockGenerator {
     size_t block_bytes_max = kBlockBytesMax;
     // For levels with a second copy; null: there are no other workers. Outlives the generator.
     BlockReplicator* replicator = nullptr;
+    // Null: there is none. Outlives the generator.
+    WriteAheadLog* log = nullptr;
+    // How long a StoreBlock may take.
+    int64_t store_call_nanos_max = 30'000'000'000;
     // A store that is full slows the receiver, which is in order; after so long it is told.
     int64_t full_store_nanos_max = 5'000'000'000;
   };
@@ -136,8 +146,11 @@ class BlockGenerator {
     int64_t cut_time_ms = 0;  // 0: not known yet.
     std::string metadata;
     StoreCall* call = nullptr;
-    int64_t replica = 0;  // The worker that has a second copy.
+    int64_t replica = 0;         // The worker that has a second copy.
+    std::vector<Buffer> to_log;  // Of the data, where there is a log.
+    std::optional<SegmentPlace> place;
   };
+  using Group = std::vector<Pending*>;
 
   void Admit(int64_t records, size_t bytes);
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -148,6 +161,15 @@ class BlockGenerator {
   // Stores the first pending block. False: there is none, or someone else is at it, or it must stay
   // pending.
   bool StoreNext(bool may_wait);
+  bool StoreOne(bool may_wait);
+  // The same for the first blocks that may be logged together.
+  bool StoreLogged();
+  Group TakeGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What came of each. nullopt: they must stay pending.
+  std::optional<std::vector<absl::Status>> StoreGroup(const Group& group);
+  // The same for the log alone, on the way to which they are.
+  std::optional<absl::Status> AwaitLogged(const Group& group, std::vector<LogPayload> records,
+                                          WriteAheadLog::Written written);
   bool MustReplicate() const;
   // Once it is in the store. An error: it does not count as stored.
   absl::Status Replicate(Pending& pending, const StoreData& data);
@@ -155,6 +177,7 @@ class BlockGenerator {
   // nullopt: it must stay pending. An error: it is given up.
   std::optional<absl::Status> StoreWaiting(Pending& pending);
   bool GivesUp(const Pending& pending, int64_t waited_nanos) const;
+  bool IsBeingStored(const StoreCall& call) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // A StoreBlock that waits no longer: its caller is told that it was cancelled, whoever stores.
   bool IsReleasedCall(const Pending& pending) const;
   bool MustStay(const Pending& pending) const;
@@ -186,9 +209,9 @@ class BlockGenerator {
   bool released_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t finish_deadline_nanos_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: not finishing.
   int64_t next_sequence_ ABSL_GUARDED_BY(mutex_);
-  // While `storing_`, the first belongs to the thread that stores it.
+  // The first `storing_count_` belong to the thread that stores them.
   std::list<Pending> pending_ ABSL_GUARDED_BY(mutex_);
-  bool storing_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t storing_count_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<proto::BlockReport> reports_ ABSL_GUARDED_BY(mutex_);  // With a batch time.
   proto::BlockReport report_ ABSL_GUARDED_BY(mutex_);                // Without, so far.
   bool is_copying_told_ ABSL_GUARDED_BY(mutex_) = false;  // That blocks get no second copy.

@@ -66,11 +66,10 @@ absl::Status BlockReplicator::PutOn(int64_t worker_id, const proto::StoredBlock&
   put.set_receiving_worker(options_.worker_id);
   *put.mutable_block() = block;
   put.set_storage_level(static_cast<uint32_t>(data.level));
-  for (const Buffer& buffer : data.buffers) put.add_buffers(buffer.data(), buffer.size());
   // Shared with the call, which may end after this has given up.
   const auto answer = std::make_shared<Answer>();
-  peers_.Call(worker_id, std::move(request),
-              [answer](absl::StatusOr<proto::PeerReply> reply) { answer->Set(std::move(reply)); });
+  peers_.Put(worker_id, std::move(request), data.buffers,
+             [answer](absl::StatusOr<proto::PeerReply> reply) { answer->Set(std::move(reply)); });
   const absl::StatusOr<proto::PeerReply>* const reply = answer->WaitFor(options_.timeout);
   if (reply == nullptr) {
     const absl::MutexLock lock(&mutex_);

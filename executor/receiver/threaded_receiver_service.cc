@@ -12,6 +12,7 @@ namespace millrace::internal {
 namespace {
 
 constexpr int64_t kMicrosPerMs = 1000;
+constexpr int64_t kNanosPerMs = 1'000'000;
 constexpr uint32_t kStorageLevelBits = 7;
 // Of the worker's memory: what all receivers together may hold unprocessed.
 constexpr double kMemoryFactor = 0.5;
@@ -39,6 +40,19 @@ ReceiverSupervisor::Options OptionsOf(const proto::StartReceiver& request) {
     options.restart_delay = std::chrono::milliseconds(request.restart_delay_ms());
   }
   if (request.max_line_bytes() > 0) options.line_bytes_max = request.max_line_bytes();
+  if (request.store_timeout_ms() > 0) {
+    options.blocks.store_call_nanos_max = request.store_timeout_ms() * kNanosPerMs;
+  }
+  return options;
+}
+
+WriteAheadLog::Options LogOptionsOf(const proto::ReceiverLog& log) {
+  WriteAheadLog::Options options;
+  options.directory = log.directory();
+  options.seals.assign(log.seals().begin(), log.seals().end());
+  options.rolling_interval = std::chrono::milliseconds(log.rolling_interval_ms());
+  options.attempts_max = static_cast<int>(std::max<uint32_t>(1, log.attempts_max()));
+  options.close_after_write = log.close_after_write();
   return options;
 }
 
@@ -50,6 +64,9 @@ void ThreadedReceiverService::Start(const proto::StartReceiver& request) {
     return RefuseStart(request, absl::StrCat("storage level ", request.storage_level(),
                                              " is none for received blocks"));
   }
+  if (request.has_log() && (fs_ == nullptr || request.log().directory().empty())) {
+    return RefuseStart(request, "this worker has no place for the receiver's log");
+  }
   absl::StatusOr<std::unique_ptr<ReceiverBase>> receiver =
       MakeReceiver(request.operator_name(), request.params());
   if (!receiver.ok()) return RefuseStart(request, std::string(receiver.status().message()));
@@ -59,6 +76,10 @@ void ThreadedReceiverService::Start(const proto::StartReceiver& request) {
   options.blocks.block_bytes_max = std::clamp(store_.memory_bytes_max() / kBlocksInMemory,
                                               kSmallBlockBytes, BlockGenerator::kBlockBytesMax);
   const auto stream = std::make_shared<Stream>();
+  if (request.has_log()) {
+    stream->log = std::make_unique<WriteAheadLog>(*fs_, LogOptionsOf(request.log()));
+    options.blocks.log = stream->log.get();
+  }
   stream->stream_id = request.stream_id();
   stream->name = request.label();
   stream->block_interval_micros = request.block_interval_ms() * kMicrosPerMs;

@@ -9,6 +9,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "common/env/env.h"
+#include "common/fs/file_system.h"
+#include "common/log/write_ahead_log.h"
 #include "executor/block/block_store.h"
 #include "executor/receiver/receiver_service.h"
 #include "executor/receiver/receiver_supervisor.h"
@@ -25,9 +27,10 @@ namespace millrace::internal {
 class ThreadedReceiverService : public ReceiverService {
  public:
   // All outlive the service. `replicator`: for second copies of blocks; null where there are no
-  // other workers.
-  ThreadedReceiverService(Env& env, BlockStore& store, BlockReplicator* replicator = nullptr)
-      : env_(env), store_(store), replicator_(replicator) {}
+  // other workers. `fs`: for logs; null where there are none.
+  ThreadedReceiverService(Env& env, BlockStore& store, BlockReplicator* replicator = nullptr,
+                          FileSystem* fs = nullptr)
+      : env_(env), store_(store), replicator_(replicator), fs_(fs) {}
 
   void SetListener(Listener* listener) override { listener_ = listener; }
   void Start(const proto::StartReceiver& request) override;
@@ -43,6 +46,7 @@ class ThreadedReceiverService : public ReceiverService {
     bool may_spill = false;
     BlockGenerator::Limits limits;  // As the driver said.
     TimerId cut_timer = kNoTimer;
+    std::unique_ptr<WriteAheadLog> log;
     std::unique_ptr<ReceiverSupervisor> supervisor;
   };
 
@@ -62,6 +66,7 @@ class ThreadedReceiverService : public ReceiverService {
   Env& env_;
   BlockStore& store_;
   BlockReplicator* const replicator_;
+  FileSystem* const fs_;
   Listener* listener_ = nullptr;
   absl::flat_hash_map<int64_t, std::shared_ptr<Stream>> streams_;
 };

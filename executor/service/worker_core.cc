@@ -1,6 +1,7 @@
 #include "executor/service/worker_core.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -198,14 +199,48 @@ void WorkerCore::Run(Task& task) {
 }
 
 void WorkerCore::OnTaskDone(int64_t task_id) {
-  const auto it = tasks_.find(task_id);
-  const std::unique_ptr<Task> task = std::move(it->second);
-  tasks_.erase(it);
+  Task& task = *tasks_.at(task_id);
+  task.running = false;
   ++free_slots_;
-  DropAgain(*task);
   // First whatever waits for a thread, then what only has to be said.
   TakeReadyInputs();
   StartRunnable();
+  if (task.output != nullptr) return AwaitAcknowledgements(task);
+  End(task_id);
+}
+
+void WorkerCore::AwaitAcknowledgements(Task& task) {
+  const int64_t task_id = task.request.task_id();
+  const auto timeout = std::chrono::microseconds(services_.map_outputs.options().timeout);
+  task.acknowledgement_timer = env_.After(timeout.count(), [this, task_id] {
+    OnAcknowledged(task_id, absl::UnavailableError(
+                                "a worker that was sent map outputs has not acknowledged them"));
+  });
+  task.output->WhenAcknowledged([&env = env_, this, task_id](const absl::Status& status) {
+    env.PostAndRun([this, task_id, status] { OnAcknowledged(task_id, status); });
+  });
+}
+
+void WorkerCore::OnAcknowledged(int64_t task_id, const absl::Status& status) {
+  const auto found = tasks_.find(task_id);
+  if (found == tasks_.end()) return;  // It was cancelled, or the time was up.
+  Task& task = *found->second;
+  env_.Cancel(task.acknowledgement_timer);
+  if (!status.ok()) {
+    services_.states.Abort(task_id);
+    task.status.clear_result();
+    SetFailure(status, task.status);
+    if (absl::IsUnavailable(status)) task.status.set_outcome(proto::TaskStatus::PEER_MISS);
+    if (absl::IsCancelled(status)) task.status.set_outcome(proto::TaskStatus::CANCELLED);
+  }
+  End(task_id);
+}
+
+void WorkerCore::End(int64_t task_id) {
+  const auto it = tasks_.find(task_id);
+  const std::unique_ptr<Task> task = std::move(it->second);
+  tasks_.erase(it);
+  DropAgain(*task);
   SendStatus(std::move(task->status));
   SendDroppedPartitions();
 }
@@ -247,6 +282,8 @@ void WorkerCore::CancelTask(int64_t task_id) {
   if (it == tasks_.end()) return;
   if (it->second->running) {
     it->second->cancelled.store(true, std::memory_order_relaxed);
+  } else if (it->second->output != nullptr) {
+    OnAcknowledged(task_id, absl::CancelledError("cancelled before its outputs were acknowledged"));
   } else {
     Refuse(task_id, proto::TaskStatus::CANCELLED, absl::CancelledError("cancelled before it ran"));
   }

@@ -40,7 +40,9 @@ struct WorkerOptions {
 //
 // Threads: lives on its Env's event loop and is called only there. It must outlive the tasks and
 // timers that it gave to the Env.
-// Invariants: a launched task is answered with exactly one status; at most `task_slots` run.
+// Invariants: a launched task is answered with exactly one status; at most `task_slots` run. One
+// whose outputs are on their way to other workers runs no more, and is answered when they have
+// acknowledged them.
 class WorkerCore : public ReceiverService::Listener {
  public:
   // What it stands on; all outlive it.
@@ -83,6 +85,7 @@ class WorkerCore : public ReceiverService::Listener {
     int64_t updated_state = kNoId;
     std::vector<int64_t> dropped_rdds;
     bool state_dropped = false;
+    TimerId acknowledgement_timer = kNoTimer;
   };
   static constexpr int64_t kNoId = -1;
   using WaitingTasks = std::vector<int64_t>;  // Ids; those that are gone are passed over.
@@ -95,6 +98,9 @@ class WorkerCore : public ReceiverService::Listener {
   void StartRunnable();
   void Run(Task& task);
   void OnTaskDone(int64_t task_id);
+  void AwaitAcknowledgements(Task& task);
+  void OnAcknowledged(int64_t task_id, const absl::Status& status);
+  void End(int64_t task_id);
   // The task ends without having run.
   void Refuse(int64_t task_id, proto::TaskStatus::Outcome outcome, const absl::Status& error);
   void SendStatus(proto::TaskStatus status);

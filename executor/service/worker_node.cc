@@ -22,7 +22,7 @@ WorkerNode::WorkerNode(const Options& options, const Parts& parts)
       shuffles_(memory_, blocks_, disk_),
       replicator_({.worker_id = options.worker_id, .host = options.host}, parts.peers),
       copier_(parts.env, blocks_, parts.peers),
-      receivers_(parts.env, blocks_, &replicator_),
+      receivers_(parts.env, blocks_, &replicator_, &parts.fs),
       router_({.worker_id = options.worker_id,
                .message_bytes = options.shuffle_message_bytes,
                .codec = options.shuffle_codec},

@@ -21,6 +21,8 @@ namespace millrace::internal {
 // Shared with the calls, for they may end after the writer has given up.
 class MapOutputWriter::CallsUnderWay {
  public:
+  using Done = absl::AnyInvocable<void(const absl::Status&)>;
+
   explicit CallsUnderWay(const ShuffleRouter::Options& options)
       : bytes_max_(options.message_bytes * ShuffleRouter::kUnderWayMessagesMax),
         timeout_(absl::FromChrono(options.timeout)) {}
@@ -29,8 +31,21 @@ class MapOutputWriter::CallsUnderWay {
   absl::Status AwaitRoom(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_) {
     return Await(bytes < bytes_max_ ? bytes_max_ - bytes : 0);
   }
-  // Returns when all have ended.
-  absl::Status AwaitAll() ABSL_LOCKS_EXCLUDED(mutex_) { return Await(0); }
+  bool have_succeeded() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    return count_ == 0 && error_.ok();
+  }
+  // Runs `done` when all have succeeded or one has failed; null: nothing is to be run any more.
+  void WhenOver(Done done) ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (!is_over() || done == nullptr) {
+        done_ = std::move(done);
+        return;
+      }
+    }
+    done(error());
+  }
 
   void Begin(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_) {
     const absl::MutexLock lock(&mutex_);
@@ -38,42 +53,50 @@ class MapOutputWriter::CallsUnderWay {
     ++count_;
   }
   void End(size_t bytes, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
-    bytes_ -= bytes;
-    --count_;
-    ++ended_count_;
-    if (error_.ok()) error_ = status;
+    Done done;
+    {
+      const absl::MutexLock lock(&mutex_);
+      bytes_ -= bytes;
+      --count_;
+      ++ended_count_;
+      if (error_.ok()) error_ = status;
+      if (is_over()) done = std::exchange(done_, nullptr);
+    }
+    if (done != nullptr) done(error());
   }
 
  private:
-  // Until no more than `bytes_max` are under way; with 0, until nothing is, not even empty ones.
+  // Until no more than `bytes_max` are under way.
   absl::Status Await(size_t bytes_max) ABSL_LOCKS_EXCLUDED(mutex_) {
     const absl::MutexLock lock(&mutex_);
     for (;;) {
       const int64_t ended_before = ended_count_;
-      const auto is_over = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return !error_.ok() || ended_count_ != ended_before || IsBelow(bytes_max);
+      const auto has_changed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return !error_.ok() || ended_count_ != ended_before || bytes_ <= bytes_max;
       };
-      if (!AwaitUnder(mutex_, absl::Condition(&is_over), timeout_)) {
+      if (!AwaitUnder(mutex_, absl::Condition(&has_changed), timeout_)) {
         return absl::UnavailableError(absl::StrCat("no worker that is sent map outputs has ",
                                                    "answered for ",
                                                    absl::FormatDuration(timeout_)));
       }
       RETURN_IF_ERROR(error_);
-      if (IsBelow(bytes_max)) return absl::OkStatus();
+      if (bytes_ <= bytes_max) return absl::OkStatus();
     }
   }
-  bool IsBelow(size_t bytes_max) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return bytes_ <= bytes_max && (bytes_max > 0 || count_ == 0);
+  bool is_over() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return count_ == 0 || !error_.ok(); }
+  absl::Status error() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    return error_;
   }
 
   const size_t bytes_max_;
   const absl::Duration timeout_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   int count_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t ended_count_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
+  Done done_ ABSL_GUARDED_BY(mutex_);
 };
 
 namespace {
@@ -81,18 +104,14 @@ namespace {
 // Less is not worth the while.
 constexpr size_t kCompressedPieceBytesMin = 512;
 
-void AddPiece(proto::PutMapOutput& put, CompressionCodec codec, const Buffer& records) {
-  if (codec == CompressionCodec::kNone) return put.add_pieces(records.data(), records.size());
+// What is sent of it; `put` says how to read it.
+Buffer PieceOf(proto::PutMapOutput& put, CompressionCodec codec, Buffer records) {
+  if (codec == CompressionCodec::kNone) return records;
   put.set_codec(static_cast<uint32_t>(codec));
   std::optional<std::string> compressed;
   if (records.size() >= kCompressedPieceBytesMin) compressed = Compress(codec, records.view());
-  if (compressed.has_value()) {
-    put.add_pieces(*std::move(compressed));
-    put.add_plain_sizes(static_cast<uint32_t>(records.size()));
-  } else {
-    put.add_pieces(records.data(), records.size());
-    put.add_plain_sizes(0);
-  }
+  put.add_plain_sizes(compressed.has_value() ? static_cast<uint32_t>(records.size()) : 0);
+  return compressed.has_value() ? Buffer(*std::move(compressed)) : std::move(records);
 }
 
 }  // namespace
@@ -114,7 +133,8 @@ MapOutputWriter::MapOutputWriter(const ShuffleRouter& router, Output output)
 }
 
 MapOutputWriter::~MapOutputWriter() {
-  if (is_committed_) return;
+  if (calls_ != nullptr) calls_->WhenOver(nullptr);
+  if (is_acknowledged()) return;
   for (const Destination& destination : destinations_) {
     if (destination.sent_count > 0) Abandon(destination);
   }
@@ -152,7 +172,7 @@ absl::Status MapOutputWriter::Add(int reduce_partition, Buffer records) {
 }
 
 // Other workers' parts first: the own one is put in while they are on their way.
-absl::Status MapOutputWriter::Commit() {
+absl::Status MapOutputWriter::Finish() {
   RETURN_IF_ERROR(CheckPlaces());
   for (uint32_t partition = 0; partition < output_.reduce_count; ++partition) {
     DestinationOf(partition).waiting.emplace_back(partition, Buffer());
@@ -163,9 +183,17 @@ absl::Status MapOutputWriter::Commit() {
       RETURN_IF_ERROR(Send(destination, /*is_last=*/true));
     }
   }
-  if (calls_ != nullptr) RETURN_IF_ERROR(calls_->AwaitAll());
-  is_committed_ = true;
+  is_finished_ = true;
   return absl::OkStatus();
+}
+
+bool MapOutputWriter::is_acknowledged() const {
+  return is_finished_ && (calls_ == nullptr || calls_->have_succeeded());
+}
+
+void MapOutputWriter::WhenAcknowledged(absl::AnyInvocable<void(const absl::Status&)> done) {
+  if (calls_ == nullptr) return done(absl::OkStatus());
+  calls_->WhenOver(std::move(done));
 }
 
 bool MapOutputWriter::IsHere(const Destination& destination) const {
@@ -207,18 +235,19 @@ absl::Status MapOutputWriter::SendToPeer(int64_t worker_id, MapOutput&& part) {
   put.set_sequence(part.sequence);
   put.set_is_last(part.is_last);
   size_t bytes = 0;
+  std::vector<Buffer> pieces;
+  pieces.reserve(part.pieces.size());
   const CompressionCodec codec = router_.CodecFor(worker_id);
   for (auto& [partition, records] : part.pieces) {
     put.add_reduce_partitions(partition);
-    AddPiece(put, codec, records);
     bytes += records.size();
-    records = Buffer();
+    pieces.push_back(PieceOf(put, codec, std::move(records)));
   }
   if (calls_ == nullptr) calls_ = std::make_shared<CallsUnderWay>(router_.options());
   RETURN_IF_ERROR(calls_->AwaitRoom(bytes));
   calls_->Begin(bytes);
-  router_.peers()->Call(
-      worker_id, std::move(request),
+  router_.peers()->Put(
+      worker_id, std::move(request), std::move(pieces),
       [calls = calls_, bytes, worker_id](const absl::StatusOr<proto::PeerReply>& reply) {
         calls->End(bytes, StatusOfPeer(reply, worker_id));
       });

@@ -8,18 +8,19 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "common/memory/buffer.h"
 #include "executor/shuffle/shuffle_router.h"
 
 namespace millrace::internal {
 
-// Pieces of buckets go out while the task runs, several in a message, and count once Commit has
+// Pieces of buckets go out while the task runs, several in a message, and count once Finish has
 // sent the last ones: the task holds some messages' worth however large its output is, and the
 // workers that reduce it have most of it when it ends. A small output is one message to each
-// worker.
+// worker. The task need not wait for the last acknowledgements, but it has not succeeded before.
 //
-// Threads: the task's.
+// Threads: one at a time.
 class MapOutputWriter {
  public:
   struct Output {
@@ -33,7 +34,7 @@ class MapOutputWriter {
 
   // `router` outlives it.
   MapOutputWriter(const ShuffleRouter& router, Output output);
-  // What was not committed is abandoned.
+  // What was not acknowledged is abandoned.
   ~MapOutputWriter();
   MapOutputWriter(const MapOutputWriter&) = delete;
   MapOutputWriter& operator=(const MapOutputWriter&) = delete;
@@ -41,8 +42,13 @@ class MapOutputWriter {
   // Whole records, which follow those added for the partition before. Waits while too much is under
   // way. Unavailable: a worker could not be reached; others may have what was sent to them.
   absl::Status Add(int reduce_partition, Buffer records);
-  // Returns when every worker has acknowledged all. Errors as Add. Once, and last.
-  absl::Status Commit();
+  // Sends the rest. Errors as Add. Once, and behind the last Add.
+  absl::Status Finish();
+  // It has finished, and whatever went to other workers was acknowledged.
+  bool is_acknowledged() const;
+  // Behind Finish: runs `done` once that is so, or an error is known. On any thread, maybe before
+  // this returns, and not when the writer has gone.
+  void WhenAcknowledged(absl::AnyInvocable<void(const absl::Status&)> done);
 
   // Of what was added.
   size_t bytes() const { return bytes_; }
@@ -70,7 +76,7 @@ class MapOutputWriter {
   std::vector<uint32_t> destination_of_;  // By reduce partition; empty: all have the first.
   std::shared_ptr<CallsUnderWay> calls_;  // Null before the first.
   size_t bytes_ = 0;
-  bool is_committed_ = false;
+  bool is_finished_ = false;
 };
 
 }  // namespace millrace::internal

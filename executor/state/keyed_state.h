@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,11 @@ namespace millrace::internal {
 // Entries stand dense in the order of their first arrival, beside a sparse index of slots. A
 // removed key keeps its entry, dead, until a commit finds more dead than living entries.
 //
+// Which keys changed since the state was saved last is known, so that the next time these are
+// enough. What was saved counts only when the driver says so, behind later updates perhaps: until
+// then changes since what counted before are kept, each with the number of the snapshot that it is
+// behind. A removed key that a snapshot still has to tell of keeps its entry.
+//
 // Threads: those of the task that holds the partition (see StatePartition).
 template <class K, class S>
 class KeyedState : public StatePartition {
@@ -36,7 +43,8 @@ class KeyedState : public StatePartition {
     uint32_t newer = kNone;  // Neighbours in the order of touched_ms, for timeouts.
     uint32_t older = kNone;
     bool alive = false;
-    bool logged = false;  // Its old state is in the undo log.
+    bool logged = false;         // Its old state is in the undo log.
+    uint32_t changed_after = 0;  // The snapshot that its last committed change is behind; 0: none.
   };
 
   KeyedState() { Rehash(kMinSlots); }
@@ -123,14 +131,68 @@ class KeyedState : public StatePartition {
     entry.newer = entry.older = kNone;
   }
 
-  void Commit() override {
+  // -------------------------------------------------------------------------------------------
+  // What changed since the state was saved. As of here the current update is part of it.
+
+  // The state was loaded as it was saved as of that batch, which counts, and nothing else was done
+  // to it. An abort cannot undo that: the table goes.
+  void LoadedAsOf(int64_t time_ms) {
     for (const Undo& undo : undo_) entries_[undo.index].logged = false;
     undo_.clear();
+    counted_ms_ = time_ms;
+    snapshots_ = 1;
+  }
+  // What was saved as of `counted_ms` counts: older changes are forgotten. The time that those that
+  // are left build on, which may be another one that counts; -1: it was never saved so that it
+  // counts, or not from this table, or `counted_ms` is -1.
+  int64_t KeepChangesSince(int64_t counted_ms) {
+    if (counted_ms < 0) return -1;
+    const auto counted = std::find_if(saved_.begin(), saved_.end(), [&](const SavedAsOf& saved) {
+      return saved.time_ms == counted_ms;
+    });
+    if (counted == saved_.end()) return counted_ms_;
+    std::erase_if(changed_, [this, number = counted->number](uint32_t index) {
+      if (entries_[index].changed_after >= number) return false;
+      entries_[index].changed_after = 0;
+      return true;
+    });
+    counted_ms_ = counted_ms;
+    saved_.erase(saved_.begin(), counted + 1);
+    compact_from_ = 0;
+    return counted_ms_;
+  }
+  // Calls f(const Entry&) for each key that changed since what KeepChangesSince returned; those
+  // that were removed are not alive.
+  template <class F>
+  void ForEachChange(F f) const {
+    for (const uint32_t index : changed_) f(entries_[index]);
+    for (const Undo& undo : undo_) {
+      if (entries_[undo.index].changed_after == 0) f(entries_[undo.index]);
+    }
+  }
+  // The state is saved as of that batch as it will be when the current update is committed.
+  void Saved(int64_t time_ms) { saving_ms_ = time_ms; }
+
+  void Commit() override {
+    for (const Undo& undo : undo_) {
+      Entry& entry = entries_[undo.index];
+      entry.logged = false;
+      if (snapshots_ == 0) continue;
+      if (entry.changed_after == 0) changed_.push_back(undo.index);
+      entry.changed_after = snapshots_;
+    }
+    undo_.clear();
     if (undo_.capacity() > 4 * entries_.size() + 1024) undo_.shrink_to_fit();
-    if (entries_.size() > kCompactMin && live_count_ * 2 < entries_.size()) Compact();
+    if (saving_ms_) {
+      saved_.push_back({*saving_ms_, ++snapshots_});
+      saving_ms_.reset();
+    }
+    const bool has_many_dead = entries_.size() > kCompactMin && live_count_ * 2 < entries_.size();
+    if (has_many_dead && entries_.size() >= compact_from_) Compact();
   }
 
   void Abort() override {
+    saving_ms_.reset();
     while (!undo_.empty()) {
       Undo& undo = undo_.back();
       Entry& entry = entries_[undo.index];
@@ -147,7 +209,8 @@ class KeyedState : public StatePartition {
 
   size_t memory_bytes() const override {
     return entries_.capacity() * sizeof(Entry) + slots_.size() * sizeof(uint64_t) +
-           undo_.capacity() * sizeof(Undo) + arena_.bytes_reserved();
+           undo_.capacity() * sizeof(Undo) + changed_.capacity() * sizeof(uint32_t) +
+           arena_.bytes_reserved();
   }
 
  private:
@@ -156,6 +219,11 @@ class KeyedState : public StatePartition {
     bool alive;
     int64_t touched_ms;
     S state;
+  };
+
+  struct SavedAsOf {
+    int64_t time_ms;
+    uint32_t number;  // Changes behind it have this number or a higher one.
   };
 
   static constexpr size_t kMinSlots = 64;
@@ -198,32 +266,36 @@ class KeyedState : public StatePartition {
     for (const uint32_t index : linked) LinkYoungest(index);
   }
 
-  // Drops dead entries. The oldest keep coming first.
+  // Drops dead entries that no snapshot has to tell of. The oldest keep coming first.
   void Compact() {
     for (uint32_t i = 0; i < entries_.size(); ++i) {
       if (!entries_[i].alive) Unlink(i);
     }
     std::vector<uint32_t> new_index(entries_.size(), kNone);
-    LargeVector<Entry> living;
+    LargeVector<Entry> kept;
     Arena arena;
-    living.reserve(live_count_);
+    kept.reserve(live_count_);
     for (size_t i = 0; i < entries_.size(); ++i) {
       Entry& entry = entries_[i];
-      if (!entry.alive) continue;
-      new_index[i] = static_cast<uint32_t>(living.size());
-      living.push_back(Entry{entry.hash, KeepKey(entry.key, arena), std::move(entry.state),
-                             entry.touched_ms, entry.newer, entry.older, true, false});
+      if (!entry.alive && entry.changed_after == 0) continue;
+      new_index[i] = static_cast<uint32_t>(kept.size());
+      kept.push_back(Entry{entry.hash, KeepKey(entry.key, arena), std::move(entry.state),
+                           entry.touched_ms, entry.newer, entry.older, entry.alive, false,
+                           entry.changed_after});
     }
     const auto renumber = [&new_index](uint32_t index) {
       return index == kNone ? kNone : new_index[index];
     };
-    for (Entry& entry : living) {
+    for (Entry& entry : kept) {
       entry.newer = renumber(entry.newer);
       entry.older = renumber(entry.older);
     }
     oldest_ = renumber(oldest_);
     youngest_ = renumber(youngest_);
-    entries_ = std::move(living);
+    for (uint32_t& index : changed_) index = new_index[index];
+    // Where many of the dead are kept, not at each commit again.
+    compact_from_ = kept.size() > live_count_ ? 2 * kept.size() : 0;
+    entries_ = std::move(kept);
     arena_ = std::move(arena);
     size_t slots = kMinSlots;
     while (slots < 2 * entries_.size()) slots *= 2;
@@ -250,6 +322,13 @@ class KeyedState : public StatePartition {
   bool uses_links_ = false;
   LargeVector<Undo> undo_;
   Arena arena_;
+
+  uint32_t snapshots_ = 0;            // That were written; none: changes are not noted.
+  int64_t counted_ms_ = -1;           // What changes build on: saved, or loaded, and it counts.
+  std::deque<SavedAsOf> saved_;       // Behind that, in the order of their times.
+  std::optional<int64_t> saving_ms_;  // By the current update.
+  LargeVector<uint32_t> changed_;     // Entries with committed changes since, once each.
+  size_t compact_from_ = 0;           // So many entries make the next compaction worth it.
 };
 
 }  // namespace millrace::internal

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "executor/shuffle/map_output_writer.h"
 #include "executor/task/stage_plan.h"
 #include "proto/worker.pb.h"
 
@@ -23,6 +24,8 @@ struct LaunchedTask {
   std::atomic<bool> cancelled{false};
 
   proto::TaskStatus status;  // Filled by the run.
+  // What the task wrote, where it has succeeded but for acknowledgements; else null.
+  std::unique_ptr<MapOutputWriter> output;
 };
 
 }  // namespace millrace::internal

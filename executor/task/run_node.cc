@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
+#include "common/log/block_log.h"
 #include "common/record/storage_level.h"
 #include "executor/task/task_run.h"
 
@@ -60,6 +61,16 @@ absl::StatusOr<std::vector<Buffer>> RunNode::Blocks() {
 }
 
 absl::StatusOr<std::vector<Buffer>> RunNode::Block(const proto::BlockId& id) {
+  absl::StatusOr<std::vector<Buffer>> held = HeldBlock(id);
+  const bool is_gone = absl::IsNotFound(held.status()) || absl::IsUnavailable(held.status());
+  if (!is_gone || !id.has_place()) return held;
+  absl::StatusOr<std::vector<Buffer>> logged = ReadLoggedBlock(run_.services().fs, id);
+  // As NotFound it would count as one that another worker may have.
+  if (!absl::IsNotFound(logged.status())) return logged;
+  return absl::DataLossError(logged.status().message());
+}
+
+absl::StatusOr<std::vector<Buffer>> RunNode::HeldBlock(const proto::BlockId& id) {
   if (id.holder() == 0) {
     return run_.services().blocks.Get(StoreKey::Block(id.stream_id(), id.sequence()));
   }
@@ -193,11 +204,14 @@ int64_t RunNode::state_batch_time_ms() {
   return -1;
 }
 
-std::string_view RunNode::state_snapshot_path() {
+SnapshotOrder RunNode::snapshot_order() {
   const absl::Status bound = Expect(proto::Binding::kState, "state to save");
-  if (bound.ok()) return binding_->state().snapshot_path();
-  run_.Fail(bound);
-  return {};
+  if (!bound.ok()) {
+    run_.Fail(bound);
+    return {};
+  }
+  const proto::StateBinding& state = binding_->state();
+  return {state.snapshot_path(), state.snapshot_time_ms(), state.snapshot_since_ms()};
 }
 
 bool RunNode::restores_state() {

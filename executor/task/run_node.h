@@ -42,7 +42,7 @@ class RunNode final : public TaskNode {
   absl::StatusOr<StatePartition*> State(
       const std::function<std::unique_ptr<StatePartition>()>& make) override;
   int64_t state_batch_time_ms() override;
-  std::string_view state_snapshot_path() override;
+  SnapshotOrder snapshot_order() override;
   bool restores_state() override;
 
  private:
@@ -50,8 +50,10 @@ class RunNode final : public TaskNode {
   absl::Status Expect(proto::Binding::KindCase kind, std::string_view wanted) const;
   absl::Status Keep(const proto::CachedBinding& place, std::vector<Buffer> chunks,
                     int64_t record_count);
-  // From this worker or, where the binding says so, from another one.
+  // From where it is held or, when it is gone from there, from the log that has it.
   absl::StatusOr<std::vector<Buffer>> Block(const proto::BlockId& id);
+  // From this worker or, where the binding says so, from another one.
+  absl::StatusOr<std::vector<Buffer>> HeldBlock(const proto::BlockId& id);
   absl::StatusOr<std::vector<Buffer>> Cached(const proto::CachedBinding& place);
   absl::StatusOr<std::vector<Buffer>> Buckets(const proto::ShuffleBinding& shuffle);
   void Pin(const std::vector<Buffer>& buffers);

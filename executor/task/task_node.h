@@ -46,6 +46,13 @@ class StatePartition {
   virtual size_t memory_bytes() const = 0;
 };
 
+// How a state partition is to be saved as it is after a task's update.
+struct SnapshotOrder {
+  std::string_view directory;  // For a part file; empty: it is not saved.
+  int64_t time_ms = -1;        // The batch that it is saved as of.
+  int64_t since_ms = -1;       // What changed since it was saved as of then is enough; -1: all.
+};
+
 // Run time and record counts of one operator in one task.
 struct OperatorCounters {
   int64_t records = 0;
@@ -165,8 +172,7 @@ class TaskNode {
   virtual absl::StatusOr<StatePartition*> State(
       const std::function<std::unique_ptr<StatePartition>()>& make) = 0;
   virtual int64_t state_batch_time_ms() = 0;
-  // The directory to save the partition into as it is after the update; empty: it is not saved.
-  virtual std::string_view state_snapshot_path() = 0;
+  virtual SnapshotOrder snapshot_order() = 0;
   // Input 1 is a saved state.
   virtual bool restores_state() = 0;
 

@@ -49,7 +49,7 @@ void TaskRun::RunRoot(RunNode& root) {
   }
   if (root.binding() != nullptr && root.binding()->has_output() &&
       root.binding()->output().reduce_count() > 0) {
-    CommitMapOutput(root.binding()->output());
+    FinishMapOutput(root.binding()->output());
   }
   for (const auto& [id, slot] : accumulators()) {
     proto::AccumulatorUpdate& update = *launched_.status.add_accumulators();
@@ -59,13 +59,13 @@ void TaskRun::RunRoot(RunNode& root) {
 }
 
 MapOutputWriter& TaskRun::WriterOf(const proto::OutputBinding& output) {
-  if (!map_output_.has_value()) {
+  if (map_output_ == nullptr) {
     MapOutputWriter::Output named{.shuffle_id = output.shuffle_id(),
                                   .map_partition = output.map_partition(),
                                   .task_id = task_id(),
                                   .reduce_count = output.reduce_count()};
     named.reduce_workers.assign(output.reduce_workers().begin(), output.reduce_workers().end());
-    map_output_.emplace(services_.map_outputs, std::move(named));
+    map_output_ = std::make_unique<MapOutputWriter>(services_.map_outputs, std::move(named));
   }
   return *map_output_;
 }
@@ -77,13 +77,18 @@ absl::Status TaskRun::AddToMapOutput(const proto::OutputBinding& output, int red
   return added;
 }
 
-void TaskRun::CommitMapOutput(const proto::OutputBinding& output) {
+void TaskRun::FinishMapOutput(const proto::OutputBinding& output) {
   MapOutputWriter& writer = WriterOf(output);
   launched_.status.set_shuffle_bytes_written(static_cast<int64_t>(writer.bytes()));
-  const absl::Status committed = writer.Commit();
-  if (committed.ok()) return;
-  has_missed_peer_ |= absl::IsUnavailable(committed);
-  Fail(committed);
+  const absl::Status finished = writer.Finish();
+  if (finished.ok()) return;
+  has_missed_peer_ |= absl::IsUnavailable(finished);
+  Fail(finished);
+}
+
+std::unique_ptr<MapOutputWriter> TaskRun::TakeUnacknowledged() {
+  const bool is_done = map_output_ == nullptr || map_output_->is_acknowledged();
+  return is_done ? nullptr : std::move(map_output_);
 }
 
 absl::StatusOr<std::vector<Buffer>> TaskRun::Fetch(int64_t holder, proto::PeerRequest request) {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 #include <deque>
-#include <optional>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -54,18 +54,20 @@ class TaskRun final : public TaskContext {
                               Buffer records);
 
   const std::deque<RunNode>& nodes() const { return nodes_; }
+  // Of a task that has succeeded but for what other workers must still acknowledge; else null.
+  std::unique_ptr<MapOutputWriter> TakeUnacknowledged();
   // The task failed because another worker could not be reached.
   bool has_missed_peer() const { return has_missed_peer_; }
 
  private:
   void RunRoot(RunNode& root);
   MapOutputWriter& WriterOf(const proto::OutputBinding& output);
-  void CommitMapOutput(const proto::OutputBinding& output);
+  void FinishMapOutput(const proto::OutputBinding& output);
 
   const TaskServices& services_;
   LaunchedTask& launched_;
-  std::deque<RunNode> nodes_;                  // Addresses stay; the root stands first.
-  std::optional<MapOutputWriter> map_output_;  // Of a shuffle write.
+  std::deque<RunNode> nodes_;                    // Addresses stay; the root stands first.
+  std::unique_ptr<MapOutputWriter> map_output_;  // Of a shuffle write.
   bool has_missed_peer_ = false;
 };
 

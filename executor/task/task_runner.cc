@@ -64,7 +64,9 @@ void TaskRunner::Run(LaunchedTask& launched) const {
   TaskRun run(services_, launched);
   run.Run();
   SetOutcome(run, status);
-  if (status.outcome() != proto::TaskStatus::SUCCEEDED) {
+  if (status.outcome() == proto::TaskStatus::SUCCEEDED) {
+    launched.output = run.TakeUnacknowledged();
+  } else {
     services_.states.Abort(launched.request.task_id());
   }
 

@@ -13,7 +13,8 @@ class TaskRunner {
   explicit TaskRunner(const TaskServices& services) : services_(services) {}
 
   // Fills `launched.status`, whatever operators and bindings do: nothing is thrown. State that the
-  // task changed is held for the driver's verdict if the task succeeded, else undone.
+  // task changed is held for the driver's verdict if the task succeeded, else undone. A success is
+  // one when other workers have acknowledged `launched.output`, where there is one.
   void Run(LaunchedTask& launched) const;
 
  private:

@@ -229,8 +229,8 @@ TEST_F(WorkerLossTest, WithStateOfWhatAnotherStatePutsOut) {
 }
 
 // Whoever has the state now dies before each batch but the first.
-TEST_F(WorkerLossTest, BetweenUpdatesOfStateAgainAndAgain) {
-  const auto build = [](StreamHarness& h) { return RunningCounts(h, "", 2s); };
+template <class Build>
+void ExpectExactWhileWorkersDie(const Build& build) {
   const auto expected = RunProgram("local[2]", build);
   TempDir directory;
   StreamHarness harness(1s, {.master = kCluster, .checkpoint_dir = directory.path() + "/state"});
@@ -246,6 +246,27 @@ TEST_F(WorkerLossTest, BetweenUpdatesOfStateAgainAndAgain) {
   }
   for (const auto& batch : output.batches()) seen.push_back(Sorted(batch));
   EXPECT_EQ(seen, expected);
+}
+
+TEST_F(WorkerLossTest, BetweenUpdatesOfStateAgainAndAgain) {
+  ExpectExactWhileWorkersDie([](StreamHarness& h) { return RunningCounts(h, "", 2s); });
+}
+
+// Of a state that is much larger than what changes in a batch only that is saved. Keys go, too.
+TEST_F(WorkerLossTest, BetweenUpdatesOfStateWhoseChangesAreSaved) {
+  ExpectExactWhileWorkersDie([](StreamHarness& h) {
+    std::vector<WordCount> steady;
+    for (int64_t i = 0; i < 300; ++i) steady.emplace_back("steady " + std::to_string(i), 0);
+    return PairsThatKill(h.Input<std::string>(Words(), 4), "")
+        .UpdateStateByKey<int64_t>(
+            [](const std::string& word, std::span<const int64_t> values,
+               std::optional<int64_t> sum) -> std::optional<int64_t> {
+              if (sum.value_or(0) + static_cast<int64_t>(values.size()) > 26) return std::nullopt;
+              return Sum(word, values, sum);
+            },
+            3, h.context().context().Parallelize(std::move(steady)))
+        .Checkpoint(1s);
+  });
 }
 
 TEST_F(WorkerLossTest, InAJoin) {

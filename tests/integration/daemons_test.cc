@@ -53,6 +53,24 @@ TEST(ClientModeTest, CountsOnWorkersAndEndsGracefully) {
   }));
 }
 
+TEST(ClientModeTest, AnExecutorThatComesLaterIsUsedToo) {
+  TestCluster cluster;
+  cluster.AddExecutor("a", 1);
+  TcpServer server;
+  Process program(cluster.SubmitCommand(WordCount(server)));
+  TcpPeer peer = server.Accept();
+  cluster.AddExecutor("b", 2);
+  EXPECT_GT(cluster.AwaitWorker("b"), 0) << program.Describe();
+  EXPECT_TRUE(Eventually([&] {
+    return cluster.Submit({"--list"}).out.find("3 cores in 2 workers  running") !=
+           std::string::npos;
+  }));
+  peer.Send("to be\n");
+  EXPECT_TRUE(AwaitCounts(program, {{"to", 1}, {"be", 1}})) << program.Describe();
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
+}
+
 TEST(ClientModeTest, WorkersGoWithADriverThatIsKilled) {
   TestCluster cluster;
   cluster.AddExecutor("a", 1);
@@ -168,7 +186,7 @@ TEST(ClientModeTest, AFunctionThatCrashesTakesItsWorkerAndSaysWhy) {
   cluster.AddExecutor("a", 1);
   TcpServer server;
   Process program(cluster.SubmitCommand(
-      {std::string(MILLRACE_TEST_PROGRAMS) + "/crashing_function", server.port_text()}));
+      {std::string(MILLRACE_TEST_PROGRAMS) + "/misbehaving_function", server.port_text()}));
   TcpPeer peer = server.Accept();
   peer.Send("crash\n");
   EXPECT_TRUE(program.Await(Process::kErr, "killed by signal 11 (Segmentation fault)"))

@@ -1,5 +1,6 @@
 // Workers, executor daemons and the driver daemon that are killed at any time while a program
 // receives, maps, shuffles and updates state: what it puts out is exact.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -103,6 +104,33 @@ TEST_P(KilledDaemonsTest, WhatWasStoredSafelyIsCounted) {
   int64_t sum = 0;
   for (const auto& [number, count] : counts) sum += count;
   EXPECT_LE(sum, (kBlocks + kKills) * kOfBlock) << "a block for each end of the receiver";
+}
+
+// A driver in the cluster, which is started again and goes on from its checkpoint.
+TEST(KilledDriverTest, ALogIsCountedExactly) {
+  TestCluster cluster;
+  cluster.AddExecutor("a", 1);
+  cluster.AddExecutor("b", 1);
+  WordLog log(cluster.path(), /*interval_ms=*/100);
+  Command arguments = {"--supervise", "--num-executors", "2", "--executor-cores", "1"};
+  const Command program = Program("killed_counts", log.ProgramArguments());
+  arguments.insert(arguments.end(), program.begin(), program.end());
+  const std::string id = cluster.SubmitToCluster(arguments);
+  pid_t killed = -1;
+  for (int kill = 0; kill < 3; ++kill) {
+    log.Append(200);
+    ASSERT_TRUE(Eventually([&] { return log.counted() == log.appended(); }))
+        << cluster.Submit({"--logs", id}).err;
+    log.Append(200);
+    const pid_t driver = cluster.DriverPid(id);
+    ASSERT_TRUE(driver > 1 && driver != killed) << driver;
+    ASSERT_EQ(::kill(driver, SIGKILL), 0);
+    killed = driver;
+  }
+  ASSERT_TRUE(Eventually([&] { return log.counted() == log.appended(); }))
+      << cluster.Submit({"--logs", id}).err;
+  EXPECT_THAT(cluster.Submit({"--kill", id, "--wait"}).out, ::testing::HasSubstr("attempt 4"));
+  log.Check();
 }
 
 std::string NameOf(const ::testing::TestParamInfo<Victim>& info) {

@@ -174,6 +174,20 @@ bool TestCluster::AwaitState(const std::string& submission_id, const std::string
   });
 }
 
+pid_t TestCluster::DriverPid(const std::string& submission_id) const {
+  std::error_code ignored;
+  for (const auto& entry :
+       stdfs::directory_iterator(StateDir() + "/runs/" + submission_id, ignored)) {
+    if (!stdfs::exists(entry.path() / "pid") || stdfs::exists(entry.path() / "exit")) continue;
+    // The only child of its runner.
+    const std::string runner = ReadFile(entry.path() / "pid");
+    const int pid =
+        std::atoi(ReadFile("/proc/" + runner + "/task/" + runner + "/children").c_str());
+    if (pid > 1) return pid;
+  }
+  return -1;
+}
+
 std::string TestCluster::Script(const std::string& name, const std::string& text) const {
   std::string script = path() + "/" + name;
   std::ofstream(script) << "#!/bin/sh\n" << text;

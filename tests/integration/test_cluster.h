@@ -73,6 +73,8 @@ class TestCluster {
   // The id of a program that was submitted in cluster mode; empty: it was refused.
   std::string SubmitToCluster(const Command& arguments) const;
   bool AwaitState(const std::string& submission_id, const std::string& state) const;
+  // Of the driver that a submission has in the cluster now; -1: none runs.
+  pid_t DriverPid(const std::string& submission_id) const;
   // A shell script, as a program.
   std::string Script(const std::string& name, const std::string& text) const;
 

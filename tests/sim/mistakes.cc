@@ -24,6 +24,7 @@ const std::vector<NamedMistake>& Mistakes() {
       {Mistake::kAbortedStateHeld, "aborted_state_held"},
       {Mistake::kStateSavedTooEarly, "state_saved_too_early", "restarts", "map_state"},
       {Mistake::kUnfinishedBatchesForgotten, "unfinished_batches_forgotten"},
+      {Mistake::kSavedChangesForgotten, "saved_changes_forgotten", "restarts", "map_state"},
   };
   CHECK_EQ(mistakes.size() + 1, static_cast<size_t>(Mistake::kEnd)) << "a mistake has no name";
   return mistakes;

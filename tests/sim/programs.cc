@@ -178,6 +178,7 @@ DStream<std::string> UpdateState(StreamingContext& ssc, const Shape& shape,
   return shape.InputOf(0)
       .In(ssc)
       .UpdateStateByKey<int64_t>(Fn<&UpdateSum>, shape.reduce_partitions)
+      .Checkpoint(shape.checkpoint_interval())
       .Map(Fn<&LineOf>);
 }
 
@@ -207,6 +208,7 @@ DStream<std::string> MapState(StreamingContext& ssc, const Shape& shape, const C
   return Counted(shape.InputOf(0).In(ssc), counter)
       .ReduceByKey(std::plus<>(), shape.map_partitions)
       .MapWithState(spec)
+      .Checkpoint(shape.checkpoint_interval())
       .Map(Fn<&LineOf>);
 }
 
@@ -232,6 +234,7 @@ DStream<std::string> SlidingSum(StreamingContext& ssc, const Shape& shape,
       .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), kWindowBatches * shape.batch_interval,
                             shape.batch_interval, shape.reduce_partitions,
                             [](const Record& sum) { return sum.second != 0; })
+      .Checkpoint(shape.checkpoint_interval())
       .Map(Fn<&LineOf>);
 }
 

@@ -19,7 +19,11 @@ struct Shape {
   std::chrono::milliseconds batch_interval{1000};
   int map_partitions = 2;
   int reduce_partitions = 2;
+  int checkpoint_batches = 10;  // How often states are saved.
 
+  std::chrono::milliseconds checkpoint_interval() const {
+    return checkpoint_batches * batch_interval;
+  }
   Input InputOf(int number) const {
     return {.seed = seed + static_cast<uint64_t>(number), .partitions = map_partitions};
   }

@@ -103,6 +103,7 @@ Setting SettingOf(const RunOptions& options) {
   if (random() % 2 == 0) setting.cluster.worker.shuffle_codec = CompressionCodec::kLz4;
   setting.fault_interval_micros = 500'000 + static_cast<int64_t>(random() % 4'000'000);
   setting.cluster.speculates = random() % 3 == 0;
+  setting.shape.checkpoint_batches = std::vector<int>{1, 1, 2, 3, 10}[random() % 5];
   return setting;
 }
 

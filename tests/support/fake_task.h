@@ -55,6 +55,7 @@ class FakeNode : public TaskNode {
   std::unique_ptr<StatePartition>* state = nullptr;
   int64_t batch_time = 0;
   std::string snapshot_path;
+  int64_t snapshot_since = -1;
   bool restores = false;
   absl::Status service_status;  // What the worker's services answer.
 
@@ -88,7 +89,7 @@ class FakeNode : public TaskNode {
     return state->get();
   }
   int64_t state_batch_time_ms() override { return batch_time; }
-  std::string_view state_snapshot_path() override { return snapshot_path; }
+  SnapshotOrder snapshot_order() override { return {snapshot_path, batch_time, snapshot_since}; }
   bool restores_state() override { return restores; }
 
  private:

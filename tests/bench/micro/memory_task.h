@@ -67,7 +67,7 @@ class MemoryNode final : public internal::TaskNode {
     return Unbound();
   }
   int64_t state_batch_time_ms() override { return 0; }
-  std::string_view state_snapshot_path() override { return {}; }
+  internal::SnapshotOrder snapshot_order() override { return {}; }
   bool restores_state() override { return false; }
 
  private:

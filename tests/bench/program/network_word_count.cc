@@ -10,6 +10,7 @@
 #include "tests/bench/plain/text_server.h"
 #include "tests/bench/program/programs.h"
 #include "tests/bench/program/stopwatch.h"
+#include "tests/bench/program/temporary_directory.h"
 #include "tests/bench/program/word_totals_record.h"
 #include "tests/bench/report/contest.h"
 
@@ -64,15 +65,20 @@ class AllBatches {
   absl::Notification all_;
 };
 
+// `log_directory`: of checkpoints and of the receiver's log; empty: neither.
 absl::StatusOr<double> TimeMillrace(TextServer& server, const WordTotals& expected,
-                                    const std::string& master, StorageLevel level) {
+                                    const std::string& master, StorageLevel level,
+                                    const std::string& log_directory = "") {
   AllBatches batches(expected);
   // The end of the text is the end: a second connection would be served the text of the next run.
   StreamingContext ssc(Conf()
                            .SetAppName("NetworkWordCount")
                            .SetMaster(master)
+                           .Set("millrace.streaming.receiver.writeAheadLog.enable",
+                                log_directory.empty() ? "false" : "true")
                            .Set("millrace.streaming.receiverRestartDelay", "1h"),
                        kBatchInterval);
+  if (!log_directory.empty()) ssc.Checkpoint(log_directory);
   ssc.SocketTextStream("127.0.0.1", server.port(), level)
       .FlatMap([](std::string_view line) { return Split(line, ' '); })
       .Map([](std::string_view word) { return std::pair(word, int64_t{1}); })
@@ -134,6 +140,27 @@ absl::StatusOr<std::vector<Figure>> NetworkWordCount(const BenchOptions& options
       {plain / ours,
        absl::StrFormat("plain %.0f MiB/s (one thread %.0f, two %.0f), Millrace %.0f", mib / plain,
                        mib / medians->at(0), mib / medians->at(1), mib / ours)}};
+}
+
+absl::StatusOr<std::vector<Figure>> LoggedWordCount(const BenchOptions& options) {
+  absl::StatusOr<ServedText> text = Serve(4 * options.text_bytes);
+  if (!text.ok()) return text.status();
+  const auto run = [&text](const std::string& log_directory) {
+    return TimeMillrace(text->server, text->expected, "local[2]", StorageLevel::kMemoryAndDisk,
+                        log_directory);
+  };
+  const auto medians = MedianSeconds({{"without", [&] { return run(""); }},
+                                      {"with the log",
+                                       [&] {
+                                         const TemporaryDirectory directory;
+                                         return run(directory.path());
+                                       }}},
+                                     options.runs);
+  if (!medians.ok()) return medians.status();
+  return std::vector<Figure>{
+      {medians->at(0) / medians->at(1),
+       absl::StrFormat("without %.0f MiB/s, with %.0f", text->mebibytes / medians->at(0),
+                       text->mebibytes / medians->at(1))}};
 }
 
 absl::StatusOr<std::vector<Figure>> ClusterWordCount(const BenchOptions& options) {

@@ -16,10 +16,16 @@ absl::StatusOr<std::vector<Figure>> FileWordCount(const BenchOptions& options);
 absl::StatusOr<std::vector<Figure>> FileGrep(const BenchOptions& options);
 // Text from a server on loopback that sends as fast as it can.
 absl::StatusOr<std::vector<Figure>> NetworkWordCount(const BenchOptions& options);
+// The same with the receiver's log, against without.
+absl::StatusOr<std::vector<Figure>> LoggedWordCount(const BenchOptions& options);
 // MapWithState over a million keys: a batch that updates them all, and one that updates 1,000.
 absl::StatusOr<std::vector<Figure>> RunningCount(const BenchOptions& options);
 // UpdateStateByKey over a million keys, all of them updated, against a loop that visits every key.
 absl::StatusOr<std::vector<Figure>> UpdatedState(const BenchOptions& options);
+// What is written of a million keys of which 10,000 change, against the bytes of those.
+absl::StatusOr<std::vector<Figure>> SavedState(const BenchOptions& options);
+// What writing down each batch adds to its time.
+absl::StatusOr<std::vector<Figure>> CheckpointCost(const BenchOptions& options);
 // ReduceByKeyAndWindow with its inverse, against the same without a window.
 absl::StatusOr<std::vector<Figure>> InverseWindow(const BenchOptions& options);
 // ReduceByKeyAndWindow without an inverse, a window of 100 batches against one of 10.
@@ -43,6 +49,8 @@ absl::StatusOr<std::vector<Figure>> WorkerShuffle(const BenchOptions& options);
 // have a million keys of state.
 absl::StatusOr<std::vector<Figure>> WorkerKill(const BenchOptions& options);
 absl::StatusOr<std::vector<Figure>> StateKill(const BenchOptions& options);
+// The same of a driver in the cluster, from its next start on: until its first new output.
+absl::StatusOr<std::vector<Figure>> DriverKill(const BenchOptions& options);
 // With a driver daemon and an executor daemon.
 absl::StatusOr<std::vector<Figure>> SubmitTime(const BenchOptions& options);
 absl::StatusOr<std::vector<Figure>> IdleDaemons(const BenchOptions& options);

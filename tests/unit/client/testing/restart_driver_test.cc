@@ -3,8 +3,11 @@
 #include <millrace/log_stream.h>
 #include <millrace/log_writer.h>
 #include <millrace/testing.h>
+#include <sys/resource.h>
+#include <xxhash.h>
 
 #include <algorithm>
+#include <csignal>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +18,15 @@
 #include <vector>
 
 #include "client/local/streaming_core.h"
+#include "common/fs/atomic_output.h"
+#include "common/fs/file_util.h"
+#include "common/fs/local_file_system.h"
+#include "common/record/codec.h"
+#include "driver/checkpoint/checkpoint_file.h"
+#include "driver/checkpoint/checkpoint_store.h"
+#include "executor/sink/object_file.h"
+#include "executor/state/snapshot_writer.h"
+#include "executor/state/state_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/temp_dir.h"
@@ -57,6 +69,43 @@ std::string Text(const Pair& pair) { return pair.first + "=" + std::to_string(pa
 template <class Stream>
 StreamOutput<std::string> TextOf(StreamHarness& h, const Stream& stream) {
   return h.Output(stream.Map(Fn<&Text>));
+}
+
+// Keys that stay as they are, so that what a state has is much more than what changes in a batch.
+RDD<Pair> ManyKeys(StreamHarness& h) {
+  std::vector<Pair> keys;
+  for (int64_t i = 0; i < 300; ++i) keys.emplace_back("steady" + std::to_string(i), i);
+  return h.context().context().Parallelize(std::move(keys));
+}
+
+// Sums; a key whose values are few and even goes.
+DStream<Pair> KeysThatComeAndGo(StreamHarness& h, int partitions = 3) {
+  return h.Input(Words())
+      .UpdateStateByKey<int64_t>(
+          [](const std::string& key, std::span<const int64_t> values, Updated sum) -> Updated {
+            if (values.size() == 1 && values[0] % 2 == 0) return std::nullopt;
+            return Sum(key, values, sum);
+          },
+          partitions, ManyKeys(h))
+      .Checkpoint(1s)
+      .Name("come and go");
+}
+
+auto MappedUntilTheyTimeOut(StreamHarness& h, int partitions = 3) {
+  return StateSpec([](std::string key, std::optional<int64_t> value,
+                      State<int64_t>& state) -> std::optional<Pair> {
+           if (state.IsTimingOut()) return Pair(key + " is gone", state.Get());
+           const int64_t sum = state.GetOption().value_or(0) + *value;
+           if (sum % 5 == 0 && state.Exists()) {
+             state.Remove();
+             return Pair(key + " is removed", sum);
+           }
+           state.Update(sum);
+           return Pair(key, sum);
+         })
+      .InitialState(ManyKeys(h))
+      .NumPartitions(partitions)
+      .Timeout(6s);
 }
 
 Seen Sorted(const StreamOutput<std::string>& output) {
@@ -122,6 +171,23 @@ std::vector<NamedProgram> Programs() {
        [](StreamHarness& h) {
          return TextOf(
              h, h.Input(Words()).UpdateStateByKey<int64_t>(Fn<&Sum>).Checkpoint(2s).Name("sums"));
+       }},
+      // Saved with every batch, and so large that each time only what changed is.
+      {"UpdateStateByKeyWhoseChangesAreSaved",
+       [](StreamHarness& h) { return TextOf(h, KeysThatComeAndGo(h)); }},
+      {"MapWithStateWhoseChangesAreSaved",
+       [](StreamHarness& h) {
+         auto mapped = h.Input(Words()).MapWithState(MappedUntilTheyTimeOut(h));
+         mapped.Checkpoint(1s);
+         return TextOf(h, mapped.Union(mapped.StateSnapshots()));
+       }},
+      {"WindowWhoseChangesAreSaved",
+       [](StreamHarness& h) {
+         return TextOf(h,
+                       h.Input(Words())
+                           .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 6s, 1s, 3,
+                                                 [](const Pair& pair) { return pair.second != 0; })
+                           .Checkpoint(1s));
        }},
       {"MapWithStateAndItsTimeouts",
        [](StreamHarness& h) {
@@ -393,6 +459,29 @@ TEST_F(UpgradeTest, AStateOfAnotherTypeIsAnError) {
   EXPECT_THAT(status.message(), HasSubstr("(str,f64), and was saved as (str,i64)"));
 }
 
+// Keys are idle from the first batch on in which they may be.
+TEST_F(UpgradeTest, ATimeoutMayBeAdded) {
+  const auto program = [](StreamHarness& h, bool times_out) {
+    auto spec = StateSpec([](std::string key, std::optional<int64_t> value,
+                             State<int64_t>& state) -> std::optional<Pair> {
+      if (state.IsTimingOut()) return Pair(key + " is gone", state.Get());
+      state.Update(*value);
+      return std::nullopt;
+    });
+    auto in = h.Input<Pair>({{{"a", 1}, {"b", 2}}, {}, {{"a", 3}}});
+    return TextOf(h,
+                  in.MapWithState(times_out ? spec.Timeout(2s) : spec).Checkpoint(1s).Name("last"));
+  };
+  ASSERT_TRUE(RunProgram([&](StreamHarness& h) { return program(h, false); }, 2).ok());
+  const absl::StatusOr<Seen> rest =
+      RunProgram([&](StreamHarness& h) { return program(h, true); }, 5);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  EXPECT_EQ(
+      *rest,
+      (Seen{
+          {3000, {}}, {4000, {}}, {5000, {}}, {6000, {"a is gone=3", "b is gone=2"}}, {7000, {}}}));
+}
+
 TEST_F(UpgradeTest, AnotherBatchIntervalIsAnError) {
   ASSERT_TRUE(RunProgram([](StreamHarness& h) { return Sums(h); }, 1).ok());
   StreamHarness h(500ms);
@@ -401,6 +490,358 @@ TEST_F(UpgradeTest, AnotherBatchIntervalIsAnError) {
   const absl::Status status = h.RunBatches(1);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr("batches of 1000 ms"));
+}
+
+// -- What is saved of a state, on the disk --------------------------------------------------------
+
+class SavedStateTest : public UpgradeTest {
+ protected:
+  static constexpr int kParts = 3;
+
+  static StreamOutput<std::string> Program(StreamHarness& h, int partitions = kParts) {
+    auto mapped = h.Input(Words()).MapWithState(MappedUntilTheyTimeOut(h, partitions));
+    mapped.Checkpoint(1s).Name("mapped");
+    return TextOf(h, KeysThatComeAndGo(h, partitions).Union(mapped.StateSnapshots()));
+  }
+  static const Seen& Whole() {
+    static const Seen whole = RunWithRestarts([](StreamHarness& h) { return Program(h); }, {});
+    return whole;
+  }
+  static Seen WholeFrom(int first, int last) {
+    return Seen(Whole().find(first * 1000), Whole().upper_bound(last * 1000));
+  }
+  absl::StatusOr<Seen> Run(int batches, int partitions = kParts, Conf conf = Conf()) {
+    return RunProgram([partitions](StreamHarness& h) { return Program(h, partitions); }, batches,
+                      std::move(conf));
+  }
+  static Conf MayLoseState() {
+    return Conf().Set("millrace.streaming.checkpoint.allowStateLoss", "true");
+  }
+
+  // The records of a file of state with all keys, as they were saved before.
+  std::string AsObjectFile(const std::string& path, bool has_times) {
+    const auto file = fs_.OpenForRead(path);
+    internal::StateFileReader reader(**file);
+    const int64_t saved_ms = reader.ReadHead()->time_ms;
+    internal::StateFileReader::Frame frame;
+    if (!*reader.Next(frame)) return internal::ObjectFileHead();
+    internal::Decoder decoder(frame.records.view());
+    internal::Encoder records;
+    while (!decoder.done()) {
+      EXPECT_EQ(decoder.GetFixed<uint8_t>(), internal::kKeyHasState);
+      Pair pair;
+      int64_t touched_ms = 0;
+      Decode(decoder, pair);
+      if (has_times) touched_ms = internal::TouchedAt(decoder.GetVarint(), saved_ms);
+      Encode(records, pair);
+      if (has_times) Encode(records, touched_ms);
+    }
+    return internal::ObjectFileHead() +
+           internal::ObjectFrameHead(records.view(), frame.record_count) + records.ToString();
+  }
+
+  proto::Checkpoint Latest() {
+    internal::CheckpointStore store(fs_, dir_.path());
+    return **store.ReadLatest();
+  }
+  std::string DirectoryOf(const proto::SavedState& saved) {
+    return dir_.path() + "/" + saved.path();
+  }
+  std::string BytesOf(const std::string& path) {
+    const auto bytes = ReadWholeFile(fs_, path, 1 << 20);
+    EXPECT_TRUE(bytes.ok()) << bytes.status();
+    return *bytes;
+  }
+  void Overwrite(const std::string& path, const std::string& bytes) {
+    ASSERT_TRUE(WriteFileAtomically(fs_, path, bytes).ok());
+  }
+  // All that is there, but for what is read and not changed.
+  std::map<std::string, std::string> Files() {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(dir_.path())) {
+      if (entry.is_regular_file()) files[entry.path()] = BytesOf(entry.path());
+    }
+    return files;
+  }
+
+  LocalFileSystem fs_;
+};
+
+TEST_F(SavedStateTest, ACheckpointNamesAllThatAStateIsMadeOf) {
+  ASSERT_TRUE(Run(5).ok());
+  const proto::Checkpoint latest = Latest();
+  ASSERT_EQ(latest.states_size(), 2);
+  for (const proto::StateCheckpoint& state : latest.states()) {
+    EXPECT_EQ(state.num_partitions(), kParts);
+    ASSERT_EQ(state.saved_size(), 5) << state.id();
+    for (int i = 0; i < 5; ++i) {
+      EXPECT_EQ(state.saved(i).time_ms(), 1000 * (i + 1));
+      int64_t bytes = 0;
+      for (int part = 0; part < kParts; ++part) {
+        const auto file = fs_.OpenForRead(DirectoryOf(state.saved(i)) + "/" + PartFileName(part));
+        ASSERT_TRUE(file.ok()) << file.status();
+        bytes += static_cast<int64_t>((*file)->size_bytes());
+        const auto head = internal::StateFileReader(**file).ReadHead();
+        ASSERT_TRUE(head.ok()) << head.status();
+        EXPECT_EQ(head->since_ms, i == 0 ? -1 : 1000 * i);
+      }
+      EXPECT_EQ(state.saved(i).bytes(), bytes);
+    }
+  }
+}
+
+// The first driver leaves seven batches' changes, the second one all of it in another number of
+// parts and changes on top of that.
+TEST_F(SavedStateTest, GoesOnInAnotherNumberOfPartitions) {
+  ASSERT_TRUE(Run(7).ok());
+  for (const int partitions : {5, 2}) {
+    const int done = static_cast<int>(now_.ms() / 1000);
+    const absl::StatusOr<Seen> rest = Run(5, partitions);
+    ASSERT_TRUE(rest.ok()) << rest.status();
+    EXPECT_EQ(*rest, WholeFrom(done + 1, done + 5));
+    const proto::Checkpoint latest = Latest();
+    for (const proto::StateCheckpoint& state : latest.states()) {
+      EXPECT_EQ(state.num_partitions(), partitions);
+    }
+    EXPECT_EQ(latest.states(0).saved(0).time_ms(), (done + 1) * 1000);
+    EXPECT_EQ(latest.states(0).saved_size(), 5);
+  }
+}
+
+TEST_F(SavedStateTest, AGracefulStopSavesWhatChanged) {
+  graceful_ = true;
+  const auto program = [](StreamHarness& h) {
+    auto sums = KeysThatComeAndGo(h).Checkpoint(4s);
+    return TextOf(h, sums);
+  };
+  const Seen whole = RunWithRestarts(program, {});
+  ASSERT_TRUE(RunProgram(program, 6).ok());
+  const proto::StateCheckpoint state = Latest().states(0);
+  ASSERT_EQ(state.saved_size(), 2);
+  EXPECT_EQ(state.saved(1).time_ms(), 6000);
+  EXPECT_LT(state.saved(1).bytes(), state.saved(0).bytes() / 4);
+  const absl::StatusOr<Seen> rest = RunProgram(program, 3);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  EXPECT_EQ(*rest, Seen(whole.find(7000), whole.find(10000)));
+}
+
+TEST_F(SavedStateTest, APartThatIsMissingIsAnErrorAndNothingIsOverwritten) {
+  ASSERT_TRUE(Run(4).ok());
+  const proto::Checkpoint latest = Latest();
+  for (const int link : {0, 2}) {
+    const std::string path = DirectoryOf(latest.states(1).saved(link)) + "/part-00001";
+    const std::string bytes = BytesOf(path);
+    std::filesystem::remove(path);
+    const auto before = Files();
+    const absl::Status status = Run(1).status();
+    now_ = Time(4000);
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(status.message(), HasSubstr("'" + path + "' is missing"));
+    EXPECT_THAT(status.message(), HasSubstr("allowStateLoss=true"));
+    EXPECT_EQ(Files(), before);
+    Overwrite(path, bytes);
+  }
+  const absl::StatusOr<Seen> rest = Run(2);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  EXPECT_EQ(*rest, WholeFrom(5, 6));
+}
+
+TEST_F(SavedStateTest, ADirectoryThatIsMissingMayBeLostIfTheUserSaysSo) {
+  ASSERT_TRUE(Run(4).ok());
+  const proto::Checkpoint latest = Latest();
+  for (const proto::StateCheckpoint& state : latest.states()) {
+    std::filesystem::remove_all(DirectoryOf(state.saved(1)));
+  }
+  const absl::Status status = Run(1).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("is not all there"));
+  now_ = Time(4000);
+  const absl::StatusOr<Seen> anew = Run(1, kParts, MayLoseState());
+  ASSERT_TRUE(anew.ok()) << anew.status();
+  EXPECT_EQ(anew->size(), 1u);
+}
+
+TEST_F(SavedStateTest, ACheckpointOfAnotherReleaseIsAnErrorAndNothingIsOverwritten) {
+  ASSERT_TRUE(Run(3).ok());
+  std::string newest;
+  int64_t newest_number = 0;
+  for (const auto& [path, bytes] : Files()) {
+    const size_t at = path.find("/checkpoint-");
+    if (at == std::string::npos) continue;
+    const int64_t number = std::stoll(path.substr(at + 12));
+    if (number < newest_number) continue;
+    newest_number = number;
+    newest = path;
+  }
+  const std::string bytes = BytesOf(newest);
+  std::string newer = bytes;
+  newer[4] = 9;
+  Overwrite(newest, newer);
+  const auto before = Files();
+  const absl::Status status = Run(1).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(status.message(), HasSubstr("checkpoint '" + newest + "' cannot be read"));
+  EXPECT_THAT(status.message(), HasSubstr("it has version 9"));
+  EXPECT_EQ(Files(), before);
+  Overwrite(newest, bytes);
+  now_ = Time(3000);
+  const absl::StatusOr<Seen> rest = Run(2);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  EXPECT_EQ(*rest, WholeFrom(4, 5));
+}
+
+TEST_F(SavedStateTest, TheCheckpointOfAnotherProgramIsAnErrorAndNothingIsOverwritten) {
+  ASSERT_TRUE(Run(3).ok());
+  const auto before = Files();
+  const absl::Status status =
+      RunProgram([](StreamHarness& h) { return Sums(h, "sums"); }, 1).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("does not match this program"));
+  EXPECT_THAT(status.message(), HasSubstr("\"come and go\""));
+  EXPECT_THAT(status.message(), HasSubstr("\"mapped\""));
+  EXPECT_EQ(Files(), before);
+}
+
+// The batch fails; the state is neither wrong nor lost.
+class DamagedStateTest : public SavedStateTest, public ::testing::WithParamInterface<int> {};
+
+TEST_P(DamagedStateTest, FailsBatchesUntilItIsThereAgain) {
+  ASSERT_TRUE(Run(4).ok());
+  const proto::Checkpoint latest = Latest();
+  const std::string path = DirectoryOf(latest.states(0).saved(GetParam())) + "/part-00001";
+  const std::string bytes = BytesOf(path);
+  std::string damaged = bytes;
+  damaged[damaged.size() / 2] ^= 1;
+  Overwrite(path, damaged);
+  const absl::Status status = Run(1).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("saved state " + path));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("at offset"));
+  Overwrite(path, bytes);
+  const absl::StatusOr<Seen> rest = Run(2);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  EXPECT_EQ(rest->at(7000), Whole().at(7000));
+}
+
+INSTANTIATE_TEST_SUITE_P(Links, DamagedStateTest, ::testing::Values(0, 2));
+
+// No file of this process can grow, as on a full disk.
+class NoRoom {
+ public:
+  NoRoom() {
+    std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+  }
+  ~NoRoom() { setrlimit(RLIMIT_FSIZE, &before_); }
+  NoRoom(const NoRoom&) = delete;
+  NoRoom& operator=(const NoRoom&) = delete;
+
+ private:
+  rlimit before_;
+};
+
+TEST_F(SavedStateTest, OnAFullDiskBatchesGoOnAndWhatChangedIsSavedOnceThereIsRoom) {
+  StreamHarness h(1s, {.checkpoint_dir = dir_.path()});
+  const StreamOutput<std::string> output = Program(h);
+  {
+    const NoRoom no_room;
+    ASSERT_TRUE(h.RunBatches(2).ok());
+  }
+  ASSERT_TRUE(h.RunBatches(2).ok());
+  const auto before = Files();
+  {
+    const NoRoom no_room;
+    ASSERT_TRUE(h.RunBatches(3).ok());
+    EXPECT_EQ(Files(), before);
+  }
+  ASSERT_TRUE(h.RunBatches(1).ok());
+  const proto::Checkpoint latest = Latest();
+  for (const proto::StateCheckpoint& state : latest.states()) {
+    std::vector<int64_t> times;
+    for (const proto::SavedState& saved : state.saved()) times.push_back(saved.time_ms());
+    EXPECT_THAT(times, ::testing::ElementsAre(3000, 4000, 8000)) << state.id();
+  }
+  ASSERT_TRUE(h.RestartDriver().ok());
+  ASSERT_TRUE(h.RunBatches(3).ok());
+  EXPECT_EQ(Sorted(output), WholeFrom(1, 11));
+}
+
+// Before changes were saved on their own, a state was a directory of object files.
+TEST_F(SavedStateTest, ACheckpointOfVersion1IsGoneOnFrom) {
+  ASSERT_TRUE(Run(1).ok());
+  proto::Checkpoint checkpoint = Latest();
+  for (proto::StateCheckpoint& state : *checkpoint.mutable_states()) {
+    ASSERT_EQ(state.saved_size(), 1);
+    const bool has_times = state.id() == "mapped";
+    const std::string old = "state/old-" + std::to_string(has_times);
+    ASSERT_TRUE(fs_.CreateDirs(dir_.path() + "/" + old).ok());
+    for (int part = 0; part < kParts; ++part) {
+      const std::string name = "/" + PartFileName(part);
+      Overwrite(dir_.path() + "/" + old + name,
+                AsObjectFile(DirectoryOf(state.saved(0)) + name, has_times));
+    }
+    std::filesystem::remove_all(DirectoryOf(state.saved(0)));
+    state.set_path(old);
+    state.clear_saved();
+    state.clear_num_partitions();
+  }
+  for (const auto& [path, bytes] : Files()) {
+    if (path.find("/checkpoint-") != std::string::npos) std::filesystem::remove(path);
+  }
+  std::string bytes = internal::EncodeCheckpoint(checkpoint);
+  bytes[4] = 1;
+  bytes.resize(bytes.size() - 8);
+  const uint64_t checksum = XXH3_64bits(bytes.data(), bytes.size());
+  bytes.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
+  Overwrite(dir_.path() + "/checkpoint-7", bytes);
+
+  // A driver that does not come to save anything, then others.
+  for (const auto& [first, batches] : {std::pair(2, 0), std::pair(2, 2), std::pair(4, 3)}) {
+    const absl::StatusOr<Seen> rest = Run(batches);
+    ASSERT_TRUE(rest.ok()) << rest.status();
+    EXPECT_EQ(*rest, WholeFrom(first, first + batches - 1));
+  }
+}
+
+// The amount that is written follows the keys that change, though now and then all keys are.
+TEST_F(SavedStateTest, WhatIsWrittenIsAtMostThriceWhatChanged) {
+  constexpr int kKeys = 2'000;
+  constexpr int kChanged = 20;
+  constexpr int kRuns = 125;
+  constexpr int64_t kRecordBytes = 1 + 12 + 8;
+  const auto key = [](int i) { return std::to_string(100'000'000'000 + i); };
+  std::vector<Pair> initial;
+  for (int i = 0; i < kKeys; ++i) initial.emplace_back(key(i), i);
+  std::vector<std::vector<Pair>> batches(kRuns);
+  for (int batch = 0; batch < kRuns; ++batch) {
+    for (int i = 0; i < kChanged; ++i) {
+      batches[static_cast<size_t>(batch)].emplace_back(key((batch * kChanged * 7 + i) % kKeys), 1);
+    }
+  }
+  StreamHarness h(1s, {.checkpoint_dir = dir_.path()});
+  const auto output =
+      h.Output(h.Input(Batches<Pair>(std::move(batches)))
+                   .UpdateStateByKey<int64_t>(Fn<&Sum>, 1,
+                                              h.context().context().Parallelize(std::move(initial)))
+                   .Checkpoint(1s)
+                   .Count());
+  std::map<int64_t, int64_t> written;  // By batch.
+  int whole = 0;
+  for (int batch = 1; batch <= kRuns; ++batch) {
+    ASSERT_TRUE(h.RunBatches(1).ok());
+    const proto::StateCheckpoint state = Latest().states(0);
+    EXPECT_EQ(state.saved().rbegin()->time_ms(), batch * 1000);
+    written[batch] = state.saved().rbegin()->bytes();
+    whole += state.saved_size() == 1 ? 1 : 0;
+  }
+  EXPECT_EQ(whole, 2);
+  for (int last = 100; last <= kRuns; ++last) {
+    int64_t bytes = 0;
+    for (int batch = last - 99; batch <= last; ++batch) bytes += written[batch];
+    ASSERT_LE(bytes, 3 * 100 * kChanged * kRecordBytes) << "up to batch " << last;
+  }
 }
 
 }  // namespace

@@ -185,6 +185,25 @@ TEST_F(GrpcPeerTest, WhatIsTooLargeToBeSentIsRefusedAndTheStreamGoesOn) {
   EXPECT_TRUE(CallAndWait(client_).ok());
 }
 
+TEST_F(GrpcPeerTest, BytesThatArePutArriveWithTheRequest) {
+  const std::string large(size_t{3} << 20, 'x');
+  std::vector<std::string> pieces;
+  Serve([&](const proto::PeerRequest& request, const GrpcPeerServer::Reply& reply) {
+    const auto& put = request.put_map_output().pieces();
+    pieces.assign(put.begin(), put.end());
+    Echo(request, reply);
+  });
+  Answer answer;
+  proto::PeerRequest request;
+  request.mutable_put_map_output()->set_shuffle_id(12);
+  client_.Put(kServer, std::move(request), {Buffer::CopyOf("small"), Buffer::CopyOf(large)},
+              [&answer](absl::StatusOr<proto::PeerReply> reply) { answer.Set(std::move(reply)); });
+  const auto reply = Await(answer);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  EXPECT_EQ(reply->error_code(), 12);
+  EXPECT_THAT(pieces, ::testing::ElementsAre("small", large));
+}
+
 TEST_F(GrpcPeerTest, AnswersThatNobodyReadsDoNotPileUp) {
   constexpr int kCount = 200;
   Watched<int> handled;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "common/log/block_log.h"
+#include "common/log/segment_writer.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/driver_fixture.h"
@@ -50,6 +52,11 @@ class ScriptedGraph : public BatchGraph {
       batch.jobs.push_back(std::move(job));
     }
     return batch;
+  }
+  void StartsEnded(const ReceiverStarts& starts) override {
+    for (const auto& [stream_id, numbers] : starts) {
+      for (const int64_t number : numbers) log.push_back("ended " + std::to_string(number));
+    }
   }
   Time ClearCompleted(Time batch_time, bool /*cut_short*/) override {
     log.push_back("clear " + std::to_string(batch_time.ms()));
@@ -697,6 +704,125 @@ TEST_F(StreamingRunTest, AReceiverHearsWhatOfItsOwnBlocksIsProcessed) {
 
 // A source that brings twice what can be processed: 2,000 records a second, 1 ms a record. Time
 // goes on in small steps, also within jobs; the source takes what its limits allow.
+// ---------------------------------------------------------------------------------------------
+// Logs of receivers.
+
+class ReceiverLogTest : public StreamingRunTest {
+ protected:
+  static constexpr char kDirectory[] = "/received/run-1/stream";
+
+  ReceiverLogTest() {
+    AddReceiver(0);
+    spec_.receivers[0].log = ReceiverLogSpec{kDirectory, "/received/run-1/sealed"};
+    spec_.receivers[0].first_sequence = int64_t{5} << 32;
+  }
+
+  static int64_t Sequence(int64_t start, int64_t block) { return (start << 32) + block; }
+  static std::string DirectoryOf(int64_t start) {
+    return std::string(kDirectory) + "/" + std::to_string(start);
+  }
+  // What a receiver's worker does.
+  void LogBlocks(int64_t start, const std::vector<int64_t>& blocks) {
+    ASSERT_TRUE(fs_.CreateDirs(DirectoryOf(start)).ok());
+    auto segment = SegmentWriter::Create(fs_, DirectoryOf(start), 1);
+    ASSERT_TRUE(segment.ok()) << segment.status();
+    for (const int64_t block : blocks) {
+      proto::StoredBlock stored;
+      stored.mutable_id()->set_sequence(Sequence(start, block));
+      ASSERT_TRUE(segment->Append(EncodeLoggedBlock(stored, {Buffer::CopyOf("records")})).ok());
+    }
+    ASSERT_TRUE(segment->Finish().ok());
+  }
+  std::vector<int64_t> LogStarts() const {
+    std::vector<int64_t> starts;
+    for (const SentMessage& sent : workers_.sent()) {
+      if (!sent.message.has_start_receiver()) continue;
+      const proto::StartReceiver& start = sent.message.start_receiver();
+      starts.push_back(start.first_sequence() >> 32);
+      EXPECT_EQ(start.log().directory(), DirectoryOf(starts.back()));
+      EXPECT_THAT(start.log().seals(),
+                  ElementsAre("/received/run-1/sealed", DirectoryOf(starts.back()) + "/sealed"));
+    }
+    return starts;
+  }
+};
+
+TEST_F(ReceiverLogTest, WhatALostWorkerHadLoggedAndNotReportedIsInTheNextBatch) {
+  AddWorker(1, 1);
+  ASSERT_TRUE(Start().ok());
+  LogBlocks(5, {0, 1, 2});
+  Report(1, 0, {Sequence(5, 0)});
+  core_.WorkerLost(1, "killed");
+  AddWorker(2, 1);
+  env_.RunUntilIdle();
+  EXPECT_THAT(LogStarts(), ElementsAre(5, 6));
+  EXPECT_TRUE(*fs_.Exists(DirectoryOf(5) + "/sealed"));
+  AdvanceMillis(1000);
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(1000, Sequence(5, 0)), Pair(1000, Sequence(5, 1)),
+                                            Pair(1000, Sequence(5, 2))));
+  EXPECT_THAT(graph_->log, Contains("ended 5"));
+  AdvanceMillis(1000);
+  EXPECT_THAT(graph_->received, SizeIs(3));
+}
+
+TEST_F(ReceiverLogTest, ALogThatCannotBeReadIsTriedAgain) {
+  AddWorker(1, 1);
+  ASSERT_TRUE(Start().ok());
+  LogBlocks(5, {0});
+  fs_.SetFault([](FileOp, const std::string&) { return absl::UnavailableError("no disk"); });
+  core_.WorkerLost(1, "killed");
+  AdvanceMillis(1500);
+  EXPECT_THAT(graph_->received, IsEmpty());
+  EXPECT_THAT(graph_->log, Not(Contains("ended 5")));
+  fs_.SetFault(nullptr);
+  AdvanceMillis(2000);
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(3000, Sequence(5, 0))));
+}
+
+TEST_F(ReceiverLogTest, AGracefulStopWaitsForTheLogOfALostWorker) {
+  AddWorker(1, 1);
+  ASSERT_TRUE(Start().ok());
+  LogBlocks(5, {0});
+  env_.HoldJobs(true);
+  core_.WorkerLost(1, "killed");
+  run_->Stop(/*graceful=*/true);
+  env_.RunUntilIdle();
+  EXPECT_FALSE(stopped_);
+  env_.HoldJobs(false);
+  AdvanceMillis(1000);
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(1000, Sequence(5, 0))));
+  EXPECT_TRUE(stopped_);
+}
+
+TEST_F(ReceiverLogTest, AReceiverThatEndsByItselfHasReportedEverything) {
+  AddWorker(1, 1);
+  ASSERT_TRUE(Start().ok());
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  Report(1, 0, {Sequence(5, 0)});
+  ReceiverSays(1, 0, proto::ReceiverEvent::STOPPED);
+  AdvanceMillis(1000);
+  EXPECT_THAT(graph_->log, ElementsAre("ended 5", "generate 1000", "run 1000/0", "clear 1000"));
+}
+
+TEST_F(ReceiverLogTest, RecoveredBatchesHaveWhatTheyHadAndTheNextOneTheRest) {
+  const auto block = [](int64_t sequence) {
+    ReceivedBlock received;
+    received.id = {0, sequence};
+    return received;
+  };
+  AdvanceMillis(4500);
+  spec_.resume = ResumePoint{Time(1000), Time(3000)};
+  spec_.recovered.batches[Time(2000)][0] = {block(Sequence(3, 0)), block(Sequence(3, 1))};
+  spec_.recovered.unallocated[0] = {block(Sequence(3, 2)), block(Sequence(4, 0))};
+  AddWorker(1, 1);
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(500);
+  EXPECT_THAT(graph_->received,
+              ElementsAre(Pair(2000, Sequence(3, 0)), Pair(2000, Sequence(3, 1)),
+                          Pair(4000, Sequence(3, 2)), Pair(4000, Sequence(4, 0))));
+  EXPECT_THAT(LogStarts(), ElementsAre(5));
+}
+
 class FastSourceTest : public StreamingRunTest {
  protected:
   static constexpr int64_t kStepMillis = 10;

@@ -33,6 +33,23 @@ TEST(BlockLocationsTest, ABlockWithoutHoldersIsLost) {
   EXPECT_FALSE(blocks.empty()) << "its batch may still want it";
 }
 
+TEST(BlockLocationsTest, ABlockThatIsLoggedIsNotLostWithItsHolder) {
+  BlockLocations blocks;
+  blocks.Add(kBlock, 1);
+  blocks.NoteLogged(kBlock);
+  blocks.Add({3, 18}, 1);
+  EXPECT_EQ(blocks.ForgetWorker(1), 1);
+  EXPECT_TRUE(blocks.IsKnown(kBlock));
+  blocks.Drop(kBlock);
+  blocks.Drop({3, 18});
+  // One that nobody has held.
+  blocks.NoteLogged(kBlock);
+  EXPECT_TRUE(blocks.IsKnown(kBlock));
+  EXPECT_THAT(blocks.HoldersOf(kBlock), IsEmpty());
+  EXPECT_THAT(blocks.Drop(kBlock), IsEmpty());
+  EXPECT_TRUE(blocks.empty());
+}
+
 TEST(BlockLocationsTest, BlocksHaveANameForPeople) {
   EXPECT_EQ(ToString(kBlock), "block 17 of stream 3");
 }

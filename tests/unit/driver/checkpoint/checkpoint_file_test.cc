@@ -29,7 +29,7 @@ TEST(CheckpointFileTest, IsReadAsItWasWritten) {
 
 TEST(CheckpointFileTest, HasAHeadThatOtherProgramsCanRead) {
   const std::string bytes = EncodeCheckpoint(Example());
-  EXPECT_EQ(bytes.substr(0, 8), std::string("MRCK\1\0\0\0", 8));
+  EXPECT_EQ(bytes.substr(0, 8), std::string("MRCK\2\0\0\0", 8));
   EXPECT_EQ(bytes.size(), 16 + Example().ByteSizeLong() + 8);
 }
 
@@ -54,10 +54,12 @@ TEST(CheckpointFileTest, FlippedAtEveryByteIsRefused) {
 
 TEST(CheckpointFileTest, ANewerVersionIsSaid) {
   std::string bytes = EncodeCheckpoint(Example());
-  bytes[4] = 2;
-  const auto read = DecodeCheckpoint(bytes);
-  EXPECT_EQ(read.status().code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(read.status().message(), HasSubstr("version 2"));
+  for (const char version : {0, 3}) {
+    bytes[4] = version;
+    const auto read = DecodeCheckpoint(bytes);
+    EXPECT_EQ(read.status().code(), absl::StatusCode::kUnimplemented);
+    EXPECT_THAT(read.status().message(), HasSubstr(version == 0 ? "version 0" : "version 3"));
+  }
 }
 
 }  // namespace

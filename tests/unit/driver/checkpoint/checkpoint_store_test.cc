@@ -92,6 +92,29 @@ TEST_F(CheckpointStoreTest, StatesGoWithTheLastCheckpointThatNamesThem) {
   EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-2"));
 }
 
+TEST_F(CheckpointStoreTest, AllThatASavedStateBuildsOnStaysWithIt) {
+  const auto at = [](int64_t time_ms, const std::vector<std::string>& paths) {
+    proto::Checkpoint checkpoint = At(time_ms);
+    proto::StateCheckpoint& state = *checkpoint.add_states();
+    for (const std::string& path : paths) state.add_saved()->set_path("state/" + path);
+    return checkpoint;
+  };
+  ASSERT_TRUE(store_.Open().ok());
+  for (const char* const name : {"a-1", "a-2", "a-3", "a-4"}) MakeState(name);
+  Write(store_, at(1000, {"a-1"}));
+  Write(store_, at(2000, {"a-1", "a-2"}));
+  for (const int64_t time_ms : {3000, 4000, 5000})
+    Write(store_, at(time_ms, {"a-1", "a-2", "a-3"}));
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-1", "a-2", "a-3", "a-4"));
+  for (const int64_t time_ms : {6000, 7000}) Write(store_, at(time_ms, {"a-4"}));
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-1", "a-2", "a-3", "a-4"));
+  CheckpointStore next(fs_, "/app");
+  ASSERT_TRUE(next.Open().ok());
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-1", "a-2", "a-3", "a-4"));
+  Write(next, at(8000, {"a-4"}));
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-4"));
+}
+
 TEST_F(CheckpointStoreTest, NoStateGoesWhileAnOlderCheckpointCannotBeRead) {
   ASSERT_TRUE(store_.Open().ok());
   MakeState("a-1");

@@ -47,22 +47,36 @@ std::vector<std::string> Place(const ApplicationFacts& application,
   return Texts(Allocate({application}, nodes, is_spread));
 }
 
+std::vector<int> Possible(const proto::Demand& demand, std::vector<NodeFacts> nodes,
+                          bool is_spread) {
+  return PossibleWorkers({.demand = demand}, nodes, is_spread);
+}
+
 TEST(PossibleWorkersTest, WithoutASizeAllCoresInOneWorkerANode) {
-  EXPECT_THAT(PossibleWorkers(Demand({}), {Node("a", 2), Node("b", 4)}, true), ElementsAre(4, 2));
-  EXPECT_THAT(PossibleWorkers(Demand({.cores_max = 3}), {Node("a", 4), Node("b", 4)}, true),
+  EXPECT_THAT(Possible(Demand({}), {Node("a", 2), Node("b", 4)}, true), ElementsAre(4, 2));
+  EXPECT_THAT(Possible(Demand({.cores_max = 3}), {Node("a", 4), Node("b", 4)}, true),
               ElementsAre(2, 1));
-  EXPECT_THAT(PossibleWorkers(Demand({.cores_max = 5}), {Node("a", 4), Node("b", 4)}, false),
+  EXPECT_THAT(Possible(Demand({.cores_max = 5}), {Node("a", 4), Node("b", 4)}, false),
               ElementsAre(4, 1));
-  EXPECT_THAT(PossibleWorkers(Demand({.memory_mb = 9000}), {Node("a", 4)}, true), IsEmpty());
+  EXPECT_THAT(Possible(Demand({.memory_mb = 9000}), {Node("a", 4)}, true), IsEmpty());
 }
 
 TEST(PossibleWorkersTest, OfASizeAsManyAsThereIsRoomFor) {
-  EXPECT_THAT(PossibleWorkers(Demand({.cores_max = 5, .cores_per_worker = 2}),
-                              {Node("a", 9), Node("b", 1)}, true),
-              ElementsAre(2, 2));
-  EXPECT_THAT(PossibleWorkers(Demand({.cores_per_worker = 1, .memory_mb = 1000}),
-                              {Node("a", 9, 2500)}, true),
-              ElementsAre(1, 1));
+  EXPECT_THAT(
+      Possible(Demand({.cores_max = 5, .cores_per_worker = 2}), {Node("a", 9), Node("b", 1)}, true),
+      ElementsAre(2, 2));
+  EXPECT_THAT(
+      Possible(Demand({.cores_per_worker = 1, .memory_mb = 1000}), {Node("a", 9, 2500)}, true),
+      ElementsAre(1, 1));
+}
+
+TEST(PossibleWorkersTest, BesideThoseThatItHas) {
+  std::vector<NodeFacts> nodes = {Node("a", 4), Node("b", 4)};
+  const ApplicationFacts application{
+      .demand = Demand({.cores_max = 5}), .cores_held = 2, .workers_held = {{"a", 1}}};
+  EXPECT_THAT(PossibleWorkers(application, nodes, true), ElementsAre(3));
+  EXPECT_EQ(nodes[0].cores_free, 4);
+  EXPECT_EQ(nodes[1].cores_free, 1) << "what it would take is not there for others";
 }
 
 TEST(AllocateTest, WorkersAreSpread) {

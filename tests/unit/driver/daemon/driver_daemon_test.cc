@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_join.h"
 #include "common/fs/local_file_system.h"
 #include "tests/support/fake_env.h"
 #include "tests/support/temp_dir.h"
@@ -60,6 +61,9 @@ class RecordingPeers : public DaemonPeers {
                      message.worker_lost().exit().reason());
     } else if (message.has_waiting()) {
       said.push_back(to + "waiting: " + message.waiting().reason());
+    } else if (message.has_room()) {
+      const auto& cores = message.room().possible_cores();
+      said.push_back(to + "room for " + absl::StrJoin(cores, ", "));
     }
   }
   void Close(SessionId session, absl::Status status) override { closed[session] = status; }
@@ -144,6 +148,12 @@ class DriverDaemonTest : public ::testing::Test {
     env_->RunUntilIdle();
     return peers_.app_ids[session];
   }
+  void TakeAll(SessionId session, int cores_max = 0) {
+    proto::FromApplication message = Registration(cores_max);
+    message.mutable_register_()->set_takes_all(true);
+    daemon_->OnApplicationMessage(session, message);
+    env_->RunUntilIdle();
+  }
   void Request(SessionId session, int worker_id, int cores) {
     proto::FromApplication message;
     message.mutable_request_worker()->set_worker_id(worker_id);
@@ -220,6 +230,35 @@ TEST_F(DriverDaemonTest, TheNextApplicationGetsWhatTheFirstLeaves) {
   EXPECT_EQ(peers_.closed[2], absl::OkStatus());
   EXPECT_EQ(daemon_->List().applications(0).app_id(), first);
   EXPECT_NE(daemon_->List().applications(0).ended_ms(), 0);
+}
+
+TEST_F(DriverDaemonTest, WhoTakesAllIsToldOfRoomInTheOrderOfComing) {
+  Executor(1, "a", 2);
+  TakeAll(2, /*cores_max=*/7);
+  Request(2, 1, 2);
+  TakeAll(3);
+  Application(4);
+  peers_.Take();
+  Executor(5, "b", 8);
+  EXPECT_THAT(peers_.Take(), ElementsAre("2 room for 5", "3 room for 3"));
+  Request(2, 2, 5);
+  Request(3, 1, 3);
+  peers_.Take();
+  Executor(6, "c", 4);
+  EXPECT_THAT(peers_.Take(), ElementsAre("3 room for 4")) << "the first has all that it may have";
+  proto::FromApplication done;
+  done.mutable_unregister();
+  daemon_->OnApplicationMessage(2, done);
+  env_->RunUntilIdle();
+  EXPECT_THAT(peers_.Take(), ElementsAre("1 forget", "5 forget", "6 forget", "3 room for 4, 2"));
+}
+
+TEST_F(DriverDaemonTest, WhoWaitsForWorkersIsOfferedNoOthers) {
+  TakeAll(2);
+  Request(2, 1, 8);
+  peers_.Take();
+  Executor(1, "a", 2);
+  EXPECT_THAT(peers_.Take(), ElementsAre("2 waiting: no executor has 8 cores: the largest has 2"));
 }
 
 TEST_F(DriverDaemonTest, AWorkerThatDiesIsReportedAndItsPlaceIsFree) {

@@ -53,6 +53,20 @@ TEST_F(ReceivedBlockTrackerTest, ABlockReportedAgainIsNotCountedTwice) {
   EXPECT_FALSE(tracker_.has_unallocated_blocks());
 }
 
+TEST_F(ReceivedBlockTrackerTest, ARestoredBatchHasWhatItHadAndNoneOfItIsCountedAgain) {
+  tracker_.RestoreBatch(Time(1000), {{0, {Block(0, 1), Block(0, 2)}}, {7, {Block(7, 1)}}});
+  tracker_.RestoreBatch(Time(2000), {});
+  EXPECT_FALSE(tracker_.AddBlock(Block(0, 2)));
+  EXPECT_TRUE(tracker_.AddBlock(Block(0, 3)));
+  EXPECT_TRUE(tracker_.IsKnown({0, 1}));
+  const BatchBlocks first = tracker_.AllocateBlocksToBatch(Time(1000));
+  EXPECT_THAT(Sequences(first.at(0)), ElementsAre(1, 2));
+  EXPECT_THAT(first.at(1), IsEmpty());
+  EXPECT_FALSE(first.contains(7));
+  EXPECT_THAT(tracker_.AllocateBlocksToBatch(Time(2000)).at(0), IsEmpty());
+  EXPECT_THAT(Sequences(tracker_.AllocateBlocksToBatch(Time(3000)).at(0)), ElementsAre(3));
+}
+
 TEST_F(ReceivedBlockTrackerTest, RefusesBlocksOfUnknownStreams) {
   EXPECT_FALSE(tracker_.AddBlock(Block(7, 1)));
   EXPECT_FALSE(tracker_.has_unallocated_blocks());

@@ -4,13 +4,18 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "common/log/block_log.h"
+#include "common/log/write_ahead_log.h"
 #include "common/memory/memory_budget.h"
 #include "common/time/system_clock.h"
 #include "executor/block/block_store.h"
@@ -36,11 +41,14 @@ class BlockGeneratorTest : public ::testing::Test {
     Make(StorageLevel::kMemoryOnly);
   }
 
-  void Make(StorageLevel level) {
+  void Make(StorageLevel level, WriteAheadLog* log = nullptr,
+            int64_t store_call_nanos_max = 30 * kSecondNanos) {
     generator_ = std::make_unique<BlockGenerator>(
         BlockGenerator::Options{.stream_id = kStream,
                                 .first_sequence = 100,
                                 .storage_level = level,
+                                .log = log,
+                                .store_call_nanos_max = store_call_nanos_max,
                                 .full_store_nanos_max = 1},
         store_,
         BlockGenerator::Callbacks{.on_reports = [this] { ++reports_told_; },
@@ -397,6 +405,170 @@ TEST_F(BlockGeneratorTest, ManyWritersAndCutsLoseAndRepeatNothing) {
   for (std::thread& writer : writers) writer.join();
   EXPECT_EQ(records, kWriters * kRecords);
   EXPECT_EQ(budget_.used_bytes(), 0u);
+}
+
+// ---------------------------------------------------------------------------------------------
+// With a log.
+
+class LoggedBlocksTest : public BlockGeneratorTest {
+ protected:
+  explicit LoggedBlocksTest(size_t memory_bytes = 1 << 20) : BlockGeneratorTest(memory_bytes) {
+    log_ = std::make_unique<WriteAheadLog>(
+        fs_, WriteAheadLog::Options{.directory = "/log", .seals = {"/log/sealed"}});
+    Make(StorageLevel::kMemoryOnly, log_.get());
+  }
+  ~LoggedBlocksTest() override { generator_.reset(); }
+
+  // The bytes of the blocks that the log has, by what was reported.
+  std::vector<std::string> Logged(const std::vector<proto::BlockReport>& reports) {
+    std::vector<std::string> blocks;
+    for (const proto::BlockReport& report : reports) {
+      for (const proto::StoredBlock& block : report.blocks()) {
+        const auto buffers = ReadLoggedBlock(fs_, block.id());
+        EXPECT_TRUE(buffers.ok()) << buffers.status();
+        std::string& bytes = blocks.emplace_back();
+        for (const Buffer& buffer : *buffers) bytes += buffer.view();
+      }
+    }
+    return blocks;
+  }
+  std::vector<int64_t> LoggedSequences() {
+    std::vector<int64_t> sequences;
+    const auto blocks = ListLoggedBlocks(fs_, "/log", 0);
+    EXPECT_TRUE(blocks.ok()) << blocks.status();
+    for (const proto::StoredBlock& block : *blocks) sequences.push_back(block.id().sequence());
+    return sequences;
+  }
+  void FailWrites(bool fail) {
+    fs_.SetFault([fail](FileOp op, const std::string&) {
+      return fail && op == FileOp::kSync ? absl::ResourceExhaustedError("the disk is full")
+                                         : absl::OkStatus();
+    });
+  }
+
+  std::unique_ptr<WriteAheadLog> log_;
+};
+
+TEST_F(LoggedBlocksTest, WhatIsReportedIsInTheStoreAndInTheLog) {
+  ASSERT_TRUE(generator_->StoreBlock(Buffer::CopyOf("records"), 3, "offset 17").ok());
+  fs_.LoseUnsynced();
+  const std::vector<proto::BlockReport> reports = generator_->TakeReports(1);
+  EXPECT_THAT(Logged(reports), ElementsAre("records"));
+  EXPECT_EQ(reports[0].blocks(0).metadata(), "offset 17");
+  EXPECT_EQ(reports[0].blocks(0).id().place().directory(), "/log");
+  EXPECT_EQ(Block(100), "records");
+}
+
+TEST_F(LoggedBlocksTest, TheEventLoopWritesNothingItself) {
+  generator_->AddRecord("ab");
+  generator_->CutBatch(1, 1000);
+  generator_->TryStorePending();
+  EXPECT_EQ(store_needed_, 1);
+  EXPECT_THAT(generator_->TakeReports(1), IsEmpty());
+  generator_->StorePending();
+  const std::vector<proto::BlockReport> reports = generator_->TakeReports(1);
+  EXPECT_THAT(Logged(reports), ElementsAre("ab"));
+  EXPECT_EQ(reports[0].batch_time_ms(), 1000);
+}
+
+TEST_F(LoggedBlocksTest, AnEmptyBatchIsAnsweredAtOnce) {
+  generator_->CutBatch(1, 1000);
+  generator_->TryStorePending();
+  ASSERT_EQ(generator_->TakeReports(1).size(), 1u);
+}
+
+TEST_F(LoggedBlocksTest, BlocksThatWaitAreWrittenWithOneSync) {
+  std::atomic<int> syncs{0};
+  fs_.SetFault([&syncs](FileOp op, const std::string& path) {
+    if (op == FileOp::kSync && path == "/log/log-00000001") ++syncs;
+    return absl::OkStatus();
+  });
+  for (int i = 0; i < 10; ++i) {
+    generator_->AddRecord(std::to_string(i));
+    generator_->Cut(1);
+  }
+  generator_->StorePending();
+  EXPECT_EQ(syncs, 1);
+  EXPECT_THAT(Logged(generator_->TakeReports(1)),
+              ElementsAre("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"));
+  fs_.SetFault(nullptr);
+}
+
+TEST_F(LoggedBlocksTest, AStoreThatCannotBeLoggedIsToldSoAndIsInNoBatch) {
+  FailWrites(true);
+  const absl::Status stored = generator_->StoreBlock(Buffer::CopyOf("lost"), 1, "");
+  EXPECT_EQ(stored.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(stored.message()), HasSubstr("the disk is full"));
+  EXPECT_THAT(generator_->TakeReports(1), IsEmpty());
+  EXPECT_EQ(store_.entry_count(), 0u);
+  FailWrites(false);
+  ASSERT_TRUE(generator_->StoreBlock(Buffer::CopyOf("kept"), 1, "").ok());
+  EXPECT_THAT(Logged(generator_->TakeReports(1)), ElementsAre("kept"));
+}
+
+TEST_F(LoggedBlocksTest, WhatNobodyWaitsForIsTriedUntilItIsLogged) {
+  FailWrites(true);
+  generator_->AddRecord("patient");
+  generator_->Cut(1);
+  std::thread storing([this] { generator_->StorePending(); });
+  AwaitError();
+  EXPECT_THAT(errors(), Contains(HasSubstr("nothing is received until the log can be written")));
+  FailWrites(false);
+  storing.join();
+  EXPECT_THAT(Logged(generator_->TakeReports(1)), ElementsAre("patient"));
+  EXPECT_EQ(Block(100), "patient");
+}
+
+TEST_F(LoggedBlocksTest, WhatCannotBeLoggedAtTheEndIsToldOf) {
+  FailWrites(true);
+  generator_->AddRecord("lost");
+  generator_->Finish(/*timeout_nanos=*/1);
+  EXPECT_THAT(errors(), Contains(HasSubstr("1 records in 1 blocks were lost")));
+  EXPECT_THAT(generator_->TakeReports(1), IsEmpty());
+  FailWrites(false);
+}
+
+TEST_F(LoggedBlocksTest, AStoreTakesNoLongerThanItMay) {
+  Make(StorageLevel::kMemoryOnly, log_.get(), /*store_call_nanos_max=*/1);
+  absl::Notification go_on;
+  fs_.SetFault([&go_on](FileOp op, const std::string&) {
+    if (op == FileOp::kSync) go_on.WaitForNotification();
+    return absl::OkStatus();
+  });
+  const absl::Status stored = generator_->StoreBlock(Buffer::CopyOf("late"), 1, "");
+  EXPECT_EQ(stored.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(generator_->TakeReports(1), IsEmpty());
+  go_on.Notify();
+  fs_.SetFault(nullptr);
+  generator_.reset();
+  log_.reset();
+}
+
+TEST_F(LoggedBlocksTest, BehindASealNothingIsSafe) {
+  ASSERT_TRUE(generator_->StoreBlock(Buffer::CopyOf("before"), 1, "").ok());
+  ASSERT_TRUE(SealLog(fs_, "/log/sealed").ok());
+  EXPECT_EQ(generator_->StoreBlock(Buffer::CopyOf("behind"), 1, "").code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Logged(generator_->TakeReports(1)), ElementsAre("before"));
+}
+
+TEST_F(LoggedBlocksTest, ManyThreadsStoreAtOnce) {
+  constexpr int kThreads = 8;
+  constexpr int kEach = 50;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([this, t] {
+      for (int i = 0; i < kEach; ++i) {
+        const std::string bytes = std::to_string(t) + "/" + std::to_string(i);
+        ASSERT_TRUE(generator_->StoreBlock(Buffer::CopyOf(bytes), 1, "").ok());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const std::vector<std::string> logged = Logged(generator_->TakeReports(1));
+  EXPECT_EQ(std::set<std::string>(logged.begin(), logged.end()).size(),
+            static_cast<size_t>(kThreads * kEach));
+  EXPECT_EQ(LoggedSequences().size(), static_cast<size_t>(kThreads * kEach));
 }
 
 }  // namespace

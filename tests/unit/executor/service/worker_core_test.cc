@@ -50,6 +50,24 @@ class NotingReceivers : public ReceiverService {
   Listener* listener_ = nullptr;
 };
 
+// Another worker, which answers when the test says so.
+class HeldPeer : public PeerTransport {
+ public:
+  void Call(int64_t worker_id, proto::PeerRequest request, Done done) override {
+    EXPECT_EQ(worker_id, 7);
+    if (request.has_abandon_map_output()) ++abandoned;
+    if (request.has_put_map_output()) unanswered.push_back(std::move(done));
+  }
+  void Answer(absl::StatusOr<proto::PeerReply> reply) {
+    Done done = std::move(unanswered.front());
+    unanswered.erase(unanswered.begin());
+    done(std::move(reply));
+  }
+
+  std::vector<Done> unanswered;
+  int abandoned = 0;
+};
+
 class WorkerCoreTest : public ::testing::Test, protected WorkerTransport {
  protected:
   static constexpr uint64_t kMap = 100;      // split -> hooked -> shuffle write
@@ -170,7 +188,8 @@ class WorkerCoreTest : public ::testing::Test, protected WorkerTransport {
   SpillDir disk_;
   BlockStore blocks_;
   ShuffleStore shuffles_;
-  ShuffleRouter router_{shuffles_};
+  HeldPeer peer_;
+  ShuffleRouter router_{{.worker_id = 42, .timeout = std::chrono::seconds(10)}, shuffles_, peer_};
   StateStore states_;
   NotingReceivers receivers_;
   std::vector<proto::ToDriver> messages_;
@@ -235,6 +254,68 @@ TEST_F(WorkerCoreTest, AWaitingReduceHoldsNoSlot) {
   env_.HoldTasks(false);
   env_.RunUntilIdle();
   EXPECT_EQ(statuses_.size(), 7u);
+}
+
+// A map task whose only output gathers on worker 7.
+class AcknowledgementTest : public WorkerCoreTest {
+ protected:
+  void LaunchMap(int64_t task_id) {
+    proto::Binding output = ShuffleOutput(9, 0, 1);
+    output.mutable_output()->add_reduce_workers(7);
+    Launch(task_id, kMap, {output, SplitBinding({1, 2})});
+    env_.RunUntilIdle();
+  }
+};
+
+TEST_F(AcknowledgementTest, ATaskThatWaitsForItHoldsNoSlot) {
+  LaunchMap(1);
+  EXPECT_THAT(statuses_, IsEmpty());
+  EXPECT_FALSE(core_.idle());
+  env_.HoldTasks(true);
+  for (int64_t id = 2; id <= 3; ++id) Launch(id, kCollect, {SplitBinding({1})});
+  EXPECT_EQ(env_.task_count(), 2u);
+  peer_.Answer(proto::PeerReply());
+  env_.RunUntilIdle();
+  EXPECT_EQ(statuses_[1].outcome(), Status::SUCCEEDED);
+  EXPECT_EQ(peer_.abandoned, 0);
+}
+
+TEST_F(AcknowledgementTest, ARefusalFailsTheTask) {
+  LaunchMap(1);
+  proto::PeerReply refusal;
+  refusal.set_error_code(static_cast<int>(absl::StatusCode::kFailedPrecondition));
+  refusal.set_error_message("shuffle 9 was dropped");
+  peer_.Answer(refusal);
+  env_.RunUntilIdle();
+  EXPECT_EQ(statuses_[1].outcome(), Status::FAILED);
+  EXPECT_THAT(statuses_[1].error_message(), HasSubstr("shuffle 9 was dropped"));
+  EXPECT_EQ(peer_.abandoned, 1);
+}
+
+TEST_F(AcknowledgementTest, APeerThatIsLostIsMissed) {
+  LaunchMap(1);
+  peer_.Answer(absl::UnavailableError("it ended the connection"));
+  env_.RunUntilIdle();
+  EXPECT_EQ(statuses_[1].outcome(), Status::PEER_MISS);
+}
+
+TEST_F(AcknowledgementTest, APeerThatDoesNotAnswerIsMissed) {
+  LaunchMap(1);
+  env_.Advance(9'999'999);
+  EXPECT_THAT(statuses_, IsEmpty());
+  env_.Advance(1);
+  EXPECT_EQ(statuses_[1].outcome(), Status::PEER_MISS);
+  peer_.Answer(proto::PeerReply());
+  env_.RunUntilIdle();
+}
+
+TEST_F(AcknowledgementTest, ACancelledTaskDoesNotWait) {
+  LaunchMap(1);
+  Cancel(1);
+  EXPECT_EQ(statuses_[1].outcome(), Status::CANCELLED);
+  EXPECT_EQ(peer_.abandoned, 1);
+  peer_.Answer(proto::PeerReply());
+  env_.RunUntilIdle();
 }
 
 TEST_F(WorkerCoreTest, ATaskOfSeveralShufflesWaitsForAll) {

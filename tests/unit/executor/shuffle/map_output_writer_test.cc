@@ -78,7 +78,14 @@ class MapOutputWriterTest : public ::testing::Test {
       if (buckets[i].empty()) continue;
       RETURN_IF_ERROR(writer->Add(static_cast<int>(i), Buffer::CopyOf(buckets[i])));
     }
-    return writer->Commit();
+    RETURN_IF_ERROR(writer->Finish());
+    return OutcomeOf(*writer);
+  }
+  static absl::Status OutcomeOf(MapOutputWriter& writer) {
+    absl::Status outcome = absl::UnknownError("not acknowledged");
+    writer.WhenAcknowledged([&outcome](const absl::Status& status) { outcome = status; });
+    EXPECT_EQ(writer.is_acknowledged(), outcome.ok());
+    return outcome;
   }
 
   Worker self_;
@@ -117,11 +124,11 @@ TEST_F(MapOutputWriterTest, WithoutPeersEverythingStaysHere) {
   const ShuffleRouter router(self_.shuffles);
   MapOutputWriter writer(router, {.shuffle_id = 5, .task_id = 1, .reduce_count = 2});
   ASSERT_TRUE(writer.Add(1, Buffer::CopyOf("b")).ok());
-  ASSERT_TRUE(writer.Commit().ok());
+  ASSERT_TRUE(writer.Finish().ok());
   EXPECT_THAT(self_.Read(1, 1), ElementsAre("b"));
   MapOutputWriter elsewhere(
       router, {.shuffle_id = 5, .task_id = 2, .reduce_count = 1, .reduce_workers = {7}});
-  EXPECT_EQ(elsewhere.Commit().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(elsewhere.Finish().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(MapOutputWriterTest, ALargeOutputGoesInMessagesOfABoundedSize) {
@@ -144,7 +151,7 @@ TEST_F(MapOutputWriterTest, PartsGoOutWhileTheTaskRunsAndCountWhenItEnds) {
   EXPECT_EQ(self_.budget.used_bytes(), kMessageBytes);
   EXPECT_THAT(peer_.Read(1, 1), ElementsAre(HasSubstr("0 of 1")));
   ASSERT_TRUE(writer->Add(1, Buffer::CopyOf("end")).ok());
-  ASSERT_TRUE(writer->Commit().ok());
+  ASSERT_TRUE(writer->Finish().ok());
   EXPECT_EQ(writer->bytes(), 5 * kMessageBytes + 3);
   EXPECT_THAT(self_.Read(0, 1), ElementsAre(piece, piece));
   EXPECT_THAT(peer_.Read(1, 1), ElementsAre(piece, piece, "end"));
@@ -178,8 +185,8 @@ TEST_F(MapOutputWriterTest, OfTwoAttemptsTheFirstThatEndsCounts) {
       ASSERT_TRUE(second->Add(reduce, Buffer::CopyOf(other)).ok());
     }
   }
-  ASSERT_TRUE(second->Commit().ok());
-  ASSERT_TRUE(first->Commit().ok());
+  ASSERT_TRUE(second->Finish().ok());
+  ASSERT_TRUE(first->Finish().ok());
   EXPECT_THAT(self_.Read(0, 1), ElementsAre(other, other));
   EXPECT_THAT(peer_.Read(1, 1), ElementsAre(other, other));
   EXPECT_EQ(self_.budget.used_bytes(), 2 * kMessageBytes);
@@ -198,7 +205,7 @@ TEST_F(MapOutputWriterTest, AWorkerThatIsGoneMakesItUnavailable) {
 
 TEST_F(MapOutputWriterTest, AWorkerThatDoesNotAnswerMakesItUnavailable) {
   wire_.is_lossy = true;
-  EXPECT_EQ(Put(0, {"a"}, {2}).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Put(0, {"a"}, {2}), absl::UnknownError("not acknowledged"));
   const std::string bucket(kUnderWayBytesMax, 'x');
   EXPECT_EQ(Put(1, {bucket, bucket, bucket}, {2, 2, 2}).code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(wire_.sizes.size(), 2u) << "more was sent than may be under way";
@@ -223,7 +230,7 @@ TEST_F(MapOutputWriterTest, WhatGoesToAnotherHostIsCompressed) {
     wire_.sizes.clear();
     ASSERT_TRUE(writer.Add(0, Buffer::CopyOf(records)).ok());
     ASSERT_TRUE(writer.Add(1, Buffer::CopyOf("few")).ok());
-    ASSERT_TRUE(writer.Commit().ok());
+    ASSERT_TRUE(writer.Finish().ok());
     ASSERT_EQ(wire_.sizes.size(), 1u);
     EXPECT_LT(wire_.sizes[0], 1000u);
     EXPECT_EQ(peer_.budget.used_bytes(), number * (20'000 + 3));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -151,6 +152,134 @@ TEST_F(KeyedStateTest, DeadKeysThatAreStillLinkedDoNotBreakTheOrder) {
   EXPECT_EQ(ByAge().size(), 1000u);
 }
 
+// -- What changed since the state was saved ------------------------------------------------------
+
+class KeyedStateChangesTest : public KeyedStateTest {
+ protected:
+  // "a=1 -b": what a snapshot would have to tell, in the order of keys.
+  string Changes() const {
+    std::map<string, string> changes;
+    table_.ForEachChange([&changes](const Table::Entry& entry) {
+      EXPECT_EQ(changes.count(entry.key), 0u) << entry.key;
+      changes[entry.key] =
+          entry.alive ? entry.key + "=" + std::to_string(entry.state) + " " : "-" + entry.key + " ";
+    });
+    string all;
+    for (const auto& [key, change] : changes) all += change;
+    return all;
+  }
+  void Save(int64_t time_ms) {
+    table_.Saved(time_ms);
+    table_.Commit();
+  }
+};
+
+TEST_F(KeyedStateChangesTest, BuildOnWhatCounts) {
+  Set("a", 1);
+  Set("b", 2);
+  EXPECT_EQ(table_.KeepChangesSince(-1), -1);
+  Save(1000);
+  Set("b", 20);
+  Set("c", 3);
+  EXPECT_EQ(table_.KeepChangesSince(1000), 1000);
+  EXPECT_EQ(Changes(), "b=20 c=3 ");
+  Save(2000);
+  Set("a", 10);
+  EXPECT_EQ(table_.KeepChangesSince(2000), 2000);
+  EXPECT_EQ(Changes(), "a=10 ");
+}
+
+TEST_F(KeyedStateChangesTest, WhatDoesNotCountIsToldAgain) {
+  Set("a", 1);
+  Save(1000);
+  Set("b", 2);
+  EXPECT_EQ(table_.KeepChangesSince(1000), 1000);
+  Save(2000);
+  Set("c", 3);
+  EXPECT_EQ(table_.KeepChangesSince(1000), 1000);
+  EXPECT_EQ(Changes(), "b=2 c=3 ");
+  Save(3000);
+  // 2000 counts after all.
+  Set("a", 10);
+  EXPECT_EQ(table_.KeepChangesSince(2000), 2000);
+  EXPECT_EQ(Changes(), "a=10 c=3 ");
+}
+
+TEST_F(KeyedStateChangesTest, AStateThatWasNeverSavedSoThatItCountsIsSavedWhole) {
+  Set("a", 1);
+  Save(1000);
+  Set("b", 2);
+  EXPECT_EQ(table_.KeepChangesSince(500), -1);  // Saved from another table.
+  Save(2000);
+  EXPECT_EQ(table_.KeepChangesSince(500), -1);
+}
+
+TEST_F(KeyedStateChangesTest, AnAbortLeavesThemAsTheyWere) {
+  Set("a", 1);
+  Set("b", 2);
+  Save(1000);
+  Set("a", 10);
+  table_.Commit();
+
+  Set("b", 20);
+  Remove("a");
+  Set("c", 3);
+  EXPECT_EQ(table_.KeepChangesSince(1000), 1000);
+  EXPECT_EQ(Changes(), "-a b=20 c=3 ");
+  table_.Saved(2000);
+  table_.Abort();
+  EXPECT_EQ(Changes(), "a=10 ");
+  // What the aborted update saved is no snapshot of this table.
+  table_.Commit();
+  EXPECT_EQ(table_.KeepChangesSince(2000), 1000);
+  EXPECT_EQ(Changes(), "a=10 ");
+}
+
+TEST_F(KeyedStateChangesTest, RemovedKeysAreToldUntilThatCounts) {
+  const auto key = [](int i) { return "key " + std::to_string(1000 + i); };
+  for (int i = 0; i < 5000; ++i) Set(key(i), i);
+  Save(1000);
+  EXPECT_EQ(table_.KeepChangesSince(1000), 1000);
+  for (int i = 0; i < 4000; ++i) Remove(key(i));
+  Set("new", 1);
+  Remove("new");
+  table_.Commit();
+  EXPECT_GT(table_.entries().size(), 5000u);  // Compacting would forget them.
+  for (int i = 4000; i < 4990; ++i) Remove(key(i));
+  Set(key(7), 7);
+  table_.Commit();
+  int removed = 0;
+  table_.ForEachChange([&removed](const Table::Entry& entry) { removed += entry.alive ? 0 : 1; });
+  EXPECT_EQ(removed, 4990);
+  Save(2000);
+  EXPECT_EQ(table_.KeepChangesSince(2000), 2000);
+  table_.Commit();
+  EXPECT_EQ(table_.entries().size(), 11u);
+  EXPECT_EQ(Get(key(7)), 7);
+  EXPECT_EQ(Changes(), "");
+}
+
+TEST_F(KeyedStateChangesTest, WhatWasLoadedCounts) {
+  Set("a", 1);
+  Set("b", 2);
+  table_.LoadedAsOf(3000);
+  table_.Commit();
+  Set("a", 10);
+  EXPECT_EQ(table_.KeepChangesSince(3000), 3000);
+  EXPECT_EQ(Changes(), "a=10 ");
+  // Something older counted when it was loaded, so that it stands before what was loaded.
+  EXPECT_EQ(table_.KeepChangesSince(2000), 3000);
+  EXPECT_EQ(Changes(), "a=10 ");
+}
+
+TEST_F(KeyedStateChangesTest, AStateThatIsNeverSavedNotesNothing) {
+  for (int i = 0; i < 3; ++i) {
+    Set("a", i);
+    table_.Commit();
+  }
+  EXPECT_EQ(Changes(), "");
+}
+
 TEST(KeyedStateOfViewsTest, KeysAreCopied) {
   KeyedState<string_view, int> table;
   for (int i = 0; i < 3000; ++i) {
@@ -236,6 +365,116 @@ TEST_P(KeyedStateModelTest, AgreesWithTheModel) {
     ASSERT_EQ(linked, model.size());
   }
 }
+
+// The same, saved now and then: some of what is saved counts, some never does, some does only when
+// there were later updates. What counts, put together, is the state as of the last of it.
+class SavedStateModelTest : public ::testing::TestWithParam<unsigned> {
+ protected:
+  using Table = KeyedState<string, int>;
+  using Model = std::map<string, int>;
+  struct Snapshot {
+    int64_t time_ms = 0;
+    int64_t since_ms = -1;
+    std::map<string, std::optional<int>> keys;
+    Model expected;
+  };
+
+  void Update(Model& next) {
+    const unsigned removals = random_() % 100;
+    for (unsigned change = random_() % 700; change > 0; --change) {
+      const string key = std::to_string(random_() % key_count_);
+      const uint32_t index = table_->FindOrAdd(StableHash(key), key);
+      if (random_() % 100 < removals) {
+        table_->Remove(index);
+        next.erase(key);
+      } else {
+        const int value = static_cast<int>(random_() % 1'000'000);
+        table_->Set(index, value);
+        next[key] = value;
+      }
+    }
+  }
+
+  Snapshot Save(int64_t now_ms, const Model& state) {
+    Snapshot snapshot;
+    snapshot.time_ms = now_ms;
+    snapshot.expected = state;
+    snapshot.since_ms = table_->KeepChangesSince(counted_ms_);
+    const auto tell = [&](const Table::Entry& entry) {
+      EXPECT_EQ(snapshot.keys.count(entry.key), 0u);
+      snapshot.keys[entry.key] = entry.alive ? std::optional<int>(entry.state) : std::nullopt;
+    };
+    if (snapshot.since_ms >= 0) {
+      table_->ForEachChange(tell);
+    } else {
+      for (const Table::Entry& entry : table_->entries()) {
+        if (entry.alive) tell(entry);
+      }
+    }
+    table_->Saved(now_ms);
+    return snapshot;
+  }
+
+  void Count(const Snapshot& snapshot) {
+    ASSERT_LE(snapshot.since_ms, counted_ms_);
+    if (snapshot.since_ms < 0) saved_.clear();
+    for (const auto& [key, state] : snapshot.keys) {
+      if (state.has_value()) {
+        saved_[key] = *state;
+      } else {
+        saved_.erase(key);
+      }
+    }
+    ASSERT_EQ(saved_, snapshot.expected) << snapshot.time_ms << " since " << snapshot.since_ms;
+    counted_ms_ = snapshot.time_ms;
+  }
+
+  std::mt19937 random_{GetParam()};
+  const unsigned key_count_ = 1 + random_() % 2500;
+  std::unique_ptr<Table> table_ = std::make_unique<Table>();
+  int64_t counted_ms_ = -1;
+  Model saved_;
+};
+
+TEST_P(SavedStateModelTest, IsTheStateAsItWas) {
+  Model model;
+  std::vector<Snapshot> open;  // Nobody knows yet whether they count.
+  int deltas = 0;
+  for (int64_t now_ms = 1000; now_ms < 100'000; now_ms += 1000) {
+    Model next = model;
+    Update(next);
+    std::optional<Snapshot> snapshot;
+    if (random_() % 2 == 0) snapshot = Save(now_ms, next);
+    if (random_() % 4 == 0) {
+      table_->Abort();
+      continue;
+    }
+    table_->Commit();
+    model = std::move(next);
+    if (snapshot) open.push_back(*std::move(snapshot));
+    while (!open.empty() && random_() % 2 == 0) {
+      if (random_() % 4 != 0) {
+        deltas += open.front().since_ms >= 0 ? 1 : 0;
+        ASSERT_NO_FATAL_FAILURE(Count(open.front()));
+      }
+      open.erase(open.begin());
+    }
+    // A worker is lost with what it had, and another one goes on from what is saved.
+    if (random_() % 8 == 0 && counted_ms_ >= 0) {
+      table_ = std::make_unique<Table>();
+      for (const auto& [key, state] : saved_) {
+        table_->Set(table_->FindOrAdd(StableHash(key), key), state);
+      }
+      table_->LoadedAsOf(counted_ms_);
+      table_->Commit();
+      model = saved_;
+      open.clear();
+    }
+  }
+  EXPECT_GT(deltas, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, SavedStateModelTest, ::testing::Range(0u, 16u));
 
 INSTANTIATE_TEST_SUITE_P(Seeds, KeyedStateModelTest, ::testing::Range(0u, 8u));
 

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "common/env/peer_transport.h"
+#include "common/log/block_log.h"
+#include "common/log/segment_writer.h"
 #include "common/time/system_clock.h"
 #include "executor/service/peer_service.h"
 #include "tests/support/memory_file_system.h"
@@ -295,6 +297,39 @@ TEST_F(TaskRunnerTest, BlocksAreReadInOrderAndAllLostOnesAreNamed) {
   const proto::TaskStatus status = Run(plan, {binding});
   EXPECT_EQ(status.outcome(), proto::TaskStatus::BLOCK_MISS);
   EXPECT_EQ(status.lost_blocks_size(), 2);
+}
+
+TEST_F(TaskRunnerTest, ABlockThatIsGoneIsReadFromItsLog) {
+  ASSERT_TRUE(fs_.CreateDirs("/log").ok());
+  auto segment = SegmentWriter::Create(fs_, "/log", 1);
+  ASSERT_TRUE(segment.ok()) << segment.status();
+  proto::StoredBlock stored;
+  stored.mutable_id()->set_sequence(5);
+  const auto place = segment->Append(EncodeLoggedBlock(
+      stored, {Buffer(EncodeToString(Numbers{1, 2})), Buffer(EncodeToString(Numbers{3}))}));
+  ASSERT_TRUE(place.ok() && segment->Finish().ok());
+  PlanBuilder plan;
+  plan.Add<BlockNumbers>({}, "", proto::BINDING_BLOCKS);
+  plan.Add<CollectNumbers>({0});
+  proto::Binding binding;
+  proto::BlockId& id = *binding.mutable_blocks()->add_blocks();
+  id.set_stream_id(4);
+  id.set_sequence(5);
+  id.mutable_place()->set_directory("/log");
+  id.mutable_place()->set_segment(place->segment);
+  id.mutable_place()->set_offset(place->offset);
+  id.mutable_place()->set_size_bytes(place->size_bytes);
+  EXPECT_THAT(NumbersOf(Run(plan, {binding})), ElementsAre(1, 2, 3));
+  // What the store has goes before.
+  StoreData data{.buffers = {Buffer(EncodeToString(Numbers{9}))}};
+  ASSERT_TRUE(blocks_.Put(StoreKey::Block(4, 5), data).ok());
+  EXPECT_THAT(NumbersOf(Run(plan, {binding})), ElementsAre(9));
+  blocks_.Drop(StoreKey::Block(4, 5));
+  // Nobody else can have it.
+  ASSERT_TRUE(fs_.Delete("/log/log-00000001").ok());
+  const proto::TaskStatus status = Run(plan, {binding});
+  EXPECT_EQ(status.outcome(), proto::TaskStatus::FAILED);
+  EXPECT_THAT(status.error_message(), HasSubstr("/log/log-00000001"));
 }
 
 TEST_F(TaskRunnerTest, PersistedPartitionsAreKeptAndMissedOnesNamed) {

@@ -1,0 +1,113 @@
+// The logs of a receiver stream, as the graph sees them: where they are, and how far batches have
+// come in them.
+#ifndef MILLRACE_CLIENT_DSTREAM_RECEIVED_LOG_H_
+#define MILLRACE_CLIENT_DSTREAM_RECEIVED_LOG_H_
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/fs/file_system.h"
+#include "driver/batch/streaming_handle.h"
+
+namespace millrace::proto {
+class InputBlock;
+class ReceivedLog;
+}  // namespace millrace::proto
+
+namespace millrace::internal {
+
+// The drivers that have logged in a checkpoint directory, each in a directory of its own:
+//   receivedData/run-RUN/STREAM/START/log-...
+struct LoggingRuns {
+  std::string root;              // "<checkpoint directory>/receivedData"
+  std::vector<int64_t> earlier;  // Sealed: nobody logs there any more.
+  int64_t own = 0;               // 0: this driver logs nothing.
+
+  std::string DirectoryOf(int64_t run) const;
+  std::string SealOf(int64_t run) const;
+};
+
+// Seals what earlier drivers have logged. `logs`: this one will log, under a number that no other
+// has had.
+absl::StatusOr<LoggingRuns> BeginLogging(FileSystem& fs, const std::string& checkpoint_directory,
+                                         bool logs);
+
+// What is needed of the log in a directory.
+struct NeededLog {
+  std::string directory;
+  int64_t first_segment = 0;  // And all behind it.
+};
+
+// The books of one stream. A start of its receiver is told apart by its number, which is that of
+// its blocks, shifted; starts of later drivers have higher ones.
+//
+// Threads: under the graph's lock. Copyable: what has not come to the disk may be taken back.
+class ReceivedLog {
+ public:
+  using Blocks = std::vector<ReceivedBlock>;
+  using Batches = std::map<Time, Blocks>;
+
+  ReceivedLog() = default;
+  // `id`: the stream's, which stays from run to run.
+  ReceivedLog(LoggingRuns runs, const std::string& id);
+
+  // This run's.
+  std::string directory() const;
+  // Above all that any driver has given.
+  int64_t first_sequence() const;
+
+  // As a checkpoint says.
+  absl::Status Restore(const proto::ReceivedLog& saved);
+  // Of a start that was restored.
+  absl::StatusOr<ReceivedBlock> RestoreBlock(int64_t stream_id,
+                                             const proto::InputBlock& saved) const;
+  // Reads what earlier runs have logged and no batch has had, in the order in which it came.
+  // `recovers` false: that is none of this run's.
+  absl::StatusOr<Blocks> ReadEarlier(FileSystem& fs, int64_t stream_id, bool recovers);
+  // The directories that ReadEarlier has seen.
+  const std::set<std::string>& earlier_directories() const { return earlier_directories_; }
+
+  // A batch has these.
+  void Assign(const Blocks& blocks);
+  // Their last blocks are in the next batch, or were in one before.
+  void End(const std::vector<int64_t>& starts);
+
+  // Some batch will have these, and it is not said yet which.
+  void Expect(const Blocks& blocks);
+
+  // `batches` are those that are still known. Forgets starts that are done with.
+  void Save(const Batches& batches, proto::ReceivedLog& to);
+  static void SaveBlock(const ReceivedBlock& block, proto::InputBlock& to);
+  std::vector<NeededLog> Needed(const Batches& batches) const;
+
+ private:
+  struct Start {
+    int64_t run = 0;
+    int64_t assigned_sequence = -1;
+    int64_t assigned_segment = 0;
+    bool is_ended = false;
+    int64_t expected_sequence = -1;
+    // All that there is has been in batches.
+    bool is_done() const { return is_ended && assigned_sequence >= expected_sequence; }
+  };
+
+  std::string DirectoryOf(int64_t run, int64_t start) const;
+  void KnowStartsUpTo(int64_t start);
+  absl::Status ReadRun(FileSystem& fs, int64_t stream_id, int64_t run, int64_t done_below,
+                       bool recovers, Blocks& found);
+
+  LoggingRuns runs_;
+  std::string name_;  // Of the stream's directory.
+  std::map<int64_t, Start> starts_;
+  int64_t end_start_ = 0;  // Those below that are not in `starts_` are done.
+  std::set<std::string> earlier_directories_;
+};
+
+}  // namespace millrace::internal
+
+#endif  // MILLRACE_CLIENT_DSTREAM_RECEIVED_LOG_H_

@@ -1,0 +1,167 @@
+#include "common/log/write_ahead_log.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/concurrent/named_thread.h"
+#include "common/fs/file_util.h"
+#include "common/fs/path.h"
+#include "common/time/system_clock.h"
+#include "glog/logging.h"
+
+namespace millrace::internal {
+namespace {
+
+// With what is to be found in it: three levels are new where nobody has logged before.
+absl::Status MakeDirectory(FileSystem& fs, const std::string& directory) {
+  RETURN_IF_ERROR(fs.CreateDirs(directory));
+  std::string parent(DirName(directory));
+  for (int level = 0; level < 3 && parent.size() > 1; ++level) {
+    RETURN_IF_ERROR(fs.SyncDir(parent));
+    parent = std::string(DirName(parent));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+WriteAheadLog::WriteAheadLog(FileSystem& fs, Options options)
+    : fs_(fs), options_(std::move(options)), thread_(StartThread("log", [this] { Run(); })) {}
+
+WriteAheadLog::~WriteAheadLog() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    is_ending_ = true;
+  }
+  thread_.join();
+}
+
+WriteAheadLog::Written WriteAheadLog::Append(std::vector<LogPayload> records) {
+  auto written = std::make_shared<OneShot<Places>>();
+  const absl::MutexLock lock(&mutex_);
+  waiting_.push_back({std::move(records), written});
+  return written;
+}
+
+WriteAheadLog::Places WriteAheadLog::Await(const Written& written,
+                                           std::chrono::nanoseconds timeout) {
+  const Places* const places = written->WaitFor(timeout);
+  if (places != nullptr) return *places;
+  return absl::DeadlineExceededError(
+      absl::StrCat("the log has not been written for ",
+                   std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count(), " ms"));
+}
+
+// ---------------------------------------------------------------------------------------------
+// The thread.
+
+void WriteAheadLog::Run() {
+  while (true) {
+    Group group;
+    {
+      const absl::MutexLock lock(&mutex_);
+      const auto has_work = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+        return is_ending_ || !waiting_.empty();
+      };
+      mutex_.Await(absl::Condition(&has_work));
+      if (waiting_.empty()) break;
+      group = std::exchange(waiting_, {});
+    }
+    Write(group);
+  }
+  LeaveSegment();
+}
+
+void WriteAheadLog::Write(Group& group) {
+  Places places = TryWrite(group);
+  for (int attempt = 1; attempt < options_.attempts_max; ++attempt) {
+    if (places.ok() || absl::IsFailedPrecondition(places.status())) break;
+    LOG(WARNING) << "writing to the log failed, attempt " << attempt << " of "
+                 << options_.attempts_max << ": " << places.status();
+    places = TryWrite(group);
+  }
+  size_t next = 0;
+  for (Waiting& waiting : group) {
+    if (!places.ok()) {
+      waiting.written->Set(places.status());
+      continue;
+    }
+    const auto begin = places->begin() + static_cast<std::ptrdiff_t>(next);
+    next += waiting.records.size();
+    waiting.written->Set(
+        std::vector<SegmentPlace>(begin, places->begin() + static_cast<std::ptrdiff_t>(next)));
+  }
+}
+
+WriteAheadLog::Places WriteAheadLog::TryWrite(const Group& group) {
+  const auto write = [&]() -> Places {
+    const int64_t age_nanos = MonotonicNanos() - segment_begun_nanos_;
+    if (segment_ && age_nanos >= std::chrono::nanoseconds(options_.rolling_interval).count()) {
+      LeaveSegment();
+    }
+    if (!segment_) RETURN_IF_ERROR(OpenSegment());
+    std::vector<SegmentPlace> places;
+    for (const Waiting& waiting : group) {
+      for (const LogPayload& record : waiting.records) {
+        ASSIGN_OR_RETURN(const SegmentPlace place, segment_->Append(record));
+        places.push_back(place);
+      }
+    }
+    RETURN_IF_ERROR(segment_->Sync());
+    return places;
+  };
+  Places places = write();
+  if (places.ok()) {
+    // Behind the sync: whoever seals reads what was on the disk when it did.
+    RETURN_IF_ERROR(CheckSeals());
+    if (options_.close_after_write) LeaveSegment();
+  } else if (segment_) {
+    // What it has on the disk stays; what has failed is written again, to the next one.
+    const bool is_empty = !segment_->has_durable_records();
+    const std::string path = segment_->path();
+    segment_.reset();
+    if (is_empty) fs_.Delete(path).IgnoreError();
+  }
+  return places;
+}
+
+absl::Status WriteAheadLog::OpenSegment() {
+  RETURN_IF_ERROR(CheckSeals());
+  if (!has_directory_) RETURN_IF_ERROR(MakeDirectory(fs_, options_.directory));
+  has_directory_ = true;
+  ASSIGN_OR_RETURN(SegmentWriter segment,
+                   SegmentWriter::Create(fs_, options_.directory, last_segment_ + 1));
+  ++last_segment_;
+  segment_begun_nanos_ = MonotonicNanos();
+  segment_.emplace(std::move(segment));
+  return absl::OkStatus();
+}
+
+absl::Status WriteAheadLog::CheckSeals() {
+  for (const std::string& seal : options_.seals) {
+    ASSIGN_OR_RETURN(const bool is_sealed, fs_.Exists(seal));
+    if (is_sealed) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the log in '", options_.directory, "' was given up: '", seal,
+                       "' is there, so what is logged counts no more"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Readers get along without the end of a segment, so an error here is nobody's loss.
+void WriteAheadLog::LeaveSegment() {
+  if (!segment_) return;
+  const absl::Status finished = segment_->Finish();
+  LOG_IF(WARNING, !finished.ok()) << "closing a segment of a log: " << finished;
+  segment_.reset();
+}
+
+absl::Status SealLog(FileSystem& fs, const std::string& seal) {
+  const std::string directory(DirName(seal));
+  RETURN_IF_ERROR(MakeDirectory(fs, directory));
+  return WriteFileAtomically(fs, seal, "");
+}
+
+}  // namespace millrace::internal
