@@ -1,9 +1,13 @@
-// The entry of libFuzzer, for the one target that is linked into the program.
+// The entry of libFuzzer, for the one target that is linked into the program. With
+// --write_seeds=DIRECTORY it writes the target's seeds there and does no more.
 #include <google/protobuf/stubs/logging.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 #include <string_view>
@@ -22,9 +26,25 @@ const millrace::internal::FuzzTarget& TheTarget() {
   return *targets[0];
 }
 
+// Makes the target's corpus anew.
+void WriteSeeds(const std::filesystem::path& directory) {
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directories(directory);
+  for (const auto& [name, bytes] : TheTarget().seeds()) {
+    std::ofstream(directory / name, std::ios::binary) << bytes;
+  }
+}
+
 }  // namespace
 
-extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  constexpr std::string_view kWriteSeeds = "--write_seeds=";
+  for (int i = 1; i < *argc; ++i) {
+    const std::string_view argument = (*argv)[i];
+    if (!argument.starts_with(kWriteSeeds)) continue;
+    WriteSeeds(argument.substr(kWriteSeeds.size()));
+    std::exit(0);
+  }
   // What is logged about wrong input costs more than the run, and hides what was found.
   FLAGS_minloglevel = google::GLOG_FATAL;
   google::protobuf::SetLogHandler(nullptr);
