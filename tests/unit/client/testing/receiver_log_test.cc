@@ -116,6 +116,20 @@ TEST_F(ReceiverLogTest, WhatNoBatchHasHadIsInTheFirstOneOfTheNextDriver) {
   EXPECT_EQ(Sum(out.batches()), 1 + 2 + 3 + 4 + 5 + 6);
 }
 
+TEST_F(ReceiverLogTest, WithoutALogWhatNoBatchHasHadGoesWithTheDriver) {
+  settings_.emplace_back("millrace.streaming.receiver.writeAheadLog.enable", "false");
+  StreamHarness h(1s, Options());
+  auto out = h.Output(h.context().ReceiverStream<Fed>());
+  ASSERT_TRUE(h.RunBatches(1).ok());
+  ASSERT_TRUE(Feed({1, 2}).ok());
+  ASSERT_TRUE(h.RunBatches(1).ok());
+  ASSERT_TRUE(Feed({3}).ok());
+  ASSERT_TRUE(h.RestartDriver().ok());
+  ASSERT_TRUE(Feed({4}).ok());
+  ASSERT_TRUE(h.RunBatches(2).ok());
+  EXPECT_EQ(Sum(out.batches()), 1 + 2 + 4) << "and nothing comes twice";
+}
+
 TEST_F(ReceiverLogTest, WhatWasStoredBeforeTheFirstBatchIsNotLost) {
   StreamHarness h(1s, Options());
   auto out = h.Output(h.context().ReceiverStream<Fed>());
