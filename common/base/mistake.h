@@ -30,10 +30,7 @@ enum class Mistake : uint8_t {
   kAbortedStateHeld,
   // Receivers and their blocks.
   kAckBeforeReplication,     // Of records whose second copy is still under way.
-  kReplicasNotReported,      // When their receiver's worker is lost.
   kBlockReportCountedTwice,  // One that comes from the block's second holder, too.
-  kBlockDroppedEarly,        // By one batch.
-  kLostBlocksTrusted,        // To be where they were.
   // Recovery.
   kStateSavedTooEarly,          // As of a batch that was cut short.
   kUnfinishedBatchesForgotten,  // By the next driver.

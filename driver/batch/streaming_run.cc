@@ -307,7 +307,6 @@ void StreamingRun::Complete(const BatchRef& batch) {
 
 // A batch that still runs keeps what it reads, also when a later one ends before it.
 void StreamingRun::DropBlocks(Time droppable) {
-  if (IsMade(Mistake::kBlockDroppedEarly)) droppable = droppable + spec_.batch_interval;
   droppable_blocks_ = std::max(droppable_blocks_, droppable);
   Time until = droppable_blocks_;
   if (!unfinished_.empty()) {

@@ -128,8 +128,7 @@ void DagScheduler::WorkerAdded() {
 
 void DagScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
   if (!IsMade(Mistake::kLostCachedTrusted)) data_.cached.ForgetWorker(worker_id);
-  const int64_t lost_blocks =
-      IsMade(Mistake::kLostBlocksTrusted) ? 0 : data_.blocks.ForgetWorker(worker_id);
+  const int64_t lost_blocks = data_.blocks.ForgetWorker(worker_id);
   if (lost_blocks > 0) {
     LOG(WARNING) << lost_blocks << " received blocks were on worker " << worker_id
                  << " alone and are lost with it: batches that read them fail";

@@ -1,7 +1,6 @@
 #include "executor/block/replica_book.h"
 
 #include "absl/strings/str_cat.h"
-#include "common/base/mistake.h"
 
 namespace millrace::internal {
 
@@ -33,7 +32,6 @@ void ReplicaBook::Remove(const proto::DropBlocks& dropped) {
 
 std::vector<proto::BlockReport> ReplicaBook::GiveUp(int64_t receiving_worker) {
   std::vector<proto::BlockReport> reports;
-  if (IsMade(Mistake::kReplicasNotReported)) return reports;
   const absl::MutexLock lock(&mutex_);
   given_up_.insert(receiving_worker);
   for (auto block = blocks_.begin(); block != blocks_.end();) {

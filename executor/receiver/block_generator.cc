@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/base/annotate_status.h"
-#include "common/base/mistake.h"
 #include "common/log/block_log.h"
 #include "common/time/system_clock.h"
 
@@ -395,11 +394,6 @@ bool BlockGenerator::MustReplicate() const {
 
 absl::Status BlockGenerator::Replicate(Pending& pending, const StoreData& data) {
   if (data.buffers.empty()) return absl::OkStatus();
-  if (IsMade(Mistake::kAckBeforeReplication) && pending.call != nullptr) {
-    absl::MutexLock lock(&mutex_);
-    std::exchange(pending.call, nullptr)->done = true;
-    changed_.SignalAll();
-  }
   const absl::StatusOr<BlockReplicator::Copy> replica =
       options_.replicator->Replicate(Describe(pending), data);
   if (absl::IsFailedPrecondition(replica.status())) return replica.status();
