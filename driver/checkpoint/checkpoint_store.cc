@@ -34,7 +34,6 @@ std::set<std::string> StatePaths(const proto::Checkpoint& checkpoint) {
 absl::Status CheckStatePaths(const proto::Checkpoint& checkpoint) {
   for (const std::string& path : StatePaths(checkpoint)) {
     absl::string_view name = path;
-    if (name.empty()) continue;  // It has not been saved.
     const bool is_in_place = absl::ConsumePrefix(&name, kStateFolder) &&
                              absl::ConsumePrefix(&name, "/") && !name.empty() &&
                              name.front() != '.' && name.find('/') == absl::string_view::npos;

@@ -1,8 +1,20 @@
 #include "driver/dag/stage.h"
 
+#include <limits>
+
 #include "absl/strings/str_cat.h"
 
 namespace millrace::internal {
+namespace {
+
+// A worker's word: no number of it is below 0, and a sum ends at the largest.
+void AddReported(int64_t& sum, int64_t reported) {
+  if (reported > 0 && __builtin_add_overflow(sum, reported, &sum)) {
+    sum = std::numeric_limits<int64_t>::max();
+  }
+}
+
+}  // namespace
 
 const std::string& Stage::label() const {
   if (variants.empty()) return rdd->op->label;
@@ -10,15 +22,15 @@ const std::string& Stage::label() const {
 }
 
 void Stage::Count(int index, const proto::TaskStatus& status) {
-  run_micros += status.run_micros();
-  wait_micros += status.wait_micros();
-  shuffle_bytes_written += status.shuffle_bytes_written();
+  AddReported(run_micros, status.run_micros());
+  AddReported(wait_micros, status.wait_micros());
+  AddReported(shuffle_bytes_written, status.shuffle_bytes_written());
   std::vector<OperatorSum>& sums =
       variants[static_cast<size_t>(variant_of[static_cast<size_t>(index)])]->sums;
   for (const proto::OperatorMetrics& metrics : status.operators()) {
     if (metrics.node() >= sums.size()) continue;  // The worker's word, so it is checked.
-    sums[metrics.node()].records += metrics.records();
-    sums[metrics.node()].nanos += metrics.nanos();
+    AddReported(sums[metrics.node()].records, metrics.records());
+    AddReported(sums[metrics.node()].nanos, metrics.nanos());
   }
 }
 

@@ -15,6 +15,8 @@ namespace millrace::internal {
 namespace {
 
 constexpr int64_t kMicrosPerMilli = 1000;
+// Records or bytes: more than any block has.
+constexpr int64_t kOfABlockMax = int64_t{1} << 40;
 // Between two attempts to read the log of a lost worker.
 constexpr int64_t kLostLogRetryMicros = 1'000'000;
 constexpr int kStartBits = ReceivedBlockTracker::kStartBits;
@@ -73,8 +75,9 @@ std::optional<BlockLogPlace> PlaceOf(const proto::BlockId& id) {
 ReceivedBlock ToReceivedBlock(int64_t stream_id, const proto::StoredBlock& stored) {
   ReceivedBlock block;
   block.id = {stream_id, stored.id().sequence()};
-  block.record_count = stored.record_count();
-  block.size_bytes = stored.size_bytes();
+  // A worker's word: what is summed over blocks stays a number.
+  block.record_count = std::clamp<int64_t>(stored.record_count(), -1, kOfABlockMax);
+  block.size_bytes = std::clamp<int64_t>(stored.size_bytes(), 0, kOfABlockMax);
   block.metadata = stored.metadata();
   block.log_place = PlaceOf(stored.id());
   return block;

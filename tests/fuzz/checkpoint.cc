@@ -22,7 +22,7 @@ namespace {
 std::string Framed(std::string_view message) {
   Encoder file;
   file.PutBytes("MRCK");
-  file.PutFixed(uint16_t{1});
+  file.PutFixed(uint16_t{2});
   file.PutFixed(uint16_t{0});
   file.PutFixed(uint64_t{message.size()});
   file.PutBytes(message);
@@ -112,8 +112,14 @@ FuzzSeeds Seeds() {
   state.set_id("counts");
   state.set_schema("(str,i64)");
   state.set_time_ms(8000);
-  state.set_path("state/0123456789abcdef-8000");
-  checkpoint.add_states()->set_id("not saved yet");
+  state.set_num_partitions(2);
+  for (const int64_t time_ms : {7000, 8000}) {
+    proto::SavedState& saved = *state.add_saved();
+    saved.set_path("state/0123456789abcdef-" + std::to_string(time_ms));
+    saved.set_time_ms(time_ms);
+    saved.set_bytes(100);
+  }
+  checkpoint.add_states()->set_path("state/as-version-1-has-it");
   return {{"file", FuzzWriter().PutByte(0).Put(EncodeCheckpoint(checkpoint)).Take()},
           {"empty", FuzzWriter().PutByte(0).Put(EncodeCheckpoint({})).Take()},
           {"message", FuzzWriter().PutByte(1).Put(checkpoint.SerializeAsString()).Take()}};

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/config/conf.h"
 #include "common/config/conf_value.h"
 #include "common/config/demand.h"
@@ -59,7 +60,7 @@ bool Run(std::string_view bytes) {
           conf->entries().size() > 1 || shown.find(value) == std::string::npos)
         << "a secret was shown";
     Conf one;
-    CHECK(SetFromAssignment(key + "=" + value, one).ok());
+    CHECK(SetFromAssignment(absl::StrCat(key, "=", value), one).ok());
   }
   NearestConfKey(bytes.substr(0, std::min<size_t>(40, bytes.find('\n'))));
   std::vector<std::string> warnings;

@@ -269,24 +269,6 @@ ScriptStep Succeeded() {
 
 std::string AllSucceed() { return WriteScript(std::vector<ScriptStep>(12, Succeeded())); }
 
-std::string SomeFail() {
-  std::vector<ScriptStep> steps;
-  for (const auto outcome :
-       {proto::TaskStatus::FAILED, proto::TaskStatus::PLAN_MISS, proto::TaskStatus::PEER_MISS,
-        proto::TaskStatus::CANCELLED, proto::TaskStatus::CACHE_MISS}) {
-    proto::TaskStatus status;
-    status.set_outcome(outcome);
-    status.set_error_code(2);
-    status.set_error_message("a function threw");
-    if (outcome == proto::TaskStatus::CACHE_MISS) status.add_lost_cached()->set_rdd_id(1);
-    steps.push_back(StepOf(kAnswer, status));
-    steps.push_back(Succeeded());
-  }
-  steps.push_back(Moment(3));
-  steps.insert(steps.end(), 8, Succeeded());
-  return WriteScript(steps);
-}
-
 std::string WorkersGo() {
   std::vector<ScriptStep> steps(3, Succeeded());
   steps.push_back(Moment(1));
@@ -338,10 +320,8 @@ std::string BlocksAreReceived() {
 }
 
 FuzzSeeds Seeds() {
-  return {{"all-succeed", AllSucceed()},
-          {"some-fail", SomeFail()},
-          {"workers-go", WorkersGo()},
-          {"blocks", BlocksAreReceived()}};
+  return {
+      {"all-succeed", AllSucceed()}, {"workers-go", WorkersGo()}, {"blocks", BlocksAreReceived()}};
 }
 
 std::vector<const google::protobuf::Message*> Prototypes() {

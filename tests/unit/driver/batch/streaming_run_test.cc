@@ -418,6 +418,20 @@ TEST_F(StreamingRunTest, BatchesFarBehindAreMadeWhenTheirTurnComesAndTheirDelayC
 // ---------------------------------------------------------------------------------------------
 // Receivers.
 
+TEST_F(StreamingRunTest, BlocksHoldNoMoreThanABlockCan) {
+  const auto listener = std::make_shared<LoggingListener>();
+  listeners_.push_back(listener);
+  AddWorker(1, 1);
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  Report(1, 0, {1, 2}, 0, INT64_MAX, INT64_MAX);
+  AdvanceMillis(1000);
+  Report(1, 0, {3, 4}, 1000, INT64_MIN, INT64_MIN);
+  ASSERT_THAT(listener->infos, SizeIs(1));
+  EXPECT_EQ(listener->infos[0].num_records(), int64_t{2} << 40);
+}
+
 TEST_F(StreamingRunTest, BlocksBelongToTheBatchThatIsCutAfterThem) {
   AddWorker(1, 1);
   AddReceiver(0);

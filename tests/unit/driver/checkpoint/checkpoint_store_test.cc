@@ -166,14 +166,15 @@ TEST_F(CheckpointStoreTest, ACorruptCheckpointIsAnErrorThatNamesTheLastGoodOne) 
 // What a checkpoint names is deleted when no checkpoint names it any more.
 TEST_F(CheckpointStoreTest, ACheckpointWhoseStatesLieElsewhereIsCorruptAndNothingElseIsDeleted) {
   ASSERT_TRUE(fs_.CreateDirs("/elsewhere").ok());
-  for (const std::string path : {"../elsewhere", "state", "state/", "state/..", "state/a/../../..",
-                                 "checkpoint-3", "/elsewhere"}) {
+  for (const std::string path : {"", "../elsewhere", "state", "state/", "state/..",
+                                 "state/a/../../..", "checkpoint-3", "/elsewhere"}) {
     ASSERT_TRUE(fs_.DeleteRecursively("/app").ok());
     CheckpointStore store(fs_, "/app");
     ASSERT_TRUE(store.Open().ok());
     Write(store, At(1000));
-    ASSERT_TRUE(
-        WriteFileAtomically(fs_, "/app/checkpoint-2", EncodeCheckpoint(At(2000, path))).ok());
+    proto::Checkpoint wrong = At(2000);
+    wrong.add_states()->add_saved()->set_path(path);
+    ASSERT_TRUE(WriteFileAtomically(fs_, "/app/checkpoint-2", EncodeCheckpoint(wrong)).ok());
     const auto latest = store.ReadLatest();
     EXPECT_EQ(latest.status().code(), absl::StatusCode::kDataLoss) << path;
     EXPECT_THAT(latest.status().message(), HasSubstr("'" + path + "'"));

@@ -442,5 +442,21 @@ TEST_F(DagSchedulerTest, KeepsWhatTheStagesOfABatchDid) {
   EXPECT_THAT(core_.StagesOf(2000), IsEmpty());
 }
 
+// What workers report is summed; a sum beyond all numbers has no value.
+TEST_F(DagSchedulerTest, WhatWorkersReportCountsUpToTheLargestNumber) {
+  AddWorker(1, 4);
+  Collect(Values("values", 3), 1000);
+  for (const int64_t reported : {INT64_MAX - 5, int64_t{7}, INT64_MIN}) {
+    proto::ToDriver message = Success(workers_.Take());
+    message.mutable_task_status()->set_run_micros(reported);
+    message.mutable_task_status()->add_operators()->set_records(reported);
+    Tell(std::move(message));
+  }
+  const std::vector<StageReport> stages = core_.StagesOf(1000);
+  ASSERT_THAT(stages, SizeIs(1));
+  EXPECT_EQ(stages[0].run_micros, INT64_MAX);
+  EXPECT_EQ(stages[0].operators[0].records, INT64_MAX);
+}
+
 }  // namespace
 }  // namespace millrace::internal
