@@ -44,6 +44,18 @@ absl::Status WriteSecret(const std::string& path) {
   return ErrnoStatus(path);
 }
 
+// A directory of this application alone, and its id. A process that was killed may have left the
+// directory of a process of the same number.
+absl::Status MakeWorkDir(const std::string& local_dir, ClusterRuntime::Options& options) {
+  static std::atomic<int> last{0};
+  do {
+    options.spec.application_id = absl::StrCat("local-cluster-", getpid(), "-", last.fetch_add(1));
+    options.work_dir = JoinPath(local_dir, absl::StrCat("millrace-", options.spec.application_id));
+    if (mkdir(options.work_dir.c_str(), S_IRWXU) == 0) return absl::OkStatus();
+  } while (errno == EEXIST);
+  return ErrnoStatus(options.work_dir);
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Runtime>> StartLocalCluster(const LocalClusterMaster& master,
@@ -56,11 +68,8 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartLocalCluster(const LocalClusterMas
         "millrace.master: local-cluster[...] starts this program again for each worker, so its "
         "main() must begin with millrace::Init(&argc, &argv)");
   }
-  static std::atomic<int> last{0};
-  options.spec.application_id = absl::StrCat("local-cluster-", getpid(), "-", last.fetch_add(1));
   RETURN_IF_ERROR(fs.CreateDirs(local_dir));
-  options.work_dir = JoinPath(local_dir, absl::StrCat("millrace-", options.spec.application_id));
-  if (mkdir(options.work_dir.c_str(), S_IRWXU) != 0) return ErrnoStatus(options.work_dir);
+  RETURN_IF_ERROR(MakeWorkDir(local_dir, options));
   options.workers_max = master.workers;
   ASSIGN_OR_RETURN(options.workers, WorkersAtFirst(conf, master.workers, master.workers));
   options.spec.cores = master.cores_per_worker;

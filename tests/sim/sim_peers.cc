@@ -44,6 +44,8 @@ void SimPeers::Call(int64_t worker_id, proto::PeerRequest request, Done done) {
                                      worker_id, stream, request = std::move(request)]() mutable {
     workers.Find(worker_id)->worker().HandlePeer(std::move(request), [&](proto::PeerReply reply) {
       if (is_answer_lost) {
+        // Nor does a later one come: answers are known by their order.
+        stream->back->Close();
         // Of the caller, which may be gone by now.
         cluster.world.After(cluster.world.Delay(kNoticeMicrosMax), caller, EventKind::kMessage,
                             [this, worker_id] { Break(worker_id, "the connection broke"); });

@@ -498,6 +498,9 @@ class SavedStateTest : public UpgradeTest {
  protected:
   static constexpr int kParts = 3;
 
+  // Before a test has a program of its own: one runs at a time.
+  void SetUp() override { Whole(); }
+
   static StreamOutput<std::string> Program(StreamHarness& h, int partitions = kParts) {
     auto mapped = h.Input(Words()).MapWithState(MappedUntilTheyTimeOut(h, partitions));
     mapped.Checkpoint(1s).Name("mapped");
