@@ -31,9 +31,10 @@ void EmitRecords(int64_t /*side*/, Emitter<KeyAndBytes>& emit) {
 
 // The size of a record that has come from another process, else 0.
 int64_t CrossedBytes(const KeyAndBytes& record) {
+  static const pid_t self = ::getpid();  // A system call.
   pid_t sender = 0;
   std::memcpy(&sender, record.second.data(), sizeof(sender));
-  return sender == ::getpid() ? 0 : static_cast<int64_t>(record.second.size());
+  return sender == self ? 0 : static_cast<int64_t>(record.second.size());
 }
 
 // Key k in partition k.
