@@ -302,7 +302,7 @@ void GraphCheckpoint::KnowEarlierLogs(const std::set<std::string>& directories) 
 absl::Status GraphCheckpoint::Write(const Built& built) {
   const std::lock_guard lock(write_mutex_);
   if (built.number <= written_) return absl::OkStatus();
-  const absl::Status status = store_.Write(built.checkpoint);
+  absl::Status status = store_.Write(built.checkpoint);
   LOG_IF(ERROR, !status.ok()) << "the checkpoint of batch " << built.checkpoint.last_time_ms()
                               << " ms cannot be written: " << status;
   if (!status.ok()) return status;

@@ -5,12 +5,16 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <ostream>
 #include <string>
 #include <vector>
 
 #include "tests/fuzz/fuzz_target.h"
 
 namespace millrace::internal {
+
+// Names of tests are the same in every run.
+void PrintTo(const FuzzTarget* target, std::ostream* out) { *out << target->name; }
 namespace {
 
 namespace fs = std::filesystem;
