@@ -157,6 +157,7 @@ const ConfKeyInfo& NearestConfKey(std::string_view name) {
   const std::string_view compared = name.substr(0, kComparedBytesMax);
   const auto& keys = AllConfKeys();
   std::vector<size_t> mistakes;
+  mistakes.reserve(keys.size());
   for (const ConfKeyInfo* const key : keys) mistakes.push_back(MistakeSize(compared, key->name));
   const auto least = std::min_element(mistakes.begin(), mistakes.end());
   return *keys[static_cast<size_t>(least - mistakes.begin())];
