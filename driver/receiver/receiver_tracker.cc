@@ -291,10 +291,10 @@ void ReceiverTracker::StartEnded(const Receiver& receiver, bool is_lost) {
   log->directory = LogDirectory(receiver.spec, start);
   log->first_segment = receiver.reported_segment;
   ++lost_logs_;
-  ReadLostLog(std::move(log));
+  ReadLostLog(log);
 }
 
-void ReceiverTracker::ReadLostLog(std::shared_ptr<LostLog> log) {
+void ReceiverTracker::ReadLostLog(const std::shared_ptr<LostLog>& log) {
   env_.RunJob(
       [&fs = env_.fs(), log] {
         const absl::Status sealed = SealLog(fs, SealOf(log->directory));

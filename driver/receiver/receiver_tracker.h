@@ -103,7 +103,7 @@ class ReceiverTracker {
 
   void NoteReported(const ReceivedBlock& block);
   void StartEnded(const Receiver& receiver, bool is_lost);
-  void ReadLostLog(std::shared_ptr<LostLog> log);
+  void ReadLostLog(const std::shared_ptr<LostLog>& log);
   void OnLostLogRead(const std::shared_ptr<LostLog>& log);
   void Drop(const std::vector<BlockRef>& blocks, int64_t worker_id);
   void Place(Receiver& receiver);
