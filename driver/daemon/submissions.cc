@@ -298,8 +298,11 @@ void Submissions::OnAttemptEnded(Submission& submission, const proto::ProcessExi
 
 void Submissions::StartLater(Submission& submission) {
   const std::string id = submission.record.status().submission_id();
-  const int64_t delay_micros = std::clamp<int64_t>(
-      submission.record.status().next_start_ms() * 1000 - env_.NowMicros(), 0, kRelaunchMicrosMax);
+  // The record is from the disk: its time may be any.
+  const int64_t now_ms = env_.NowMicros() / 1000;
+  const int64_t start_ms = std::clamp(submission.record.status().next_start_ms(), now_ms,
+                                      now_ms + kRelaunchMicrosMax / 1000);
+  const int64_t delay_micros = (start_ms - now_ms) * 1000;
   submission.start_timer = env_.After(delay_micros, [this, id] { StartAttempt(submissions_[id]); });
 }
 
