@@ -23,7 +23,7 @@
 namespace millrace::internal {
 
 enum class Color : uint8_t { kRed, kGreen, kBlue };
-enum Plain { kFirst, kSecond };
+enum Plain : uint32_t { kFirst, kSecond };
 enum class Flag : bool { kNo, kYes };
 
 struct Empty {
