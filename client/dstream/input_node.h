@@ -50,8 +50,8 @@ class InputNode : public DStreamNode {
 
   // The batches of an earlier driver can be made again.
   virtual bool is_replayable() const { return false; }
-  // What the batch of that time has is this input's own choice, which must be saved before the
-  // batch is acted on.
+  // What the batch of that time has, be it nothing, is this input's own choice, made by BeginBatch,
+  // which must be saved before the batch is acted on.
   virtual bool HasChosen(Time /*batch_time*/) const { return false; }
   // What its batches had, so that they can be made again by a driver to come.
   virtual void Save(proto::InputCheckpoint& /*to*/) const {}

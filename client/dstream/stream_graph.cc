@@ -475,54 +475,37 @@ void UpdateStateAfterFailure(BatchJob& job, const ContextRef& context, Time batc
 absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
                                                          const BatchBlocks& blocks) {
   for (InputNode* input : needed_inputs_) input->LookOutside();
-  ASSIGN_OR_RETURN(const std::set<const InputNode*> saved, ChooseInputs(batch_time, blocks));
-  GeneratedBatch batch;
-  std::optional<GraphCheckpoint::Built> checkpoint;
-  {
-    const std::lock_guard lock(lock_);
-    batch = MakeBatch(batch_time);
-    const bool has_chosen =
-        std::any_of(needed_inputs_.begin(), needed_inputs_.end(), [&](const InputNode* input) {
-          return input->HasChosen(batch_time) && !saved.contains(input);
-        });
-    if (checkpoint_ != nullptr && has_chosen) checkpoint = checkpoint_->Build();
-  }
-  if (checkpoint && !IsMade(Mistake::kCheckpointAfterBatch)) {
-    checkpoint_->Write(*checkpoint).IgnoreError();
-  }
-  return batch;
+  RETURN_IF_ERROR(ChooseInputs(batch_time, blocks));
+  const std::lock_guard lock(lock_);
+  return MakeBatch(batch_time);
 }
 
-// What a receiver has logged is in one batch, and the next driver must know in which. Where that
-// cannot be noted, the batch is not made and the next one has what its inputs had for it.
-absl::StatusOr<std::set<const InputNode*>> StreamGraph::ChooseInputs(Time batch_time,
-                                                                     const BatchBlocks& blocks) {
-  std::set<const InputNode*> chosen;
+// The next driver must know what the batch had, for somebody may have seen what was made of it.
+// Where that cannot be noted, the batch is not made and the next one has what its inputs had for
+// it.
+absl::Status StreamGraph::ChooseInputs(Time batch_time, const BatchBlocks& blocks) {
   std::optional<GraphCheckpoint::Built> checkpoint;
   {
     const std::lock_guard lock(lock_);
     const LocalPropertiesScope properties(*local_properties_);
     CatchUpState();
     BeginBatch(batch_time, blocks);
-    const std::vector<ReceiverInputNode*> receivers = NeededReceivers();
-    const bool must_save = std::any_of(
-        receivers.begin(), receivers.end(),
-        [&](const ReceiverInputNode* receiver) { return receiver->HasChosen(batch_time); });
+    const bool has_chosen =
+        std::any_of(needed_inputs_.begin(), needed_inputs_.end(),
+                    [&](const InputNode* input) { return input->HasChosen(batch_time); });
     // What an earlier driver has chosen is in its checkpoint.
     const bool is_new = !resumed_ || batch_time > resumed_->last_time;
-    if (checkpoint_ == nullptr || !must_save || !is_new) return chosen;
-    for (const InputNode* input : needed_inputs_) {
-      if (input->HasChosen(batch_time)) chosen.insert(input);
-    }
+    if (checkpoint_ == nullptr || !has_chosen || !is_new) return absl::OkStatus();
     checkpoint = checkpoint_->Build();
   }
+  if (IsMade(Mistake::kCheckpointAfterBatch)) return absl::OkStatus();
   ASSIGN_OR_RETURN(const int64_t attempts, context_->conf.GetInt(keys::kDriverLogMaxFailures));
   absl::Status status = checkpoint_->Write(*checkpoint);
   for (int64_t i = 1; i < attempts && !status.ok(); ++i) status = checkpoint_->Write(*checkpoint);
-  if (status.ok()) return chosen;
+  if (status.ok()) return status;
   const std::lock_guard lock(lock_);
   for (InputNode* input : needed_inputs_) input->PutOff(batch_time);
-  return AnnotateStatus(status, "its checkpoint, so the next batch has what it received");
+  return AnnotateStatus(status, "its checkpoint, so the next batch has its input");
 }
 
 void StreamGraph::StartsEnded(const ReceiverStarts& starts) {

@@ -146,10 +146,9 @@ class StreamGraph final : public BatchGraph {
   // What tells streams apart from one run of the application to the next: their names, else where
   // they stand in the graph.
   std::map<const DStreamNode*, std::string> StreamIds() const;
-  // Begins the batch. Returns the inputs whose choices are saved by now; an error: they cannot be,
-  // and must be.
-  absl::StatusOr<std::set<const InputNode*>> ChooseInputs(Time batch_time,
-                                                          const BatchBlocks& blocks);
+  // Begins the batch. What its inputs have chosen for it is saved behind this; an error: it cannot
+  // be, and must be.
+  absl::Status ChooseInputs(Time batch_time, const BatchBlocks& blocks);
   GeneratedBatch MakeBatch(Time batch_time);
   // Makes the updates of state that came after what was saved of it.
   void CatchUpState();

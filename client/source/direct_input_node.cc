@@ -61,6 +61,12 @@ void DirectInputNode::BeginBatch(Time batch_time, const std::vector<ReceivedBloc
   if (const auto fixed = batches_.find(batch_time); fixed != batches_.end()) {
     return Report(batch_time, fixed->second.ranges);  // By an earlier driver.
   }
+  if (batch_time <= earlier_until_) {
+    Batch nothing{std::make_shared<const std::vector<OffsetRange>>(), {}};
+    Report(batch_time, nothing.ranges);
+    batches_[batch_time] = std::move(nothing);
+    return;
+  }
   absl::StatusOr<Batch> batch = FixRanges();
   if (batch.ok()) {
     Report(batch_time, batch->ranges);
@@ -196,6 +202,7 @@ void DirectInputNode::Save(proto::InputCheckpoint& to) const {
 }
 
 absl::Status DirectInputNode::Restore(const proto::InputCheckpoint& from) {
+  earlier_until_ = graph().last_batch_time();
   for (const proto::InputBatch& saved : from.batches()) {
     Batch batch;
     auto ranges = std::make_shared<std::vector<OffsetRange>>();
@@ -228,6 +235,7 @@ void DirectInputNode::Restart() {
   InputNode::Restart();
   latest_.clear();
   next_.clear();
+  earlier_until_.reset();
 }
 
 void DirectInputNode::ForgetAll() {
