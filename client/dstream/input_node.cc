@@ -87,6 +87,11 @@ bool ReceiverInputNode::HasChosen(Time batch_time) const {
                      [](const ReceivedBlock& block) { return block.log_place.has_value(); });
 }
 
+bool ReceiverInputNode::HasInput(Time batch_time) const {
+  const auto batch = blocks_.find(batch_time);
+  return batch != blocks_.end() && !batch->second.empty();
+}
+
 void ReceiverInputNode::Save(proto::InputCheckpoint& to) const {
   if (!log_) return;
   for (const auto& [time, blocks] : blocks_) {

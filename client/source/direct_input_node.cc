@@ -173,7 +173,7 @@ absl::StatusOr<RddRef> DirectInputNode::Compute(Time time) {
   }
   if (time == failed_time_ && !failure_.ok()) return failure_;
   // Asked for before its batch, or when it is forgotten, or it has failed and took nothing.
-  graph().MarkProvisional();
+  if (time > graph().last_batch_time()) graph().MarkProvisional();
   return MakeDataSet({std::make_shared<const std::vector<OffsetRange>>(), {}});
 }
 
@@ -186,6 +186,20 @@ void DirectInputNode::ForgetBefore(Time batch_time) {
 
 // A batch without records, too: a sink that has it must not be given others under its time.
 bool DirectInputNode::HasChosen(Time batch_time) const { return batches_.contains(batch_time); }
+
+bool DirectInputNode::HasInput(Time batch_time) const {
+  const auto batch = batches_.find(batch_time);
+  return batch != batches_.end() && CountOf(*batch->second.ranges) > 0;
+}
+
+// What limits have left.
+std::optional<Time> DirectInputNode::NextInput(Time next) const {
+  for (const auto& [partition, latest] : latest_) {
+    const auto offset = next_.find(partition);
+    if (offset != next_.end() && offset->second < latest) return next;
+  }
+  return std::nullopt;
+}
 
 void DirectInputNode::Save(proto::InputCheckpoint& to) const {
   for (const auto& [time, batch] : batches_) {

@@ -50,6 +50,8 @@ class DirectInputNode final : public InputNode {
   void Restart() override;
   bool is_replayable() const override { return true; }
   bool HasChosen(Time batch_time) const override;
+  bool HasInput(Time batch_time) const override;
+  std::optional<Time> NextInput(Time next) const override;
   void Save(proto::InputCheckpoint& to) const override;
   absl::Status Restore(const proto::InputCheckpoint& from) override;
   void PutOff(Time batch_time) override;

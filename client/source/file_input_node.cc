@@ -61,7 +61,7 @@ absl::StatusOr<RddRef> FileInputNode::Compute(Time time) {
   const auto known = taken_by_batch_.find(time);
   if (known != taken_by_batch_.end()) return read_(known->second);
   // Asked for before its batch, or when it is forgotten, or it could not be made.
-  if (!graph().IsOfEarlierDriver(time)) graph().MarkProvisional();
+  if (time > graph().last_batch_time()) graph().MarkProvisional();
   return read_({});
 }
 
@@ -72,11 +72,16 @@ std::vector<InputFile> FileInputNode::TakeNewFiles(Time time) {
       last_looked_ ? std::min(time, *last_looked_ + graph().batch_interval()) : time;
   const Time oldest = std::max(window_.ignore_before, window_end - window_.remember);
   looked_before_ = std::exchange(last_looked_, time);
+  later_.reset();
   for (const Directory& directory : *found_) {
     for (const FileInfo& child : directory.children) {
       std::string path = JoinPath(directory.path, child.name);
       const Time modified(child.modified_ms);
-      if (modified <= oldest || modified > time || !IsWanted(child, path)) continue;
+      if (modified <= oldest || !IsWanted(child, path)) continue;
+      if (modified > time) {
+        later_ = std::min(modified, later_.value_or(modified));
+        continue;
+      }
       taken_.insert(path);
       taken.push_back({std::move(path), child.size_bytes});
     }
@@ -102,6 +107,11 @@ void FileInputNode::Report(Time time, const std::vector<InputFile>& files) const
 // A batch without files, too: what is moved in behind it must not come into it.
 bool FileInputNode::HasChosen(Time batch_time) const {
   return taken_by_batch_.contains(batch_time);
+}
+
+bool FileInputNode::HasInput(Time batch_time) const {
+  const auto taken = taken_by_batch_.find(batch_time);
+  return taken != taken_by_batch_.end() && !taken->second.empty();
 }
 
 void FileInputNode::Save(proto::InputCheckpoint& to) const {

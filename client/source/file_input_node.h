@@ -43,6 +43,8 @@ class FileInputNode final : public InputNode {
   void Restart() override;
   bool is_replayable() const override { return true; }
   bool HasChosen(Time batch_time) const override;
+  bool HasInput(Time batch_time) const override;
+  std::optional<Time> NextInput(Time /*next*/) const override { return later_; }
   void Save(proto::InputCheckpoint& to) const override;
   absl::Status Restore(const proto::InputCheckpoint& from) override;
   void PutOff(Time batch_time) override;
@@ -66,6 +68,7 @@ class FileInputNode final : public InputNode {
   // The latest batch that has looked for files, and the one before it.
   std::optional<Time> last_looked_;
   std::optional<Time> looked_before_;
+  std::optional<Time> later_;  // The first of those that were found and are of later batches.
   std::optional<std::vector<Directory>> found_;  // By the LookOutside of this batch.
   const ReadFiles read_;
   // Taken by batches of the last W, and by those that may have to be made again. `taken_` has what
