@@ -41,6 +41,11 @@ void SimWorkers::Launch(int64_t worker_id) {
 
 void SimWorkers::Kill(int64_t worker_id) {
   World& world = cluster_.world;
+  if (SimWorker* const worker = Find(worker_id);
+      given_up_.insert(worker_id).second && worker != nullptr) {
+    changed_micros_ = world.now_micros();
+    if (on_end_) on_end_(*worker);
+  }
   EndLater(worker_id, world.Delay(world.OneIn(4) ? kLateKillMicrosMax : kKillMicrosMax),
            "it was killed by signal 9 (Killed)");
 }
