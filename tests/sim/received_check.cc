@@ -75,7 +75,8 @@ int ReceivedCheck::CountHolders(const BlockKey& block, const SimWorker* other) c
 }
 
 void ReceivedCheck::OnWorkerEnds(SimWorker& worker) {
-  if (inputs_.empty()) return;
+  const bool is_logged = !inputs_.empty() && inputs_.front().received->is_logged;
+  if (inputs_.empty() || is_logged) return;
   for (const StoreKey& key : worker.worker().blocks().BlockKeys()) {
     const BlockKey block(key.id, key.index);
     if (CountHolders(block, &worker) > 0) continue;

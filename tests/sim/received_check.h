@@ -20,6 +20,8 @@ namespace millrace::sim {
 // It sees what no process can see: which workers hold a block at a moment. One that its driver has
 // given up holds nothing that counts, however long it lives on.
 //
+// Of what receivers log before they acknowledge it: nothing excuses that it is in no batch.
+//
 // Of logs: each record is in one batch, and a batch that comes again has the same records. Of
 // reliable sources: what is acknowledged is in a batch unless the last copy was lost with its
 // worker, or its batch failed because that had happened to another block of it. At the

@@ -65,7 +65,9 @@ void SimWorkers::Crash(int64_t worker_id, const std::string& reason) {
   const DriverConnection connection = found->second->connection();
   connection.up->Close();
   connection.down->Close();
+  found->second->files().End();
   world.Kill(node);
+  if (world.OneIn(2)) LoseMachine(found->second->files());
   std::unique_ptr<SimWorker> ended = std::move(found->second);
   workers_.erase(found);
   ended.reset();
@@ -79,6 +81,22 @@ void SimWorkers::Crash(int64_t worker_id, const std::string& reason) {
                   peer->peers().Break(worker_id, "its process has ended");
                 });
   }
+}
+
+void SimWorkers::CrashBetweenFiles(int64_t worker_id, int64_t changes, const std::string& reason) {
+  SimWorker& worker = *Find(worker_id);
+  worker.files().EndAfter(changes, [this, worker_id, reason, node = worker.node()] {
+    cluster_.network.Silence(node);
+    EndLater(worker_id, 0, reason);
+  });
+}
+
+// What it had written and not synced is on the disk as far as it came.
+void SimWorkers::LoseMachine(const ProcessFiles& files) {
+  cluster_.fs.LoseUnsynced([&](const std::string& path, size_t bytes) {
+    if (!files.HasWritten(path)) return bytes;
+    return static_cast<size_t>(cluster_.world.Between(0, static_cast<int64_t>(bytes)));
+  });
 }
 
 void SimWorkers::LoseDriver() {

@@ -78,12 +78,16 @@ class SimWorkers final : public DriverTransport, public internal::WorkerLauncher
   const std::map<int64_t, std::unique_ptr<SimWorker>>& alive() const { return workers_; }
   // The process is gone, at once. As an event, or between events.
   void Crash(int64_t worker_id, const std::string& reason);
+  // The same in the midst of its files, before the change behind so many others, if it comes to
+  // that.
+  void CrashBetweenFiles(int64_t worker_id, int64_t changes, const std::string& reason);
   // The driver's process is gone: all end, each at its time.
   void LoseDriver();
   // Both ends learn of it, each at its time.
   void BreakConnection(int64_t worker_id);
 
  private:
+  void LoseMachine(const ProcessFiles& files);
   // The driver will learn that the connection has ended.
   void TellDriver(int64_t worker_id, const std::string& reason);
 
