@@ -14,6 +14,8 @@ namespace millrace {
 namespace {
 
 constexpr int64_t kCheckMicros = 1'000'000;
+// In which an application that has come back says what it had asked for.
+constexpr int64_t kConfirmMicros = 1'000'000;
 constexpr int64_t kRelaunchMicros = 200'000;
 constexpr int64_t kRelaunchMicrosMax = 5'000'000;
 constexpr int kCoresMax = 1 << 16;
@@ -117,7 +119,7 @@ void DriverDaemon::OnRegisterExecutor(SessionId session, const proto::RegisterEx
 }
 
 // A worker that ran before its executor daemon knew this daemon. It is wanted if its application
-// is, and does not believe that it is gone.
+// is, and does not believe that it is gone: it may have been told so by the daemon before.
 void DriverDaemon::AdoptWorker(Executor& executor, const proto::WorkerRef& worker) {
   const auto it = applications_.find(worker.app_id());
   if (it == applications_.end() || !it->second.is_recovered ||
@@ -132,14 +134,14 @@ void DriverDaemon::AdoptWorker(Executor& executor, const proto::WorkerRef& worke
                                              .launched_micros = env_.MonotonicMicros()};
   executor.cores_used += worker.cores();
   executor.memory_mb_used += worker.memory_mb();
-  application.claimed.erase(worker.worker_id());
+  const bool is_claimed = application.claimed.erase(worker.worker_id()) > 0;
   // It asked for this one, and the daemon before did not live to say that it was started.
   const auto is_this = [&](const proto::RequestWorker& request) {
     return request.worker_id() == worker.worker_id();
   };
-  if (std::erase_if(application.requests, is_this) > 0) {
-    TellLaunched(application, worker.worker_id());
-  }
+  const bool is_requested = std::erase_if(application.requests, is_this) > 0;
+  if (is_requested) TellLaunched(application, worker.worker_id());
+  application.workers[worker.worker_id()].is_unconfirmed = !is_claimed && !is_requested;
 }
 
 void DriverDaemon::OnWorkerEnded(const proto::WorkerEnded& ended) {
@@ -339,6 +341,7 @@ void DriverDaemon::OnRegisterApplication(SessionId session,
   application.info = request;
   application.session = session;
   application.heard_micros = env_.MonotonicMicros();
+  application.registered_micros = env_.MonotonicMicros();
   application.requests.clear();  // It says them again.
   application_of_session_[session] = *id;
   submissions_.SetApplication(request.submission_id(), *id);
@@ -352,7 +355,12 @@ void DriverDaemon::OnRegisterApplication(SessionId session,
   }
   peers_.SendToApplication(session, std::move(reply));
   for (const int64_t worker_id : request.launched_workers()) {
-    if (!application.workers.contains(worker_id)) application.claimed.insert(worker_id);
+    const auto worker = application.workers.find(worker_id);
+    if (worker == application.workers.end()) {
+      application.claimed.insert(worker_id);
+    } else {
+      worker->second.is_unconfirmed = false;
+    }
   }
   if (!application.is_recovered) GiveClaimsUp(application);
 }
@@ -363,7 +371,9 @@ void DriverDaemon::OnRequestWorker(Application& application, const proto::Reques
     peers_.Close(application.session, absl::InvalidArgumentError("a worker without cores"));
     return;
   }
-  if (application.workers.contains(worker_id)) {
+  if (const auto worker = application.workers.find(worker_id);
+      worker != application.workers.end()) {
+    worker->second.is_unconfirmed = false;
     TellLaunched(application, worker_id);
     return;
   }
@@ -404,6 +414,16 @@ void DriverDaemon::GiveClaimsUp(Application& application) {
   exit.set_reason("it ended while the driver daemon was away");
   for (const int64_t worker_id : std::exchange(application.claimed, {})) {
     TellLost(application, worker_id, exit);
+  }
+}
+
+// What runs, and it neither believes to run nor has asked for since it came back: the daemon before
+// gave that up, and was gone before the worker was told to end.
+void DriverDaemon::EndUnconfirmed(Application& application) {
+  for (auto& [worker_id, worker] : application.workers) {
+    if (!worker.is_unconfirmed) continue;
+    worker.is_released = true;
+    EndWorker(worker.executor_id, application.record.app_id(), worker_id);
   }
 }
 
@@ -622,9 +642,13 @@ void DriverDaemon::Check() {
   for (const std::string& id : gone) EndApplication(id, "its driver is gone");
   if (now - started_micros_ >= kRecoveryMicros) {
     for (auto& [id, application] : applications_) {
-      if (!application.is_recovered || application.session == kNoSession) continue;
+      if (!application.is_recovered || application.session == kNoSession ||
+          now - application.registered_micros < kConfirmMicros) {
+        continue;
+      }
       application.is_recovered = false;
       GiveClaimsUp(application);
+      EndUnconfirmed(application);
     }
   }
   CheckLater();

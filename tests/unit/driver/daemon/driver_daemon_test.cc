@@ -439,6 +439,23 @@ TEST_F(DriverDaemonTest, ARestartedDaemonSaysWhatDoesNotComeBack) {
   EXPECT_THAT(peers_.Take(), ElementsAre(HasSubstr("12 lost 1: it ended while")));
 }
 
+TEST_F(DriverDaemonTest, WorkersThatWereGivenUpBeforeARestartEnd) {
+  Executor(1, "a", 8);
+  const std::string app = Application(2);
+  for (const int worker_id : {1, 2, 3}) Request(2, worker_id, 2);
+  Open();
+  peers_.Take();
+  // The application was told that the first one is lost; it has not heard of the third one.
+  Executor(11, "a", 8, {{app, 1}, {app, 2}, {app, 3}});
+  Application(12, 0, app, {2});
+  Request(12, 3, 2);
+  EXPECT_THAT(peers_.Take(), ElementsAre("12 launched 3"));
+  env_->Advance(DriverDaemon::kRecoveryMicros + kSecond);
+  EXPECT_THAT(peers_.Take(), ElementsAre("11 end 1"));
+  EndedWorker(11, app, 1);
+  EXPECT_EQ(CoresUsed("a"), 4);
+}
+
 TEST_F(DriverDaemonTest, ApplicationsThatDoNotComeBackAreForgottenAfterARestart) {
   Executor(1, "a", 2);
   const std::string app = Application(2);
