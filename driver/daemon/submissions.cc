@@ -78,6 +78,7 @@ absl::Status Submissions::Recover() {
       StartLater(submission);
     }
   }
+  ForgetOldest();
   StartWaiting();
   SchedulePoll();
   return absl::OkStatus();
@@ -334,9 +335,11 @@ void Submissions::ForgetOldest() {
   std::sort(ended.begin(), ended.end());
   for (size_t i = 0; i + static_cast<size_t>(options_.ended_max) < ended.size(); ++i) {
     const std::string& id = ended[i].second;
+    // Its record last: a daemon that dies in between leaves nothing that the next one would not
+    // know.
+    host_.Forget(id);
     const absl::Status status = records_.Delete(id);
     LOG_IF(WARNING, !status.ok()) << "the record of " << id << " stays: " << status;
-    host_.Forget(id);
     by_request_id_.erase(submissions_[id].record.request().request_id());
     submissions_.erase(id);
   }
