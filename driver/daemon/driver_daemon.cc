@@ -18,6 +18,7 @@ constexpr int64_t kCheckMicros = 1'000'000;
 constexpr int64_t kConfirmMicros = 1'000'000;
 constexpr int64_t kRelaunchMicros = 200'000;
 constexpr int64_t kRelaunchMicrosMax = 5'000'000;
+constexpr uint64_t kFirstNumberEnd = 10'000;
 constexpr int kCoresMax = 1 << 16;
 constexpr int64_t kMemoryMbMax = int64_t{1} << 30;
 constexpr size_t kRequestsMax = 10'000;
@@ -305,11 +306,15 @@ std::vector<int> DriverDaemon::CoresFor(const proto::Demand& demand) const {
 absl::StatusOr<std::string> DriverDaemon::NewApplication(
     const proto::RegisterApplication& request) {
   EndEarlierAttempts(request.submission_id());
-  const std::string id = NewDaemonId("app", env_.NowMicros(), [&](const std::string& taken) {
-    return applications_.contains(taken) ||
-           std::any_of(ended_.begin(), ended_.end(),
-                       [&](const auto& ended) { return ended.app_id() == taken; });
-  });
+  // Of those that have ended a daemon that was restarted knows nothing, and the clock may have been
+  // set back since: it does not count from where the one before did.
+  const auto first_number = static_cast<int>(env_.Random() % kFirstNumberEnd);
+  const std::string id =
+      NewDaemonId("app", env_.NowMicros(), first_number, [&](const std::string& taken) {
+        return applications_.contains(taken) ||
+               std::any_of(ended_.begin(), ended_.end(),
+                           [&](const auto& ended) { return ended.app_id() == taken; });
+      });
   proto::ApplicationRecord record;
   record.set_app_id(id);
   record.set_name(request.name());

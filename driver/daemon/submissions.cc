@@ -115,9 +115,9 @@ absl::StatusOr<proto::SubmissionStatus> Submissions::Submit(const proto::SubmitR
     if (known != by_request_id_.end()) return submissions_[known->second].record.status();
   }
   RETURN_IF_ERROR(Check(request));
-  const std::string id = NewDaemonId("driver", env_.NowMicros(), [&](const std::string& taken) {
-    return submissions_.contains(taken);
-  });
+  const std::string id =
+      NewDaemonId("driver", env_.NowMicros(), /*first_number=*/0,
+                  [&](const std::string& taken) { return submissions_.contains(taken); });
   Submission submission;
   *submission.record.mutable_request() = request;
   proto::SubmissionStatus& status = *submission.record.mutable_status();
