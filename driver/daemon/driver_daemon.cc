@@ -73,7 +73,7 @@ absl::Status DriverDaemon::Recover() {
     application.record = std::move(record);
   }
   UpdateArtifactsInUse();
-  AllocateAfter(kRecoveryMicros);
+  env_.After(kRecoveryMicros, [this] { EndRecovery(); });
   CheckLater();
   return absl::OkStatus();
 }
@@ -531,8 +531,7 @@ void DriverDaemon::AllocateAfter(int64_t delay_micros) {
 bool DriverDaemon::MayLaunch(const Application& application) const {
   const int64_t now = env_.MonotonicMicros();
   return application.session != kNoSession && !application.requests.empty() &&
-         now >= application.launch_after_micros &&
-         (!application.is_recovered || now - started_micros_ >= kRecoveryMicros);
+         now >= application.launch_after_micros && !application.is_recovered;
 }
 
 std::vector<NodeFacts> DriverDaemon::Nodes() const {
@@ -645,18 +644,25 @@ void DriverDaemon::Check() {
     }
   }
   for (const std::string& id : gone) EndApplication(id, "its driver is gone");
-  if (now - started_micros_ >= kRecoveryMicros) {
-    for (auto& [id, application] : applications_) {
-      if (!application.is_recovered || application.session == kNoSession ||
-          now - application.registered_micros < kConfirmMicros) {
-        continue;
-      }
-      application.is_recovered = false;
-      GiveClaimsUp(application);
-      EndUnconfirmed(application);
-    }
-  }
+  EndRecovery();
   CheckLater();
+}
+
+// Of those applications that have come back and said what they have: from here on they may have
+// others, and what else runs for them is not wanted.
+void DriverDaemon::EndRecovery() {
+  const int64_t now = env_.MonotonicMicros();
+  if (now - started_micros_ < kRecoveryMicros) return;
+  for (auto& [id, application] : applications_) {
+    if (!application.is_recovered || application.session == kNoSession ||
+        now - application.registered_micros < kConfirmMicros) {
+      continue;
+    }
+    application.is_recovered = false;
+    GiveClaimsUp(application);
+    EndUnconfirmed(application);
+    ShareOutSoon();
+  }
 }
 
 void DriverDaemon::CheckLater() {

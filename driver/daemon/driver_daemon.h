@@ -116,6 +116,7 @@ class DriverDaemon {
   void TellLost(const Application& application, int64_t worker_id, const proto::ProcessExit& exit);
   void GiveClaimsUp(Application& application);
   void EndUnconfirmed(Application& application);
+  void EndRecovery();
   void CountFailure(Application& application, const Worker& worker, const proto::ProcessExit& exit);
   void EndWorker(const std::string& executor_id, const std::string& app_id, int64_t worker_id);
 
