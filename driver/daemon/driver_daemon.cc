@@ -265,14 +265,15 @@ void DriverDaemon::OnApplicationMessage(SessionId session, const proto::FromAppl
 absl::Status DriverDaemon::CheckApplication(const proto::RegisterApplication& request) const {
   RETURN_IF_ERROR(CheckProgram(request.program()));
   RETURN_IF_ERROR(CheckDemand(request.demand()));
-  RETURN_IF_ERROR(artifacts_.PathOf(request.program().sha256()).status());
-  for (const proto::ProgramFile& file : request.program().files()) {
-    RETURN_IF_ERROR(artifacts_.PathOf(file.sha256()).status());
-  }
+  // Before its files, which nobody keeps for it any more.
   if (!request.app_id().empty() && !applications_.contains(request.app_id())) {
     return absl::NotFoundError(absl::StrCat("the driver daemon has given up ",
                                             request.app_id().substr(0, 80),
                                             ": it was away for too long, or ended"));
+  }
+  RETURN_IF_ERROR(artifacts_.PathOf(request.program().sha256()).status());
+  for (const proto::ProgramFile& file : request.program().files()) {
+    RETURN_IF_ERROR(artifacts_.PathOf(file.sha256()).status());
   }
   return absl::OkStatus();
 }
@@ -320,6 +321,10 @@ absl::StatusOr<std::string> DriverDaemon::NewApplication(
   record.set_name(request.name());
   record.set_submission_id(request.submission_id());
   record.set_started_ms(env_.NowMicros() / 1000);
+  record.add_artifacts(request.program().sha256());
+  for (const proto::ProgramFile& file : request.program().files()) {
+    record.add_artifacts(file.sha256());
+  }
   RETURN_IF_ERROR(records_.Write(id, record));
   applications_[id].record = std::move(record);
   applications_[id].order = ++last_order_;
@@ -673,10 +678,8 @@ void DriverDaemon::CheckLater() {
 void DriverDaemon::UpdateArtifactsInUse() {
   std::set<std::string> in_use = submissions_.ArtifactsInUse();
   for (const auto& [id, application] : applications_) {
-    in_use.insert(application.info.program().sha256());
-    for (const proto::ProgramFile& file : application.info.program().files()) {
-      in_use.insert(file.sha256());
-    }
+    // Also of those that have not come back yet after a restart.
+    in_use.insert(application.record.artifacts().begin(), application.record.artifacts().end());
   }
   artifacts_.SetInUse(std::move(in_use));
 }
