@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/crypto/sha256.h"
 #include "tests/sim/daemon_host.h"
@@ -162,6 +163,10 @@ void Application::OnRegistered(const proto::ApplicationRegistered& registered) {
     return;
   }
   app_id_ = registered.app_id();
+  // Another attempt of a submission is another application.
+  if (!site_.applications.emplace(app_id_, this).second) {
+    site_.Fail(absl::StrCat(options_.plan.name, " is called ", app_id_, ", as one before"));
+  }
   const auto& possible = registered.possible_cores();
   free_cores_.assign(possible.begin(), possible.end());
   std::sort(free_cores_.begin(), free_cores_.end());
@@ -185,6 +190,7 @@ void Application::OnClosed(const absl::Status& status) {
     return;
   }
   site_.Log(absl::StrCat(app_id_, " was given up: ", status.ToString()));
+  if (absl::StrContains(status.message(), "artifact")) site_.Fail(status.ToString());
   ExitWith(1, absl::StrCat("given up: ", status.ToString()));
 }
 

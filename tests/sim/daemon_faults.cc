@@ -100,7 +100,8 @@ Application* DaemonFaults::PickApplication() {
 
 NodeId DaemonFaults::PickMachine() {
   if (world_.OneIn(3)) return parts_.host.machine();
-  return world_.OneIn(4) ? parts_.users.machine() : PickNode().machine();
+  if (world_.OneIn(2)) return PickNode().machine();
+  return world_.OneIn(3) ? parts_.users.machine() : parts_.users.application_machine();
 }
 
 Process* DaemonFaults::PickProcess(std::string& name) {

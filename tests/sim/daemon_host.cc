@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -34,6 +35,7 @@ class DaemonHost::Incarnation final : public DaemonPeers, public RunHost {
 
   // DaemonPeers
   void SendToExecutor(SessionId session, proto::ToExecutor message) override {
+    if (message.has_launch_worker()) CheckLaunch(message.launch_worker().worker());
     if (const auto it = sessions_.find(session); it != sessions_.end()) {
       it->second->SendToCaller(std::move(message));
     }
@@ -109,6 +111,18 @@ class DaemonHost::Incarnation final : public DaemonPeers, public RunHost {
   }
 
   friend class DaemonHost;
+
+  // A number is started again only for an application that asked for it again.
+  void CheckLaunch(const proto::WorkerRef& ref) {
+    if (!process_.is_alive() || launched_.insert({ref.app_id(), ref.worker_id()}).second) return;
+    const Application& application = *host_.site_.applications.at(ref.app_id());
+    const auto worker = application.workers().find(ref.worker_id());
+    if (!application.is_alive()) return;
+    if (worker == application.workers().end() || worker->second.is_launched) {
+      host_.site_.Fail(
+          absl::StrCat("worker ", ref.worker_id(), " of ", ref.app_id(), " is started again"));
+    }
+  }
 
   Connection::Handlers Accept(Service service, const Connection::Ref& connection) {
     switch (service) {
@@ -226,6 +240,7 @@ class DaemonHost::Incarnation final : public DaemonPeers, public RunHost {
   DaemonHost& host_;
   std::map<SessionId, Connection::Ref> sessions_;
   SessionId last_session_ = kNoSession;
+  std::set<std::pair<std::string, int64_t>> launched_;  // Application and number.
   std::unique_ptr<ArtifactStore> artifacts_;
   std::unique_ptr<Submissions> submissions_;
   std::unique_ptr<DriverDaemon> daemon_;

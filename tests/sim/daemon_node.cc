@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/sim/daemon_application.h"
 #include "tests/sim/daemon_host.h"
 
 namespace millrace::sim {
@@ -114,7 +115,8 @@ class DaemonNode::Incarnation final : public DriverLink, public WorkerHost {
     Ask(process_, kDaemonAddress, Service::kArtifacts, wanted,
         [this, key, launch](const absl::StatusOr<MessageRef>& answer) {
           if (!answer.ok()) {
-            if (absl::IsNotFound(answer.status())) {
+            const Application& application = *node_.site_.applications.at(key.first);
+            if (absl::IsNotFound(answer.status()) && application.is_alive()) {
               node_.site_.Fail(absl::StrCat("the program of ", key.first,
                                             " is gone: ", answer.status().message()));
             }

@@ -21,6 +21,9 @@ constexpr int64_t kLookMicros = kSecond;
 constexpr int kArtifactBytes = 1000;
 constexpr int64_t kSmallStoreBytes = 8 * kArtifactBytes;
 
+// In which files come that nobody uses.
+constexpr char kFullStore[] = "full_store";
+
 struct Scenario {
   std::string name;
   std::vector<DaemonFault> faults;
@@ -40,6 +43,7 @@ const std::vector<Scenario>& Scenarios() {
       {"partitions", {kPartition, kPartition, kBreakConnection, kSlowNetwork}},
       {"slow", {kSlowNetwork, kSlowProcess, kPause, kClockJump}},
       {"clocks", {kClockJump, kClockJump, kKillDriverDaemon, kCrashDriver}},
+      {kFullStore, {kKillDriverDaemon, kKillDriverDaemon, kPartition, kPartition, kPause}},
       {"everything",
        {kKillDriverDaemon, kKillDriverDaemonInStep, kRestartMachine, kKillExecutorDaemon,
         kCrashWorker, kCrashDriver, kFailingLaunches, kBreakConnection, kPartition, kSlowNetwork,
@@ -116,7 +120,8 @@ class DaemonRun {
     DaemonHost::Options options;
     options.running_max = Pick(1, 3) == 1 ? Pick(1, 3) : 100;
     options.ended_max = Pick(1, 3) == 1 ? Pick(1, 4) : 100;
-    options.artifact_bytes_max = Pick(1, 2) == 1 ? Pick(4, 8) * kArtifactBytes : 1 << 20;
+    const bool is_small = Pick(1, 2) == 1 || scenario_.name == kFullStore;
+    options.artifact_bytes_max = is_small ? Pick(3, 8) * kArtifactBytes : 1 << 20;
     options.is_spread = Pick(1, 2) == 1;
     options.peer_timeout_micros = Pick(10, 30) * kSecond;
     return options;
@@ -166,8 +171,16 @@ class DaemonRun {
         case 4:
           users_.KillOne();
           break;
+        case 5:
+          users_.LookAtAll();
+          break;
         default:
           users_.LookAtOne();
+      }
+      if (scenario_.name == kFullStore) {
+        if (Pick(1, 4) == 1) host_.JumpWallClock(2 * ArtifactStore::kFreshMs * 1000);
+        users_.UploadBytes(std::string(kArtifactBytes, static_cast<char>('A' + Pick(0, 25))),
+                           [](const absl::Status&) {});
       }
       world.RunFor(std::min(Pick(1, 60) * kSecond / 10, end_micros - world.now_micros()));
     }
@@ -190,17 +203,17 @@ class DaemonRun {
 
   // What nobody uses any more goes when there is need for room.
   void FillStore() {
-    host_.JumpWallClock(2 * ArtifactStore::kFreshMs * 1000);
     if (host_options_.artifact_bytes_max > kSmallStoreBytes) return;
-    bool is_done = false;
-    users_.UploadBytes(std::string(static_cast<size_t>(host_options_.artifact_bytes_max), 'z'),
-                       [&](const absl::Status& status) {
-                         is_done = true;
-                         if (!status.ok()) site_.Fail(status.ToString());
-                       });
-    site_.cluster.world.RunUntil([&] { return is_done; },
-                                 site_.cluster.world.now_micros() + kRecoveryMicrosMax);
-    if (!is_done) site_.Fail("the artifact store does not answer");
+    World& world = site_.cluster.world;
+    const int64_t end_micros = world.now_micros() + kRecoveryMicrosMax;
+    absl::Status status = absl::UnavailableError("it does not answer");
+    do {  // Other files may be on their way, and then they have just been used.
+      host_.JumpWallClock(2 * ArtifactStore::kFreshMs * 1000);
+      users_.UploadBytes(std::string(static_cast<size_t>(host_options_.artifact_bytes_max), 'z'),
+                         [&](const absl::Status& answer) { status = answer; });
+      world.RunFor(kLookMicros);
+    } while (!status.ok() && world.now_micros() < end_micros);
+    if (!status.ok()) site_.Fail(absl::StrCat("the artifact store: ", status.ToString()));
   }
 
   bool AwaitWell(const char* when, std::vector<std::string> (*look)(const DaemonParts&)) {

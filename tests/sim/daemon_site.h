@@ -14,6 +14,7 @@
 
 namespace millrace::sim {
 
+class Application;
 class Connection;
 struct Endpoint;
 
@@ -30,7 +31,9 @@ struct Site {
   // Files are those of the driver daemon's machine. A node of the network is a machine; a process
   // has another node, with which its events end.
   Cluster cluster;
-  std::map<std::string, Endpoint*> endpoints;          // Who listens where.
+  std::map<std::string, Endpoint*> endpoints;  // Who listens where.
+  // By the ids that the driver daemon gave them, those that have ended too.
+  std::map<std::string, const Application*> applications;
   std::vector<std::weak_ptr<Connection>> connections;  // Those that are closed too.
   std::vector<std::string> log;                        // What went wrong on purpose, and the like.
   std::vector<std::string> failures;

@@ -17,14 +17,17 @@ bool HasEnded(proto::SubmissionState state) {
 }  // namespace
 
 DaemonUsers::DaemonUsers(Site& site)
-    : site_(site), machine_(site.cluster.NewNode()), process_(site, machine_) {}
+    : site_(site),
+      machine_(site.cluster.NewNode()),
+      application_machine_(site.cluster.NewNode()),
+      process_(site, machine_) {}
 
 DaemonUsers::~DaemonUsers() = default;
 
 void DaemonUsers::StartApplication(const ApplicationPlan& plan) {
   site_.Log(absl::StrCat(plan.name, " is started by a user"));
   applications_.push_back(std::make_unique<Application>(
-      site_, machine_,
+      site_, application_machine_,
       Application::Options{.plan = plan,
                            .submission_id = "",
                            .on_exit = [this, plan](const proto::ProcessExit& exit) {
@@ -146,6 +149,24 @@ void DaemonUsers::LookAtOne() {
       [this, submitted](const absl::StatusOr<MessageRef>& answer) {
         OnStatus(*submitted, answer);
       });
+}
+
+void DaemonUsers::LookAtAll() {
+  Ask(process_, kDaemonAddress, Service::kSubmissions, proto::ListRequest(),
+      [this](const absl::StatusOr<MessageRef>& answer) {
+        if (answer.ok()) OnList(static_cast<const proto::ListReply&>(**answer));
+      });
+}
+
+void DaemonUsers::OnList(const proto::ListReply& list) {
+  for (const proto::ExecutorStatus& executor : list.executors()) {
+    const bool is_possible =
+        executor.cores_used() >= 0 && executor.cores_used() <= executor.cores() &&
+        executor.memory_mb_used() >= 0 && executor.memory_mb_used() <= executor.memory_mb();
+    if (!is_possible) {
+      site_.Fail(absl::StrCat("more is in use than there is: ", executor.ShortDebugString()));
+    }
+  }
 }
 
 void DaemonUsers::OnStatus(Submitted& submitted, const absl::StatusOr<MessageRef>& answer) {

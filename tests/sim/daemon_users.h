@@ -28,7 +28,7 @@ struct Submitted {
   proto::SubmissionStatus status;  // The last one that was seen.
 };
 
-// One machine and one process for all of them.
+// One machine and one process for all of them, and one machine for their applications.
 //
 // Threads: whoever has the turn.
 class DaemonUsers {
@@ -50,9 +50,11 @@ class DaemonUsers {
   void Kill(Submitted& submitted);
   void KillOne();
   void LookAtOne();
+  void LookAtAll();
   void UploadBytes(const std::string& bytes, std::function<void(const absl::Status&)> on_answer);
 
   NodeId machine() const { return machine_; }
+  NodeId application_machine() const { return application_machine_; }
   // Requests that wait for an answer, or are about to be repeated.
   int waiting_count() const { return waiting_count_; }
   std::vector<std::unique_ptr<Submitted>>& submitted() { return submitted_; }
@@ -66,11 +68,13 @@ class DaemonUsers {
   void SendSubmit(Submitted& submitted);
   // False: it is not asked again.
   bool AsksAgain(Submitted& submitted, const absl::Status& status);
+  void OnList(const proto::ListReply& list);
   void OnStatus(Submitted& submitted, const absl::StatusOr<MessageRef>& answer);
   Submitted* PickAnswered();
 
   Site& site_;
   const NodeId machine_;
+  const NodeId application_machine_;
   Process process_;
   MayBeForgotten may_be_forgotten_;
   int waiting_count_ = 0;
