@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/mistake.h"
 #include "common/base/status_macros.h"
 #include "driver/daemon/daemon_id.h"
 #include "glog/logging.h"
@@ -367,7 +368,7 @@ void DriverDaemon::OnRegisterApplication(SessionId session,
   for (const int64_t worker_id : request.launched_workers()) {
     const auto worker = application.workers.find(worker_id);
     if (worker == application.workers.end()) {
-      application.claimed.insert(worker_id);
+      if (!IsMade(Mistake::kClaimedWorkersForgotten)) application.claimed.insert(worker_id);
     } else {
       worker->second.is_unconfirmed = false;
     }
@@ -404,6 +405,9 @@ void DriverDaemon::OnReleaseWorker(Application& application, int64_t worker_id) 
   const auto worker = application.workers.find(worker_id);
   if (worker != application.workers.end()) {
     worker->second.is_released = true;
+    if (IsMade(Mistake::kCoresFreedTwice)) {
+      executors_[worker->second.executor_id].cores_used -= worker->second.cores;
+    }
     EndWorker(worker->second.executor_id, application.record.app_id(), worker_id);
     return;
   }
@@ -665,7 +669,7 @@ void DriverDaemon::EndRecovery() {
     }
     application.is_recovered = false;
     GiveClaimsUp(application);
-    EndUnconfirmed(application);
+    if (!IsMade(Mistake::kGivenUpWorkersAdopted)) EndUnconfirmed(application);
     ShareOutSoon();
   }
 }
@@ -678,6 +682,7 @@ void DriverDaemon::CheckLater() {
 void DriverDaemon::UpdateArtifactsInUse() {
   std::set<std::string> in_use = submissions_.ArtifactsInUse();
   for (const auto& [id, application] : applications_) {
+    if (IsMade(Mistake::kFilesOfAbsentUnused) && !application.info.has_program()) continue;
     // Also of those that have not come back yet after a restart.
     in_use.insert(application.record.artifacts().begin(), application.record.artifacts().end());
   }

@@ -250,6 +250,7 @@ int RunSeries(const Series& series) {
 int FindMistakes() {
   int found = 0;
   for (const NamedMistake& named : Mistakes()) {
+    FLAGS_daemons = named.is_of_daemons;
     FLAGS_scenario = named.scenario;
     FLAGS_program = named.program;
     FLAGS_inputs = named.inputs;
@@ -297,7 +298,9 @@ int Main(int argc, char** argv) {
     std::vector<std::string> names;
     for (const NamedMistake& named : Mistakes()) {
       names.push_back(named.name);
-      if (named.name == FLAGS_mistake) series = {named.mistake, named.name};
+      if (named.name != FLAGS_mistake) continue;
+      series = {named.mistake, named.name};
+      FLAGS_daemons = named.is_of_daemons;
     }
     if (!IsKnown("mistake", FLAGS_mistake, names)) return 2;
   }
