@@ -221,15 +221,17 @@ bool GraphCheckpoint::Publish(Snapshots& snapshots) {
 void GraphCheckpoint::Saved(const Snapshots& snapshots) {
   for (const StateSnapshot& snapshot : snapshots) {
     SavedState& state = states_.at(snapshot.id);
+    const std::string path = snapshot.is_nothing() ? ""
+                                                   : JoinPath(BaseName(store_.state_directory()),
+                                                              BaseName(snapshot.output->path()));
+    if (!path.empty()) published_.push_back(path);
     if (snapshot.time <= state.time) continue;
     state.time = snapshot.time;
     if (snapshot.is_nothing()) continue;
     if (snapshot.since_ms < 0) state.chain.links.clear();
     state.is_of_earlier_driver = false;
     state.chain.num_partitions = snapshot.num_partitions;
-    state.chain.links.push_back(
-        {JoinPath(BaseName(store_.state_directory()), BaseName(snapshot.output->path())),
-         snapshot.time.ms(), snapshot.bytes});
+    state.chain.links.push_back({path, snapshot.time.ms(), snapshot.bytes});
     state.node->Saved(snapshot.time, Located(state.chain));
   }
 }
@@ -257,7 +259,7 @@ Time GraphCheckpoint::RepairableFrom(Time batch_time) const {
 // Writing.
 
 GraphCheckpoint::Built GraphCheckpoint::Build() {
-  Built built{++built_, {}, {}};
+  Built built{++built_, {}, {}, std::exchange(published_, {})};
   proto::Checkpoint& checkpoint = built.checkpoint;
   checkpoint.set_app_name(graph_.context()->conf.GetString(keys::kAppName).value_or(""));
   checkpoint.set_batch_interval_ms(graph_.batch_interval().count());
@@ -307,6 +309,7 @@ absl::Status GraphCheckpoint::Write(const Built& built) {
                               << " ms cannot be written: " << status;
   if (!status.ok()) return status;
   written_ = built.number;
+  for (const std::string& path : built.published) unnamed_[path] = built.number;
   written_nanos_.store(MonotonicNanos());
   log_cleaner_.CheckpointWritten(built.logs);
   return absl::OkStatus();
@@ -315,9 +318,29 @@ absl::Status GraphCheckpoint::Write(const Built& built) {
 // ---------------------------------------------------------------------------------------------
 // Recovery.
 
+  DropOvertaken(built);
 absl::Status GraphCheckpoint::Recover(const proto::Checkpoint& checkpoint, bool may_lose_state) {
   Chains chains;
   absl::Status found = FindStates(checkpoint, chains);
+void GraphCheckpoint::DropOvertaken(const Built& written) {
+  std::set<std::string> named;
+  for (const proto::StateCheckpoint& state : written.checkpoint.states()) {
+    for (const proto::SavedState& saved : state.saved()) named.insert(saved.path());
+  }
+  for (auto state = unnamed_.begin(); state != unnamed_.end();) {
+    const auto& [path, number] = *state;
+    if (number > written.number) {
+      ++state;
+      continue;
+    }
+    if (!named.contains(path)) {
+      const absl::Status status = fs_.DeleteRecursively(JoinPath(store_.directory(), path));
+      LOG_IF(WARNING, !status.ok()) << "a saved state that nobody needs stays: " << status;
+    }
+    state = unnamed_.erase(state);
+  }
+}
+
   if (!found.ok()) {
     if (!may_lose_state) return found;
     LOG(WARNING) << found.message();

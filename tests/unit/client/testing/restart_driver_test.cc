@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -952,6 +953,61 @@ TEST_F(SavedStateTest, OnAFullDiskBatchesGoOnAndWhatChangedIsSavedOnceThereIsRoo
 }
 
 // Before changes were saved on their own, a state was a directory of object files.
+// Calls back before a directory gets its name.
+class PublishingFiles : public LocalFileSystem {
+ public:
+  absl::Status ReplaceDir(const std::string& from, const std::string& to) override {
+    if (auto before = std::exchange(before_publishing, nullptr)) before();
+    return LocalFileSystem::ReplaceDir(from, to);
+  }
+
+  std::function<void()> before_publishing;
+};
+
+// Two batches end at once: the later one's state is in a checkpoint when the earlier one's gets its
+// name, so no checkpoint ever has that.
+TEST_F(SavedStateTest, AStateThatALaterOneHasOvertakenIsRemoved) {
+  PublishingFiles files;
+  internal::RuntimeOptions runtime;
+  runtime.manual_clock = true;
+  runtime.fs = &files;
+  StreamingContext ssc(std::make_shared<internal::StreamingCore>(
+      std::make_shared<internal::ContextCore>(Conf().SetMaster("local[2]"), runtime), 1000ms));
+  ssc.Checkpoint(dir_.path());
+  std::deque<RDD<Pair>> queue;
+  ssc.QueueStream(queue).UpdateStateByKey<int64_t>(Fn<&Sum>).Checkpoint(1s).ForeachRDD(
+      [](const RDD<Pair>& rdd) { return rdd.Count().status(); });
+  internal::StreamGraph& graph = *ssc.graph();
+  ASSERT_TRUE(graph.Start().ok());
+  graph.BeginAfter(Time(0));
+  const auto run = [&](int64_t time) {
+    queue.push_back(ssc.context().Parallelize<Pair>({{"a", time}}));
+    auto batch = graph.GenerateJobs(Time(time), {});
+    ASSERT_TRUE(batch.ok()) << batch.status();
+    for (internal::BatchJob& job : batch->jobs) ASSERT_TRUE(job.run().ok());
+  };
+  run(1000);
+  files.before_publishing = [&] {
+    run(2000);
+    graph.ClearCompleted(Time(2000), /*cut_short=*/false);
+  };
+  graph.ClearCompleted(Time(1000), /*cut_short=*/false);
+  EXPECT_FALSE(files.before_publishing);
+  run(3000);
+  graph.ClearCompleted(Time(3000), /*cut_short=*/false);
+  std::set<std::string> named;
+  const proto::Checkpoint latest = Latest();
+  for (const proto::SavedState& saved : latest.states(0).saved()) {
+    named.insert(DirectoryOf(saved));
+  }
+  std::set<std::string> there;
+  for (const auto& entry : std::filesystem::directory_iterator(dir_.path() + "/state")) {
+    there.insert(entry.path());
+  }
+  EXPECT_EQ(there, named);
+  EXPECT_EQ(latest.states(0).time_ms(), 3000);
+}
+
 TEST_F(SavedStateTest, ACheckpointOfVersion1IsGoneOnFrom) {
   ASSERT_TRUE(Run(1).ok());
   proto::Checkpoint checkpoint = Latest();
