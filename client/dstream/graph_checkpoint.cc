@@ -227,7 +227,7 @@ void GraphCheckpoint::Saved(const Snapshots& snapshots) {
     if (!path.empty()) published_.push_back(path);
     if (snapshot.time <= state.time) continue;
     state.time = snapshot.time;
-    if (snapshot.is_nothing()) continue;
+    if (path.empty()) continue;
     if (snapshot.since_ms < 0) state.chain.links.clear();
     state.is_of_earlier_driver = false;
     state.chain.num_partitions = snapshot.num_partitions;
@@ -275,6 +275,12 @@ GraphCheckpoint::Built GraphCheckpoint::Build() {
     if (received == nullptr) continue;
     for (NeededLog& log : received->NeededLogs()) built.logs.push_back(std::move(log));
   }
+  for (AccumulatorBook::Saved& from : graph_.context()->accumulators->Save()) {
+    proto::AccumulatorCheckpoint& saved = *checkpoint.add_accumulators();
+    saved.set_name(std::move(from.name));
+    saved.set_schema(std::move(from.schema));
+    saved.set_value(std::move(from.value));
+  }
   for (const auto& [id, state] : states_) {
     proto::StateCheckpoint& saved = *checkpoint.add_states();
     saved.set_id(id);
@@ -303,25 +309,19 @@ void GraphCheckpoint::KnowEarlierLogs(const std::set<std::string>& directories) 
 
 absl::Status GraphCheckpoint::Write(const Built& built) {
   const std::lock_guard lock(write_mutex_);
+  for (const std::string& path : built.published) unnamed_[path] = built.number;
   if (built.number <= written_) return absl::OkStatus();
   absl::Status status = store_.Write(built.checkpoint);
   LOG_IF(ERROR, !status.ok()) << "the checkpoint of batch " << built.checkpoint.last_time_ms()
                               << " ms cannot be written: " << status;
   if (!status.ok()) return status;
   written_ = built.number;
-  for (const std::string& path : built.published) unnamed_[path] = built.number;
   written_nanos_.store(MonotonicNanos());
   log_cleaner_.CheckpointWritten(built.logs);
+  DropOvertaken(built);
   return absl::OkStatus();
 }
 
-// ---------------------------------------------------------------------------------------------
-// Recovery.
-
-  DropOvertaken(built);
-absl::Status GraphCheckpoint::Recover(const proto::Checkpoint& checkpoint, bool may_lose_state) {
-  Chains chains;
-  absl::Status found = FindStates(checkpoint, chains);
 void GraphCheckpoint::DropOvertaken(const Built& written) {
   std::set<std::string> named;
   for (const proto::StateCheckpoint& state : written.checkpoint.states()) {
@@ -341,10 +341,23 @@ void GraphCheckpoint::DropOvertaken(const Built& written) {
   }
 }
 
+// ---------------------------------------------------------------------------------------------
+// Recovery.
+
+absl::Status GraphCheckpoint::Recover(const proto::Checkpoint& checkpoint, bool may_lose_state) {
+  Chains chains;
+  absl::Status found = FindStates(checkpoint, chains);
   if (!found.ok()) {
     if (!may_lose_state) return found;
     LOG(WARNING) << found.message();
   }
+  std::vector<AccumulatorBook::Saved> accumulators;
+  for (const proto::AccumulatorCheckpoint& saved : checkpoint.accumulators()) {
+    accumulators.push_back({saved.name(), saved.schema(), saved.value()});
+  }
+  RETURN_IF_ERROR(AnnotateStatus(graph_.context()->accumulators->Restore(
+                                     accumulators, checkpoint.completed_time_ms(), may_lose_state),
+                                 absl::StrCat("the checkpoint in '", store_.directory(), "'")));
   RestoreStates(checkpoint, chains);
   return RestoreInputs(checkpoint);
 }

@@ -70,9 +70,9 @@ class GraphCheckpoint {
   absl::Status Open(const std::map<const DStreamNode*, std::string>& ids);
   // The newest checkpoint that is there; none where there is none.
   absl::StatusOr<std::optional<proto::Checkpoint>> ReadLatest() { return store_.ReadLatest(); }
-  // Inputs and states are as the checkpoint says, those that it does not know begin behind it.
-  // FailedPrecondition: it has states that do not match those of the graph, and `may_lose_state`
-  // does not allow that; nothing has changed then.
+  // Inputs, accumulators and states are as the checkpoint says, those that it does not know begin
+  // behind it. FailedPrecondition: it has states or accumulators that do not match those of the
+  // program, and `may_lose_state` does not allow that; nothing has changed then.
   absl::Status Recover(const proto::Checkpoint& checkpoint, bool may_lose_state);
   // Nothing to recover: all states begin behind the zero time.
   void BeginAfter(Time zero_time);

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/dstream/stream_graph.h"
 #include "client/local/streaming_core.h"
 #include "common/fs/atomic_output.h"
 #include "common/fs/file_util.h"
@@ -284,8 +285,6 @@ TEST(RestartDriverErrorsTest, AccumulatorsGoOn) {
   EXPECT_EQ(sum.Value(), 10);
 }
 
-TEST(RestartDriverErrorsTest, ListenersHearOfTheBatchesOfBothDrivers) {
-  class Listener : public StreamingListener {
 // The batches that it passes have come due meanwhile.
 TEST(RestartDriverErrorsTest, AManualClockMayStandBehindTheCheckpoint) {
   const TempDir dir;
@@ -302,6 +301,8 @@ TEST(RestartDriverErrorsTest, AManualClockMayStandBehindTheCheckpoint) {
   EXPECT_EQ(out.times().back(), Time(6000));
 }
 
+TEST(RestartDriverErrorsTest, ListenersHearOfTheBatchesOfBothDrivers) {
+  class Listener : public StreamingListener {
    public:
     void OnBatchCompleted(const BatchInfo& info) override { times.push_back(info.batch_time); }
     std::vector<Time> times;
@@ -569,8 +570,6 @@ TEST_F(UpgradeTest, AnotherBatchIntervalIsAnError) {
   EXPECT_THAT(status.message(), HasSubstr("batches of 1000 ms"));
 }
 
-// -- What is saved of a state, on the disk --------------------------------------------------------
-
 // Each batch once, though updates of state since the state was saved are made again, and with them
 // what they were made of.
 TEST_F(UpgradeTest, AccumulatorsWithNamesGoOnAndCountEachBatchOnce) {
@@ -674,6 +673,8 @@ TEST_F(UpgradeTest, AManualClockGoesOnAtTheCheckpoint) {
   ASSERT_TRUE(h.RunBatches(2).ok());
   EXPECT_EQ(output.times(), (std::vector<Time>{Time(4000), Time(5000)}));
 }
+
+// -- What is saved of a state, on the disk --------------------------------------------------------
 
 class SavedStateTest : public UpgradeTest {
  protected:
@@ -952,7 +953,6 @@ TEST_F(SavedStateTest, OnAFullDiskBatchesGoOnAndWhatChangedIsSavedOnceThereIsRoo
   EXPECT_EQ(Sorted(output), WholeFrom(1, 11));
 }
 
-// Before changes were saved on their own, a state was a directory of object files.
 // Calls back before a directory gets its name.
 class PublishingFiles : public LocalFileSystem {
  public:
@@ -1008,6 +1008,7 @@ TEST_F(SavedStateTest, AStateThatALaterOneHasOvertakenIsRemoved) {
   EXPECT_EQ(latest.states(0).time_ms(), 3000);
 }
 
+// Before changes were saved on their own, a state was a directory of object files.
 TEST_F(SavedStateTest, ACheckpointOfVersion1IsGoneOnFrom) {
   ASSERT_TRUE(Run(1).ok());
   proto::Checkpoint checkpoint = Latest();
