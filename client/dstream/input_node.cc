@@ -48,7 +48,7 @@ void ReceiverInputNode::KeepBooks(ReceivedLog books, std::optional<ReceiverLogSp
 absl::Status ReceiverInputNode::ReadEarlierLogs(FileSystem& fs, bool recovers) {
   ASSIGN_OR_RETURN(earlier_, log_->ReadEarlier(fs, input_id(), recovers));
   if (!earlier_.empty()) {
-    LOG(INFO) << label() << ": the first batch has " << earlier_.size()
+    LOG(INFO) << label() << ": the first new batch has " << earlier_.size()
               << " blocks that were received before and in no batch yet";
   }
   return absl::OkStatus();

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "common/concurrent/named_thread.h"
+#include "common/concurrent/thread_wait.h"
 #include "common/fs/file_util.h"
 #include "common/fs/path.h"
 #include "common/time/system_clock.h"
@@ -35,14 +35,16 @@ size_t BytesOf(const std::vector<LogPayload>& records) {
 }  // namespace
 
 WriteAheadLog::WriteAheadLog(FileSystem& fs, Options options)
-    : fs_(fs), options_(std::move(options)), thread_(StartThread("log", [this] { Run(); })) {}
+    : fs_(fs), options_(std::move(options)), thread_("log", [this] { Run(); }) {}
 
-WriteAheadLog::~WriteAheadLog() {
+WriteAheadLog::~WriteAheadLog() { Close(); }
+
+void WriteAheadLog::Close() {
   {
     const absl::MutexLock lock(&mutex_);
     is_ending_ = true;
   }
-  thread_.join();
+  thread_.Join();
 }
 
 WriteAheadLog::Written WriteAheadLog::Append(std::vector<LogPayload> records) {
@@ -80,7 +82,7 @@ void WriteAheadLog::Run() {
       const auto has_work = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
         return is_ending_ || !waiting_.empty();
       };
-      mutex_.Await(absl::Condition(&has_work));
+      AwaitUnder(mutex_, absl::Condition(&has_work), absl::InfiniteDuration());
       if (waiting_.empty()) break;
       group = std::exchange(waiting_, {});
       waiting_bytes_ = 0;

@@ -8,13 +8,13 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/concurrent/joined_thread.h"
 #include "common/concurrent/one_shot.h"
 #include "common/fs/file_system.h"
 #include "common/log/segment_format.h"
@@ -26,7 +26,7 @@ namespace millrace::internal {
 // a write is under way goes to the disk together, with one sync. A write that fails is tried again
 // in a new segment.
 //
-// Threads: any. The destructor writes what was appended before.
+// Threads: any; Close and the destructor, which closes, the owner's.
 // Invariants: records of one append stand in its order, and so do appends of which one began when
 // the other had succeeded; a segment that was left is not written to again.
 class WriteAheadLog {
@@ -62,6 +62,9 @@ class WriteAheadLog {
   // Does not wait. The outcome is an error when the records may or may not be there, at once
   // (ResourceExhausted) when much waits for the disk already.
   Written Append(std::vector<LogPayload> records) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits until what was appended is written or has failed, and ends the thread. Nothing may be
+  // appended from here on.
+  void Close() ABSL_LOCKS_EXCLUDED(mutex_);
   // DeadlineExceeded: the disk has not answered in time.
   static Places Await(const Written& written, std::chrono::nanoseconds timeout);
 
@@ -95,7 +98,7 @@ class WriteAheadLog {
   size_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool is_ending_ ABSL_GUARDED_BY(mutex_) = false;
 
-  std::thread thread_;
+  JoinedThread thread_;
 };
 
 // Makes the file, after which no append of a log with this seal succeeds. Its directory is made

@@ -80,7 +80,8 @@ using BatchBlocks = std::map<int64_t, std::vector<ReceivedBlock>>;
 // What an earlier driver has left in the logs of receivers.
 struct RecoveredBlocks {
   std::map<Time, BatchBlocks> batches;  // That have not ended, with what they had.
-  BatchBlocks unallocated;              // In no batch; the first new one has them.
+  // In no batch; the first one that comes due from here on has them.
+  BatchBlocks unallocated;
 };
 
 // Starts of receivers, by stream: a start's number is its blocks' sequence >> 32.

@@ -96,12 +96,15 @@ absl::Status StreamingRun::Start() {
     const std::chrono::milliseconds step = spec_.batch_interval;
     made = (spec_.resume->completed_time + step).To(spec_.resume->last_time, step);
   }
-  receivers_.Recover(made, spec_.recovered);
+  receivers_.RestoreBatches(made, spec_.recovered.batches);
   receivers_.Start();
   if (scaler_) scaler_->Start();
   ticker_.Start(spec_.resume ? spec_.resume->last_time : Time(0));
   spec_.graph->BeginAfter(ticker_.next_time() - spec_.batch_interval);
   if (spec_.resume) CatchUp(*spec_.resume);
+  // Behind the batches of the time away: the driver before this one may have made one of them for
+  // which there was nothing, which no checkpoint says, and it comes again with what it had.
+  receivers_.AddRecovered(spec_.recovered.unallocated);
   return absl::OkStatus();
 }
 

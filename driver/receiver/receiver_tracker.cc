@@ -266,12 +266,16 @@ void ReceiverTracker::NoteReported(const ReceivedBlock& block) {
   receiver->reported_segment = std::max(receiver->reported_segment, block.log_place->segment);
 }
 
-void ReceiverTracker::Recover(const std::vector<Time>& made, const RecoveredBlocks& recovered) {
+void ReceiverTracker::RestoreBatches(const std::vector<Time>& made,
+                                     const std::map<Time, BatchBlocks>& recovered) {
   for (const Time time : made) {
-    const auto blocks = recovered.batches.find(time);
-    blocks_.RestoreBatch(time, blocks == recovered.batches.end() ? BatchBlocks() : blocks->second);
+    const auto blocks = recovered.find(time);
+    blocks_.RestoreBatch(time, blocks == recovered.end() ? BatchBlocks() : blocks->second);
   }
-  for (const auto& [stream_id, blocks] : recovered.unallocated) {
+}
+
+void ReceiverTracker::AddRecovered(const BatchBlocks& unallocated) {
+  for (const auto& [stream_id, blocks] : unallocated) {
     for (const ReceivedBlock& block : blocks) blocks_.AddBlock(block);
   }
 }

@@ -65,9 +65,10 @@ class ReceiverTracker {
   bool IsOn(int64_t worker_id) const;
 
   ReceivedBlockTracker& blocks() { return blocks_; }
-  // What an earlier driver has left, before Start: the batches that it had made, and what is there
-  // for the first one behind them.
-  void Recover(const std::vector<Time>& made, const RecoveredBlocks& recovered);
+  // What an earlier driver has left, before all others: the batches that it had made, and what goes
+  // to the next one that is allocated.
+  void RestoreBatches(const std::vector<Time>& made, const std::map<Time, BatchBlocks>& recovered);
+  void AddRecovered(const BatchBlocks& unallocated);
   // Starts of receivers with logs of which all blocks are known by now; each is told once.
   ReceiverStarts TakeEndedStarts() { return std::exchange(ended_starts_, {}); }
   // Nothing runs and nothing will, and what a lost worker has logged is known.

@@ -503,6 +503,8 @@ void BlockGenerator::Finish(int64_t timeout_nanos) {
     }
     changed_.WaitWithTimeout(&mutex_, kRecheck);
   }
+  // Here, for it may have to wait for the disk.
+  if (options_.log != nullptr) options_.log->Close();
   absl::MutexLock lock(&mutex_);
   if (lost_blocks_ == 0) return;
   callbacks_.on_error(absl::StrCat(std::exchange(lost_records_, 0), " records in ",

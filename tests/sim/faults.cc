@@ -15,6 +15,8 @@ constexpr int64_t kSlownessMax = 10;
 constexpr int64_t kOverloadSlownessMax = 40;
 constexpr int64_t kClockJumpMicrosMax = 3'000'000;
 constexpr int64_t kFailingMicrosMax = 10'000'000;
+// Of files, until a worker crashes in the midst of them.
+constexpr int64_t kChangesMax = 20;
 
 }  // namespace
 
@@ -76,8 +78,14 @@ void Faults::Make(Fault fault) {
       const int64_t id = PickWorker();
       if (id == 0) return;
       ++lost_worker_count_;
+      const std::string reason = "it was killed by signal 11 (Segmentation fault)";
+      if (runtime_->workers().Find(id)->files().has_changed_any() && world.OneIn(2)) {
+        const int64_t changes = world.Between(0, kChangesMax);
+        Log(absl::StrCat("worker ", id, " crashes behind ", changes, " changes of files"));
+        return runtime_->workers().CrashBetweenFiles(id, changes, reason);
+      }
       Log(absl::StrCat("worker ", id, " crashes"));
-      return runtime_->workers().Crash(id, "it was killed by signal 11 (Segmentation fault)");
+      return runtime_->workers().Crash(id, reason);
     }
     case Fault::kBreakConnection: {
       const int64_t id = PickWorker();

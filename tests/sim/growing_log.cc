@@ -10,6 +10,8 @@ namespace millrace::sim {
 namespace {
 
 constexpr int64_t kRecordNanos = 100'000'000;
+// Records come some at once, so that batches find nothing between.
+constexpr int64_t kBurstNanos = 1'500'000'000;
 constexpr uint64_t kFactor = 0x9e3779b97f4a7c15;
 
 }  // namespace
@@ -18,7 +20,8 @@ absl::StatusOr<std::vector<internal::PartitionOffsets>> GrowingLog::Latest(
     std::chrono::milliseconds /*timeout*/) {
   std::vector<internal::PartitionOffsets> offsets;
   for (int partition = 0; partition < partitions_; ++partition) {
-    const int64_t latest = MonotonicNanos() / (kRecordNanos * (partition + 1));
+    const int64_t burst_nanos = MonotonicNanos() / kBurstNanos * kBurstNanos;
+    const int64_t latest = burst_nanos / (kRecordNanos * (partition + 1));
     offsets.push_back({.topic = "log", .partition = partition, .start = 0, .latest = latest});
   }
   return offsets;

@@ -57,6 +57,7 @@ absl::StatusOr<std::unique_ptr<WritableFile>> ProcessFiles::OpenForWrite(const s
                                                                          WriteMode mode) {
   RETURN_IF_ERROR(BeforeChange());
   ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, files_.OpenForWrite(path, mode));
+  written_.insert(path);
   return std::make_unique<File>(*this, std::move(file));
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,9 @@ class ProcessFiles final : public FileSystem {
     changes_left_ = changes;
     on_end_ = std::move(on_end);
   }
+  bool has_changed_any() const { return !written_.empty(); }
+  // It has opened the file for writing.
+  bool HasWritten(const std::string& path) const { return written_.contains(path); }
   // It does not, unless it has.
   void StayAlive() { changes_left_ = kEndless; }
 
@@ -53,6 +57,7 @@ class ProcessFiles final : public FileSystem {
   bool has_ended_ = false;
   int64_t changes_left_ = kEndless;
   std::function<void()> on_end_;
+  std::set<std::string> written_;
 };
 
 }  // namespace millrace::sim

@@ -65,18 +65,21 @@ void ReceivedCheck::OnStored(const Received& received, NodeId node, int64_t stre
                                    " is acknowledged, and its receiver's worker has it not"));
 }
 
-int ReceivedCheck::CountHolders(const BlockKey& block) const {
+int ReceivedCheck::CountHolders(const BlockKey& block, const SimWorker* other) const {
   const auto& alive = workers_().alive();
-  return static_cast<int>(std::count_if(alive.begin(), alive.end(), [&](const auto& worker) {
-    return worker.second->worker().blocks().Contains(StoreKey::Block(block.first, block.second));
+  return static_cast<int>(std::count_if(alive.begin(), alive.end(), [&](const auto& entry) {
+    const auto& [id, worker] = entry;
+    return worker.get() != other && !workers_().is_given_up(id) &&
+           worker->worker().blocks().Contains(StoreKey::Block(block.first, block.second));
   }));
 }
 
 void ReceivedCheck::OnWorkerEnds(SimWorker& worker) {
-  if (inputs_.empty()) return;
+  const bool is_logged = !inputs_.empty() && inputs_.front().received->is_logged;
+  if (inputs_.empty() || is_logged) return;
   for (const StoreKey& key : worker.worker().blocks().BlockKeys()) {
     const BlockKey block(key.id, key.index);
-    if (CountHolders(block) > 1) continue;
+    if (CountHolders(block, &worker) > 0) continue;
     lost_blocks_.insert(block);
     const auto buffers = worker.worker().blocks().Get(key);
     if (!buffers.ok()) continue;

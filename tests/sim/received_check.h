@@ -17,7 +17,10 @@
 
 namespace millrace::sim {
 
-// It sees what no process can see: which workers hold a block at a moment.
+// It sees what no process can see: which workers hold a block at a moment. One that its driver has
+// given up holds nothing that counts, however long it lives on.
+//
+// Of what receivers log before they acknowledge it: nothing excuses that it is in no batch.
 //
 // Of logs: each record is in one batch, and a batch that comes again has the same records. Of
 // reliable sources: what is acknowledged is in a batch unless the last copy was lost with its
@@ -35,7 +38,7 @@ class ReceivedCheck {
   // Before the run; `source` is null for a log.
   void Add(const std::shared_ptr<Received>& received, ReliableSource* source);
 
-  // It is about to be gone with all that it holds.
+  // It was given up, or is about to be gone, with all that it holds.
   void OnWorkerEnds(SimWorker& worker);
 
   // The error is one of a block that is lost, or of what was made of such.
@@ -54,7 +57,8 @@ class ReceivedCheck {
 
   void OnStored(const Received& received, NodeId node, int64_t stream_id,
                 const std::vector<SentRecord>& records);
-  int CountHolders(const BlockKey& block) const;
+  // But for `other`.
+  int CountHolders(const BlockKey& block, const SimWorker* other = nullptr) const;
   void CheckInput(const Input& input, std::vector<std::string>& failures) const;
   static void CheckLog(const Received& log, std::vector<std::string>& failures);
 

@@ -25,7 +25,8 @@ Record RandomRecord(std::mt19937_64& random);
 // Where the records of an input come from if not from its batches' times, and what came, batch by
 // batch, as an output of the program says.
 struct Received {
-  bool is_log = false;  // Else a ReliableSource, through a receiver.
+  bool is_log = false;     // Else a ReliableSource, through a receiver.
+  bool is_logged = false;  // By the receiver.
   int64_t source = 0;
   StorageLevel storage_level = StorageLevel::kMemoryAndDisk2;
 

@@ -86,6 +86,7 @@ struct InputKind {
   std::string name;
   enum { kOfTimes, kLog, kReceived } kind = kOfTimes;
   StorageLevel storage_level = StorageLevel::kMemoryAndDisk;
+  bool is_logged = false;  // What is received, before it is acknowledged.
 };
 
 const std::vector<InputKind>& InputKinds() {
@@ -94,6 +95,7 @@ const std::vector<InputKind>& InputKinds() {
       {"log", InputKind::kLog},
       {"received", InputKind::kReceived, StorageLevel::kMemoryOnly},
       {"received_twice", InputKind::kReceived, StorageLevel::kMemoryAndDisk2},
+      {"logged", InputKind::kReceived, StorageLevel::kMemoryOnly, /*is_logged=*/true},
   };
   return kinds;
 }
@@ -148,15 +150,18 @@ Setting SettingOf(const RunOptions& options) {
   setting.cluster.speculates = random() % 3 == 0;
   setting.shape.checkpoint_batches = std::vector<int>{1, 1, 2, 3, 10}[random() % 5];
   setting.input = Choose(InputKinds(), options.inputs, random());
-  // Blocks live no longer than their driver.
+  // Blocks that are not logged live no longer than their driver.
   const bool is_received = setting.input.kind == InputKind::kReceived;
   const bool is_log = setting.input.kind == InputKind::kLog;
-  if (is_received && setting.scenario.driver_end != DriverEnd::kNever) {
+  if (is_received && !setting.input.is_logged && setting.scenario.driver_end != DriverEnd::kNever) {
     setting.input = InputKinds().front();
   } else if (is_received || is_log) {
     for (int64_t number = 0; number < setting.program.inputs; ++number) {
-      setting.shape.received.push_back(std::make_shared<Received>(Received{
-          .is_log = is_log, .source = number, .storage_level = setting.input.storage_level}));
+      setting.shape.received.push_back(
+          std::make_shared<Received>(Received{.is_log = is_log,
+                                              .is_logged = setting.input.is_logged,
+                                              .source = number,
+                                              .storage_level = setting.input.storage_level}));
     }
   }
   return setting;
@@ -204,16 +209,21 @@ class Run {
     options.make_runtime = [this](const Conf&, const internal::RuntimeOptions& made)
         -> absl::StatusOr<std::shared_ptr<internal::Runtime>> {
       SimRuntime::Options cluster = setting_.cluster;
+      cluster.fs = made.fs;
       cluster.driver_epoch = made.driver_epoch;
       auto runtime = SimRuntime::Start(cluster_, cluster);
       if (!runtime.ok()) return runtime.status();
       runtime_ = *std::move(runtime);
       return runtime_;
     };
-    const Conf conf = Conf()
-                          .SetAppName("sim")
-                          .Set("millrace.ui.showConsoleProgress", "false")
-                          .Set("millrace.streaming.gracefulStopTimeout", "120s");
+    const Conf conf =
+        Conf()
+            .SetAppName("sim")
+            .Set("millrace.ui.showConsoleProgress", "false")
+            .Set("millrace.streaming.gracefulStopTimeout", "120s")
+            .Set("millrace.streaming.receiver.writeAheadLog.enable",
+                 setting_.input.is_logged ? "true" : "false")
+            .Set("millrace.streaming.receiver.writeAheadLog.rollingIntervalSecs", "1s");
     return std::make_shared<internal::ContextCore>(conf, options);
   }
 
@@ -351,7 +361,11 @@ class Run {
     runtime_->Crash();
     process_ = Process();
     // The machines go down with it, or they do not.
-    if (world.OneIn(2)) cluster_.fs.LoseUnsynced();
+    if (world.OneIn(2)) {
+      cluster_.fs.LoseUnsynced([&](const std::string& /*path*/, size_t bytes) {
+        return static_cast<size_t>(world.Between(0, static_cast<int64_t>(bytes)));
+      });
+    }
     ++restarts_;
     world.RunFor(world.Between(1, 3 * IntervalMicros()));
     faults.Log("the program is started again");

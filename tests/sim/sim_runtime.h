@@ -8,6 +8,7 @@
 
 #include "client/cluster/worker_fleet.h"
 #include "client/local/runtime.h"
+#include "common/fs/file_system.h"
 #include "driver/service/driver_service.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/sim_env.h"
@@ -21,6 +22,7 @@ namespace millrace::sim {
 class SimRuntime final : public internal::Runtime, public std::enable_shared_from_this<SimRuntime> {
  public:
   struct Options {
+    FileSystem* fs = nullptr;  // The driver's, which outlives the runtime.
     int workers = 2;
     WorkerSettings worker;
     int64_t driver_epoch = 1;

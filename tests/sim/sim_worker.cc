@@ -20,8 +20,8 @@ std::string HostOf(int64_t worker_id) { return absl::StrCat("host", worker_id); 
 SimWorker::SimWorker(SimWorkers& owner, int64_t worker_id)
     : owner_(owner),
       id_(worker_id),
-      env_(owner.cluster().world, owner.cluster().NewNode(), owner.cluster().fs,
-           owner.cluster().pace),
+      files_(owner.cluster().fs),
+      env_(owner.cluster().world, owner.cluster().NewNode(), files_, owner.cluster().pace),
       peers_(owner, env_.node()),
       worker_({.worker_id = worker_id,
                .host = HostOf(worker_id),
@@ -30,7 +30,7 @@ SimWorker::SimWorker(SimWorkers& owner, int64_t worker_id)
                .shuffle_message_bytes = owner.settings().shuffle_message_bytes,
                .shuffle_codec = owner.settings().shuffle_codec,
                .nanos = MonotonicNanos},
-              {env_, owner.cluster().fs, *this, peers_}) {
+              {env_, files_, *this, peers_}) {
   internal::WorkerOptions core;
   core.peer_address = absl::StrCat(HostOf(worker_id), ":1");
   core.task_slots = owner.settings().task_slots;

@@ -8,6 +8,7 @@
 
 #include "common/env/env.h"
 #include "executor/service/worker_node.h"
+#include "tests/sim/process_files.h"
 #include "tests/sim/sim_env.h"
 #include "tests/sim/sim_peers.h"
 
@@ -39,6 +40,7 @@ class SimWorker final : private WorkerTransport {
   SimEnv& env() { return env_; }
   internal::WorkerNode& worker() { return worker_; }
   SimPeers& peers() { return peers_; }
+  ProcessFiles& files() { return files_; }
   const DriverConnection& connection() const { return connection_; }
 
   // While it is so, tasks that have done their work say that they have failed.
@@ -52,6 +54,7 @@ class SimWorker final : private WorkerTransport {
 
   SimWorkers& owner_;
   const int64_t id_;
+  ProcessFiles files_;
   SimEnv env_;
   SimPeers peers_;
   DriverConnection connection_;

@@ -41,6 +41,11 @@ void SimWorkers::Launch(int64_t worker_id) {
 
 void SimWorkers::Kill(int64_t worker_id) {
   World& world = cluster_.world;
+  if (SimWorker* const worker = Find(worker_id);
+      given_up_.insert(worker_id).second && worker != nullptr) {
+    changed_micros_ = world.now_micros();
+    if (on_end_) on_end_(*worker);
+  }
   EndLater(worker_id, world.Delay(world.OneIn(4) ? kLateKillMicrosMax : kKillMicrosMax),
            "it was killed by signal 9 (Killed)");
 }
@@ -60,7 +65,9 @@ void SimWorkers::Crash(int64_t worker_id, const std::string& reason) {
   const DriverConnection connection = found->second->connection();
   connection.up->Close();
   connection.down->Close();
+  found->second->files().End();
   world.Kill(node);
+  if (world.OneIn(2)) LoseMachine(found->second->files());
   std::unique_ptr<SimWorker> ended = std::move(found->second);
   workers_.erase(found);
   ended.reset();
@@ -74,6 +81,22 @@ void SimWorkers::Crash(int64_t worker_id, const std::string& reason) {
                   peer->peers().Break(worker_id, "its process has ended");
                 });
   }
+}
+
+void SimWorkers::CrashBetweenFiles(int64_t worker_id, int64_t changes, const std::string& reason) {
+  SimWorker& worker = *Find(worker_id);
+  worker.files().EndAfter(changes, [this, worker_id, reason, node = worker.node()] {
+    cluster_.network.Silence(node);
+    EndLater(worker_id, 0, reason);
+  });
+}
+
+// What it had written and not synced is on the disk as far as it came.
+void SimWorkers::LoseMachine(const ProcessFiles& files) {
+  cluster_.fs.LoseUnsynced([&](const std::string& path, size_t bytes) {
+    if (!files.HasWritten(path)) return bytes;
+    return static_cast<size_t>(cluster_.world.Between(0, static_cast<int64_t>(bytes)));
+  });
 }
 
 void SimWorkers::LoseDriver() {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,21 +67,27 @@ class SimWorkers final : public DriverTransport, public internal::WorkerLauncher
 
   // -- Faults, and what is looked at ------------------------------------------------------------
 
-  // Told of each one that is about to be gone.
+  // Told of each one that its driver has given up, and of each that is about to be gone.
   using OnEnd = std::function<void(SimWorker& worker)>;
   void SetOnEnd(OnEnd on_end) { on_end_ = std::move(on_end); }
-  // When a process came or went last.
+  // Its process may live on for a while, but nothing that it has counts.
+  bool is_given_up(int64_t worker_id) const { return given_up_.contains(worker_id); }
+  // When a process last came, went or was given up.
   int64_t changed_micros() const { return changed_micros_; }
   // Whose processes live.
   const std::map<int64_t, std::unique_ptr<SimWorker>>& alive() const { return workers_; }
   // The process is gone, at once. As an event, or between events.
   void Crash(int64_t worker_id, const std::string& reason);
+  // The same in the midst of its files, before the change behind so many others, if it comes to
+  // that.
+  void CrashBetweenFiles(int64_t worker_id, int64_t changes, const std::string& reason);
   // The driver's process is gone: all end, each at its time.
   void LoseDriver();
   // Both ends learn of it, each at its time.
   void BreakConnection(int64_t worker_id);
 
  private:
+  void LoseMachine(const ProcessFiles& files);
   // The driver will learn that the connection has ended.
   void TellDriver(int64_t worker_id, const std::string& reason);
 
@@ -94,6 +101,7 @@ class SimWorkers final : public DriverTransport, public internal::WorkerLauncher
   OnEnd on_end_;
   std::map<int64_t, std::unique_ptr<SimWorker>> workers_;
   std::map<int64_t, DriverConnection> connections_;  // As the driver sees it.
+  std::set<int64_t> given_up_;
 };
 
 }  // namespace millrace::sim

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -56,10 +57,15 @@ class MemoryFileSystem : public FileSystem {
     absl::MutexLock lock(&mutex_);
     now_ms_ = now_ms;
   }
-  // The power fails: every file is what it was at its last Sync. Names stay as they are.
-  void LoseUnsynced() {
+  // The power fails: every file is what it was at its last Sync, with the first `kept` of the bytes
+  // that came behind it. Names stay as they are.
+  using Kept = absl::FunctionRef<size_t(const std::string& path, size_t bytes)>;
+  void LoseUnsynced(Kept kept = [](const std::string&, size_t) { return size_t{0}; }) {
     absl::MutexLock lock(&mutex_);
-    for (auto& [path, entry] : entries_) entry->bytes.resize(entry->synced_bytes);
+    for (auto& [path, entry] : entries_) {
+      const size_t unsynced = entry->bytes.size() - entry->synced_bytes;
+      if (unsynced > 0) entry->bytes.resize(entry->synced_bytes + kept(path, unsynced));
+    }
   }
   // All there is, in order: for checks that nothing was left behind.
   std::vector<std::string> AllPaths() const {

@@ -850,7 +850,7 @@ TEST_F(ReceiverLogTest, AReceiverThatEndsByItselfHasReportedEverything) {
   EXPECT_THAT(graph_->log, ElementsAre("ended 5", "generate 1000", "run 1000/0", "clear 1000"));
 }
 
-TEST_F(ReceiverLogTest, RecoveredBatchesHaveWhatTheyHadAndTheNextOneTheRest) {
+TEST_F(ReceiverLogTest, RecoveredBatchesHaveWhatTheyHadAndTheFirstNewOneTheRest) {
   const auto block = [](int64_t sequence) {
     ReceivedBlock received;
     received.id = {0, sequence};
@@ -865,7 +865,7 @@ TEST_F(ReceiverLogTest, RecoveredBatchesHaveWhatTheyHadAndTheNextOneTheRest) {
   AdvanceMillis(500);
   EXPECT_THAT(graph_->received,
               ElementsAre(Pair(2000, Sequence(3, 0)), Pair(2000, Sequence(3, 1)),
-                          Pair(4000, Sequence(3, 2)), Pair(4000, Sequence(4, 0))));
+                          Pair(5000, Sequence(3, 2)), Pair(5000, Sequence(4, 0))));
   EXPECT_THAT(LogStarts(), ElementsAre(5));
 }
 
