@@ -221,15 +221,17 @@ bool GraphCheckpoint::Publish(Snapshots& snapshots) {
 void GraphCheckpoint::Saved(const Snapshots& snapshots) {
   for (const StateSnapshot& snapshot : snapshots) {
     SavedState& state = states_.at(snapshot.id);
+    const std::string path = snapshot.is_nothing() ? ""
+                                                   : JoinPath(BaseName(store_.state_directory()),
+                                                              BaseName(snapshot.output->path()));
+    if (!path.empty()) published_.push_back(path);
     if (snapshot.time <= state.time) continue;
     state.time = snapshot.time;
-    if (snapshot.is_nothing()) continue;
+    if (path.empty()) continue;
     if (snapshot.since_ms < 0) state.chain.links.clear();
     state.is_of_earlier_driver = false;
     state.chain.num_partitions = snapshot.num_partitions;
-    state.chain.links.push_back(
-        {JoinPath(BaseName(store_.state_directory()), BaseName(snapshot.output->path())),
-         snapshot.time.ms(), snapshot.bytes});
+    state.chain.links.push_back({path, snapshot.time.ms(), snapshot.bytes});
     state.node->Saved(snapshot.time, Located(state.chain));
   }
 }
@@ -257,7 +259,7 @@ Time GraphCheckpoint::RepairableFrom(Time batch_time) const {
 // Writing.
 
 GraphCheckpoint::Built GraphCheckpoint::Build() {
-  Built built{++built_, {}, {}};
+  Built built{++built_, {}, {}, std::exchange(published_, {})};
   proto::Checkpoint& checkpoint = built.checkpoint;
   checkpoint.set_app_name(graph_.context()->conf.GetString(keys::kAppName).value_or(""));
   checkpoint.set_batch_interval_ms(graph_.batch_interval().count());
@@ -272,6 +274,12 @@ GraphCheckpoint::Built GraphCheckpoint::Build() {
     const auto* const received = dynamic_cast<const ReceiverInputNode*>(input);
     if (received == nullptr) continue;
     for (NeededLog& log : received->NeededLogs()) built.logs.push_back(std::move(log));
+  }
+  for (AccumulatorBook::Saved& from : graph_.context()->accumulators->Save()) {
+    proto::AccumulatorCheckpoint& saved = *checkpoint.add_accumulators();
+    saved.set_name(std::move(from.name));
+    saved.set_schema(std::move(from.schema));
+    saved.set_value(std::move(from.value));
   }
   for (const auto& [id, state] : states_) {
     proto::StateCheckpoint& saved = *checkpoint.add_states();
@@ -301,6 +309,7 @@ void GraphCheckpoint::KnowEarlierLogs(const std::set<std::string>& directories) 
 
 absl::Status GraphCheckpoint::Write(const Built& built) {
   const std::lock_guard lock(write_mutex_);
+  for (const std::string& path : built.published) unnamed_[path] = built.number;
   if (built.number <= written_) return absl::OkStatus();
   absl::Status status = store_.Write(built.checkpoint);
   LOG_IF(ERROR, !status.ok()) << "the checkpoint of batch " << built.checkpoint.last_time_ms()
@@ -309,7 +318,27 @@ absl::Status GraphCheckpoint::Write(const Built& built) {
   written_ = built.number;
   written_nanos_.store(MonotonicNanos());
   log_cleaner_.CheckpointWritten(built.logs);
+  DropOvertaken(built);
   return absl::OkStatus();
+}
+
+void GraphCheckpoint::DropOvertaken(const Built& written) {
+  std::set<std::string> named;
+  for (const proto::StateCheckpoint& state : written.checkpoint.states()) {
+    for (const proto::SavedState& saved : state.saved()) named.insert(saved.path());
+  }
+  for (auto state = unnamed_.begin(); state != unnamed_.end();) {
+    const auto& [path, number] = *state;
+    if (number > written.number) {
+      ++state;
+      continue;
+    }
+    if (!named.contains(path)) {
+      const absl::Status status = fs_.DeleteRecursively(JoinPath(store_.directory(), path));
+      LOG_IF(WARNING, !status.ok()) << "a saved state that nobody needs stays: " << status;
+    }
+    state = unnamed_.erase(state);
+  }
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -322,6 +351,13 @@ absl::Status GraphCheckpoint::Recover(const proto::Checkpoint& checkpoint, bool 
     if (!may_lose_state) return found;
     LOG(WARNING) << found.message();
   }
+  std::vector<AccumulatorBook::Saved> accumulators;
+  for (const proto::AccumulatorCheckpoint& saved : checkpoint.accumulators()) {
+    accumulators.push_back({saved.name(), saved.schema(), saved.value()});
+  }
+  RETURN_IF_ERROR(AnnotateStatus(graph_.context()->accumulators->Restore(
+                                     accumulators, checkpoint.completed_time_ms(), may_lose_state),
+                                 absl::StrCat("the checkpoint in '", store_.directory(), "'")));
   RestoreStates(checkpoint, chains);
   return RestoreInputs(checkpoint);
 }

@@ -70,9 +70,9 @@ class GraphCheckpoint {
   absl::Status Open(const std::map<const DStreamNode*, std::string>& ids);
   // The newest checkpoint that is there; none where there is none.
   absl::StatusOr<std::optional<proto::Checkpoint>> ReadLatest() { return store_.ReadLatest(); }
-  // Inputs and states are as the checkpoint says, those that it does not know begin behind it.
-  // FailedPrecondition: it has states that do not match those of the graph, and `may_lose_state`
-  // does not allow that; nothing has changed then.
+  // Inputs, accumulators and states are as the checkpoint says, those that it does not know begin
+  // behind it. FailedPrecondition: it has states or accumulators that do not match those of the
+  // program, and `may_lose_state` does not allow that; nothing has changed then.
   absl::Status Recover(const proto::Checkpoint& checkpoint, bool may_lose_state);
   // Nothing to recover: all states begin behind the zero time.
   void BeginAfter(Time zero_time);
@@ -103,6 +103,8 @@ class GraphCheckpoint {
     int64_t number = 0;  // Rising.
     proto::Checkpoint checkpoint;
     std::vector<NeededLog> logs;  // That its batches read, and those to come.
+    // States that are in their places since the one before, below the checkpoint directory.
+    std::vector<std::string> published;
   };
   // As of now.
   Built Build();
@@ -139,18 +141,23 @@ class GraphCheckpoint {
   absl::Status FindStates(const proto::Checkpoint& checkpoint, Chains& found);
   void RestoreStates(const proto::Checkpoint& checkpoint, const Chains& found);
   absl::Status RestoreInputs(const proto::Checkpoint& checkpoint);
+  // One that was overtaken by a later state before it came into a checkpoint never will.
+  void DropOvertaken(const Built& written);
 
   StreamGraph& graph_;
   FileSystem& fs_;
   std::map<const DStreamNode*, std::string> ids_;
   std::map<std::string, SavedState> states_;  // By id.
   std::map<Time, Snapshots> pending_;
-  int64_t built_ = 0;  // Checkpoints so far.
+  int64_t built_ = 0;                   // Checkpoints so far.
+  std::vector<std::string> published_;  // States, since the last of these.
 
   std::mutex write_mutex_;  // Guards what is below.
   CheckpointStore store_;
   ReceivedLogCleaner log_cleaner_;
   int64_t written_ = 0;  // Number of the newest that was.
+  // States that no checkpoint has named yet, with the number of the first that may.
+  std::map<std::string, int64_t> unnamed_;
   std::atomic<int64_t> written_nanos_{0};
 };
 

@@ -645,6 +645,7 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
   {
     const std::lock_guard lock(lock_);
     if (!cut_short) unfinished_.erase(batch_time);
+    context_->accumulators->EndBatches(completed_time().ms());
     if (checkpoint_ != nullptr) {
       // A state that has been through a batch is not saved before the batch has: the next driver
       // runs the batch again, and with that its update.

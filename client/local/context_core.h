@@ -38,6 +38,7 @@ class ContextCore {
 
   // The run that Stop stops first; the last one counts.
   void SetStreaming(std::weak_ptr<StreamingCore> streaming) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool has_manual_clock() const { return runtime_options_.manual_clock; }
   // A function that the engine runs only asks for it: see StreamingCore.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   // Another driver with workers of its own takes the place of this one, which goes as in a crash;

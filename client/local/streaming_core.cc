@@ -15,6 +15,7 @@
 #include "client/source/receiver_factory.h"
 #include "common/base/status_macros.h"
 #include "common/concurrent/named_thread.h"
+#include "common/config/keys.h"
 #include "common/fs/file_system.h"
 #include "glog/logging.h"
 
@@ -178,9 +179,20 @@ absl::StatusOr<StreamingSpec> StreamingCore::StartGraph() {
 absl::Status StreamingCore::RecoverGraph(bool recovers, StreamingSpec& spec) {
   if (recovers) {
     ASSIGN_OR_RETURN(spec.resume, graph_->Recover());
+    if (spec.resume) RETURN_IF_ERROR(MoveManualClock(*spec.resume));
   }
   ASSIGN_OR_RETURN(spec.recovered, graph_->ReadEarlierLogs(recovers));
   spec.receivers = graph_->Receivers();
+  return absl::OkStatus();
+}
+
+absl::Status StreamingCore::MoveManualClock(const ResumePoint& from) {
+  const std::shared_ptr<Runtime> runtime = context_->runtime();
+  if (runtime == nullptr || !context_->has_manual_clock()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const auto jump, context_->state()->conf.GetDuration(keys::kManualClockJump));
+  const Time target = from.last_time + std::chrono::floor<milliseconds>(jump);
+  const Time now = runtime->Now();
+  if (now < target) runtime->AdvanceClock(target - now);
   return absl::OkStatus();
 }
 

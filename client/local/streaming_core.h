@@ -67,6 +67,8 @@ class StreamingCore : public std::enable_shared_from_this<StreamingCore> {
 
  private:
   // Takes the graph's lock, so it must not hold ours: functions of the graph call us.
+  // A manual clock stands behind what an earlier driver has done, by as much as a setting says.
+  absl::Status MoveManualClock(const ResumePoint& from) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<StreamingSpec> StartGraph() ABSL_LOCKS_EXCLUDED(mutex_);
   // Of the graph, which has started; but for what is to be recovered, and for receivers, which that
   // has a say in.

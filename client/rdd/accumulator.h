@@ -5,16 +5,20 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "client/rdd/accumulator_book.h"
 #include "client/rdd/context_state.h"
 #include "common/function/shippable.h"
 #include "common/plan/operator_registry.h"
 #include "common/record/codec.h"
+#include "common/record/schema.h"
 #include "executor/task/task_node.h"
 
 namespace millrace {
@@ -24,18 +28,87 @@ namespace internal {
 // until the last of them goes. Thread-safe.
 class AccumulatorHome {
  public:
-  // Decodes an update and merges it into the value; false when it cannot be decoded.
-  using Merge = std::function<bool(std::string_view update)>;
-
-  // `merge` is called by one thread at a time, also after the home has gone.
   static std::shared_ptr<AccumulatorHome> Make(const ContextRef& context, std::string name,
-                                               Merge merge);
+                                               std::unique_ptr<AccumulatedParts> parts);
   virtual ~AccumulatorHome() = default;
 
   virtual int64_t id() const = 0;
   virtual const std::string& name() const = 0;
   // Runs `f` while no update is merged.
   virtual void Locked(const std::function<void()>& f) = 0;
+};
+
+// The batch on whose behalf this thread of the program runs; -1: none.
+int64_t BatchOfThread();
+
+// An accumulator's value in the program. For one that checkpoints may have, also what jobs outside
+// batches have added to it, what batches have that ended, and what those have that run: so a
+// checkpoint has each batch once.
+template <class A>
+class TypedParts final : public AccumulatedParts {
+ public:
+  using Merge = A (*)(A, A);
+
+  TypedParts(A zero, Merge merge, bool is_saved)
+      : zero_(std::move(zero)), merge_(merge), is_saved_(is_saved), value_(zero_) {}
+
+  bool Take(std::string_view update, int64_t batch_time_ms) override {
+    A part{};
+    if (!DecodeFromBytes(update, part)) return false;
+    Add(std::move(part), batch_time_ms);
+    return true;
+  }
+  void Add(A part, int64_t batch_time_ms) {
+    if (batch_time_ms >= 0 && batch_time_ms <= ended_until_ms_) return;
+    if (!is_saved_) {
+      value_ = merge_(std::move(value_), std::move(part));
+      return;
+    }
+    value_ = merge_(std::move(value_), A(part));
+    MergeInto(batch_time_ms < 0 ? of_others_ : of_running_[batch_time_ms], std::move(part));
+  }
+  void EndBatches(int64_t until_ms) override {
+    ended_until_ms_ = until_ms;
+    while (!of_running_.empty() && of_running_.begin()->first <= until_ms) {
+      auto ended = of_running_.extract(of_running_.begin());
+      if (ended.mapped()) MergeInto(of_ended_, *std::move(ended.mapped()));
+    }
+  }
+  std::string SaveEnded() const override {
+    return of_ended_ ? EncodeToString(*of_ended_) : std::string();
+  }
+  bool RestoreEnded(std::string_view saved) override {
+    Reset(of_others_);
+    if (saved.empty()) return true;
+    A value{};
+    if (!DecodeFromBytes(saved, value)) return false;
+    value_ = merge_(std::move(value_), A(value));
+    of_ended_ = std::move(value);
+    return true;
+  }
+  std::string schema() const override { return SchemaOf<A>(); }
+
+  const A& Value() const { return value_; }
+  void Reset(std::optional<A> of_others = std::nullopt) {
+    of_running_.clear();
+    of_ended_.reset();
+    of_others_ = std::move(of_others);
+    value_ = of_others_ ? merge_(zero_, *of_others_) : zero_;
+  }
+
+ private:
+  void MergeInto(std::optional<A>& sum, A part) const {
+    sum = sum ? merge_(*std::move(sum), std::move(part)) : std::move(part);
+  }
+
+  const A zero_;
+  const Merge merge_;
+  const bool is_saved_;
+  A value_;
+  std::optional<A> of_others_;
+  std::optional<A> of_ended_;
+  std::map<int64_t, std::optional<A>> of_running_;  // By batch.
+  int64_t ended_until_ms_ = -1;
 };
 
 [[noreturn]] void ThrowNoAccumulator();
@@ -62,15 +135,11 @@ class AccumulatorCore {
   AccumulatorCore() = default;
   template <class F>
   AccumulatorCore(const ContextRef& context, const std::string& name, A zero, F /*merge*/)
-      : merger_(Registration<MergeBy<A, F>>::entry().name()),
-        zero_(std::move(zero)),
-        value_(std::make_shared<A>(zero_)) {
-    home_ = AccumulatorHome::Make(context, name, [value = value_](std::string_view bytes) {
-      A update{};
-      if (!DecodeFromBytes(bytes, update)) return false;
-      *value = F()(std::move(*value), std::move(update));
-      return true;
-    });
+      : merger_(Registration<MergeBy<A, F>>::entry().name()), zero_(std::move(zero)) {
+    auto parts = std::make_unique<TypedParts<A>>(
+        zero_, +[](A a, A b) { return A(F()(std::move(a), std::move(b))); }, !name.empty());
+    parts_ = parts.get();
+    home_ = AccumulatorHome::Make(context, name, std::move(parts));
     id_ = home_->id();
   }
 
@@ -79,16 +148,16 @@ class AccumulatorCore {
       A& sum = ValueOfTask(*task);
       sum = Merger().Merge(std::move(sum), std::move(part));
     } else {
-      Locked([&] { *value_ = Merger().Merge(std::move(*value_), std::move(part)); });
+      Locked([&] { parts_->Add(std::move(part), BatchOfThread()); });
     }
   }
   A Value() const {
     A value = zero_;
-    Locked([&] { value = *value_; });
+    Locked([&] { value = parts_->Value(); });
     return value;
   }
   void Reset() const {
-    Locked([&] { *value_ = zero_; });
+    Locked([&] { parts_->Reset(); });
   }
   std::string name() const { return home_ == nullptr ? std::string() : home_->name(); }
 
@@ -127,8 +196,8 @@ class AccumulatorCore {
   A zero_{};
   mutable const AccumulatorMerger<A>* found_merger_ = nullptr;
   // In the program alone.
-  std::shared_ptr<A> value_;  // Guarded by home_->Locked.
   std::shared_ptr<AccumulatorHome> home_;
+  TypedParts<A>* parts_ = nullptr;  // Of the home; guarded by home_->Locked.
 };
 
 template <class N>

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "client/rdd/accumulator_book.h"
 #include "common/config/conf.h"
 
 namespace millrace {
@@ -25,6 +26,8 @@ struct ContextState {
   FileSystem* fs = nullptr;
   // millrace.default.parallelism, else the number of task slots.
   int default_parallelism = 1;
+
+  const std::shared_ptr<AccumulatorBook> accumulators = std::make_shared<AccumulatorBook>();
 
   mutable std::mutex checkpoint_mutex;
   std::string checkpoint_dir;  // Guarded by checkpoint_mutex; empty: not set.

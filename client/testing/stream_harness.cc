@@ -33,6 +33,10 @@ absl::Status StreamHarness::StartOnce(Location at) {
 
 absl::Status StreamHarness::RunBatches(int n, Location at) {
   if (absl::Status status = StartOnce(at); !status.ok()) return status;
+  // A recovery may have moved the clock on.
+  if (const auto runtime = context_.core().context()->runtime()) {
+    batches_run_ = (runtime->Now() - Time(0)) / interval_;
+  }
   absl::Status first_error;
   for (int i = 0; i < n; ++i) {
     ++batches_run_;

@@ -67,7 +67,6 @@ constexpr std::string_view kKeysWithoutEffect[] = {
     "millrace.streaming.kafka.minRatePerPartition",
     "millrace.streaming.kinesis.retry.maxAttempts",
     "millrace.streaming.kinesis.retry.waitTime",
-    "millrace.streaming.manualClock.jump",
     "millrace.streaming.sessionByKey.deltaChainThreshold",
     "millrace.streaming.ui.retainedBatches",
     "millrace.streaming.unpersist",

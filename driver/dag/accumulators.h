@@ -20,10 +20,10 @@ class Accumulators {
   void Unregister(int64_t id) { merges_.erase(id); }
 
   // To be called once for each task that counts. Updates of accumulators that are gone are dropped.
-  void Merge(const Updates& updates) const {
+  void Merge(const Updates& updates, int64_t batch_time_ms) const {
     for (const proto::AccumulatorUpdate& update : updates) {
       const auto merge = merges_.find(update.accumulator_id());
-      if (merge != merges_.end()) merge->second(update.value());
+      if (merge != merges_.end()) merge->second(update.value(), batch_time_ms);
     }
   }
 

@@ -382,14 +382,14 @@ void DagScheduler::TakeSuccess(Stage& stage, int index, const TaskAttempt& attem
       job.result.results[result] = std::move(*status.mutable_result());
       job.has_result[result] = true;
       if (job.spec.root->binding == BindingKind::kOutput) tasks_.Judge(attempt, /*commit=*/true);
-      return accumulators_.Merge(status.accumulators());
+      return accumulators_.Merge(status.accumulators(), stage.batch_time_ms);
     }
     case StageKind::kShuffleMap:
       // A recomputed output counts no second time.
       if (data_.shuffles.MapDone(stage.shuffle->shuffle_id, stage.partitions[i])
               ? !stage.is_repair
               : IsMade(Mistake::kRecomputedOutputsCounted)) {
-        accumulators_.Merge(status.accumulators());
+        accumulators_.Merge(status.accumulators(), stage.batch_time_ms);
       }
       return;
     case StageKind::kState:

@@ -151,7 +151,7 @@ void DagScheduler::CommitState(Stage& stage) {
     tasks_.Judge(accepted.attempt, /*commit=*/is_known);
     data_.states.Updated(update.state_id, stage.partitions[static_cast<size_t>(accepted.index)],
                          accepted.attempt.worker_id, update.batch_time_ms);
-    if (!stage.is_repair) accumulators_.Merge(accepted.accumulators);
+    if (!stage.is_repair) accumulators_.Merge(accepted.accumulators, stage.batch_time_ms);
   }
   data_.states.End(update.state_id, /*committed=*/!stage.is_repair, update.batch_time_ms);
   update.is_committed->store(true);

@@ -33,9 +33,10 @@ struct JobResult {
   std::vector<std::string> results;  // What the root returned, by index in JobSpec::partitions.
 };
 
-// Merges one encoded update of a task that committed. Runs on the event loop: must be short and
-// must not block.
-using AccumulatorMerge = std::function<void(std::string_view encoded_update)>;
+// Merges one encoded update of a task that committed, of a job of that batch (-1: of none). Runs on
+// the event loop: must be short and must not block.
+using AccumulatorMerge =
+    std::function<void(std::string_view encoded_update, int64_t batch_time_ms)>;
 
 class DriverHandle {
  public:

@@ -16,10 +16,12 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "client/dstream/stream_graph.h"
 #include "client/local/streaming_core.h"
 #include "common/fs/atomic_output.h"
 #include "common/fs/file_util.h"
@@ -281,6 +283,22 @@ TEST(RestartDriverErrorsTest, AccumulatorsGoOn) {
   ASSERT_TRUE(h.RestartDriver().ok());
   ASSERT_TRUE(h.RunBatches(1).ok());
   EXPECT_EQ(sum.Value(), 10);
+}
+
+// The batches that it passes have come due meanwhile.
+TEST(RestartDriverErrorsTest, AManualClockMayStandBehindTheCheckpoint) {
+  const TempDir dir;
+  Conf conf;
+  conf.Set("millrace.streaming.manualClock.jump", "3500ms");
+  StreamHarness h(1s, {.conf = conf, .checkpoint_dir = dir.path()});
+  auto out = h.Output(h.Input<int64_t>({{1}, {2}, {3}, {4}, {5}, {6}, {7}}));
+  ASSERT_TRUE(h.RunBatches(2).ok());
+  ASSERT_TRUE(h.RestartDriver().ok());
+  ASSERT_TRUE(h.RunBatches(1).ok());
+  std::vector<int64_t> seen;
+  for (const auto& batch : out.batches()) seen.insert(seen.end(), batch.begin(), batch.end());
+  EXPECT_THAT(seen, ::testing::ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_EQ(out.times().back(), Time(6000));
 }
 
 TEST(RestartDriverErrorsTest, ListenersHearOfTheBatchesOfBothDrivers) {
@@ -550,6 +568,110 @@ TEST_F(UpgradeTest, AnotherBatchIntervalIsAnError) {
   const absl::Status status = h.RunBatches(1);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr("batches of 1000 ms"));
+}
+
+// Each batch once, though updates of state since the state was saved are made again, and with them
+// what they were made of.
+TEST_F(UpgradeTest, AccumulatorsWithNamesGoOnAndCountEachBatchOnce) {
+  std::optional<LongAccumulator> records;
+  std::optional<LongAccumulator> unnamed;
+  std::optional<CollectionAccumulator<std::string>> batches;
+  const auto program = [&](StreamHarness& h) {
+    const Context& context = h.context().context();
+    records = context.LongAccumulator("records");
+    unnamed = context.LongAccumulator();
+    batches = context.CollectionAccumulator<std::string>("batches");
+    records->Add(1000);  // Of this run alone.
+    auto counted = h.Input(Words()).Map(BindFront(
+        [](const auto& named, const auto& other, const Pair& pair) {
+          named.Add(1);
+          other.Add(1);
+          return pair;
+        },
+        *records, *unnamed));
+    auto sums = counted.UpdateStateByKey<int64_t>(Fn<&Sum>);
+    sums.ForeachRDD(
+        [seen = *batches](const RDD<Pair>&, Time time) { seen.Add(std::to_string(time.ms())); });
+    return TextOf(h, sums);
+  };
+  const auto count = [](int first, int last) {
+    const Batches<Pair> words = Words();
+    int64_t records_of = 0;
+    for (int i = first; i <= last; ++i) {
+      const auto& batch = words.list[static_cast<size_t>(i - 1)].records;
+      records_of += batch ? std::ssize(*batch) : 0;
+    }
+    return records_of;
+  };
+  ASSERT_TRUE(RunProgram(program, 4).ok());
+  EXPECT_EQ(records->Value(), 1000 + count(1, 4));
+  ASSERT_TRUE(RunProgram(program, 3).ok());
+  EXPECT_EQ(records->Value(), 1000 + count(1, 7));
+  EXPECT_EQ(records->Count(), 1 + count(1, 7));
+  EXPECT_EQ(unnamed->Value(), count(5, 7));
+  EXPECT_THAT(batches->Value(), ::testing::UnorderedElementsAre("1000", "2000", "3000", "4000",
+                                                                "5000", "6000", "7000"));
+  // One that adds up something else.
+  const absl::Status other = RunProgram(
+                                 [&](StreamHarness& h) {
+                                   batches.reset();
+                                   records.reset();
+                                   unnamed.reset();
+                                   auto floats = h.context().context().DoubleAccumulator("records");
+                                   auto sums = h.Input(Words()).UpdateStateByKey<int64_t>(Fn<&Sum>);
+                                   sums.ForeachRDD([floats](const RDD<Pair>&) { floats.Add(0.5); });
+                                   return TextOf(h, sums);
+                                 },
+                                 1)
+                                 .status();
+  EXPECT_EQ(other.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(other.message()),
+              HasSubstr("accumulator 'records' adds up {f64,i64}, and was saved as {i64,i64}"));
+}
+
+// A batch that has not ended when the driver is lost counts when it is made once more.
+TEST_F(UpgradeTest, WhatAnUnfinishedBatchHasAddedToAnAccumulatorGoesWithItsDriver) {
+  const auto add = [](const auto& sum, int64_t x) {
+    sum.Add(x);
+    return x;
+  };
+  for (int driver = 0; driver < 2; ++driver) {
+    LongAccumulator sum;
+    StreamHarness h(1s, {.checkpoint_dir = dir_.path()});
+    sum = h.context().context().LongAccumulator("sum");
+    auto in = h.Input<int64_t>({{1}, {20}, {300}});
+    h.Output(in.Map(BindFront(add, sum)));
+    internal::StreamGraph& graph = *h.context().graph();
+    ASSERT_TRUE(graph.Start().ok());
+    if (driver == 0) {
+      graph.BeginAfter(Time(0));
+    } else {
+      const auto from = graph.Recover();
+      ASSERT_TRUE(from.ok() && from->has_value()) << from.status();
+      EXPECT_EQ((*from)->completed_time, Time(1000));
+      EXPECT_EQ(sum.Value(), 1);
+    }
+    for (int64_t time = driver == 0 ? 1000 : 2000; time <= 3000; time += 1000) {
+      auto batch = graph.GenerateJobs(Time(time), {});
+      ASSERT_TRUE(batch.ok()) << batch.status();
+      for (internal::BatchJob& job : batch->jobs) ASSERT_TRUE(job.run().ok());
+      // The second is cut short, and the third ends before it.
+      graph.ClearCompleted(Time(time), /*cut_short=*/driver == 0 && time == 2000);
+    }
+    EXPECT_EQ(sum.Value(), 321);
+    graph.WriteCheckpoint();
+  }
+}
+
+// Of a process of its own, it begins at 0 and goes on at the checkpoint's time.
+TEST_F(UpgradeTest, AManualClockGoesOnAtTheCheckpoint) {
+  const auto program = [](StreamHarness& h) { return TextOf(h, h.Input(Words())); };
+  ASSERT_TRUE(RunProgram(program, 3).ok());
+  StreamHarness h(1s);
+  h.context().core().RecoverFrom({"GetOrCreate", internal::Location::Current()}, dir_.path());
+  const StreamOutput<std::string> output = program(h);
+  ASSERT_TRUE(h.RunBatches(2).ok());
+  EXPECT_EQ(output.times(), (std::vector<Time>{Time(4000), Time(5000)}));
 }
 
 // -- What is saved of a state, on the disk --------------------------------------------------------
@@ -829,6 +951,61 @@ TEST_F(SavedStateTest, OnAFullDiskBatchesGoOnAndWhatChangedIsSavedOnceThereIsRoo
   ASSERT_TRUE(h.RestartDriver().ok());
   ASSERT_TRUE(h.RunBatches(3).ok());
   EXPECT_EQ(Sorted(output), WholeFrom(1, 11));
+}
+
+// Calls back before a directory gets its name.
+class PublishingFiles : public LocalFileSystem {
+ public:
+  absl::Status ReplaceDir(const std::string& from, const std::string& to) override {
+    if (auto before = std::exchange(before_publishing, nullptr)) before();
+    return LocalFileSystem::ReplaceDir(from, to);
+  }
+
+  std::function<void()> before_publishing;
+};
+
+// Two batches end at once: the later one's state is in a checkpoint when the earlier one's gets its
+// name, so no checkpoint ever has that.
+TEST_F(SavedStateTest, AStateThatALaterOneHasOvertakenIsRemoved) {
+  PublishingFiles files;
+  internal::RuntimeOptions runtime;
+  runtime.manual_clock = true;
+  runtime.fs = &files;
+  StreamingContext ssc(std::make_shared<internal::StreamingCore>(
+      std::make_shared<internal::ContextCore>(Conf().SetMaster("local[2]"), runtime), 1000ms));
+  ssc.Checkpoint(dir_.path());
+  std::deque<RDD<Pair>> queue;
+  ssc.QueueStream(queue).UpdateStateByKey<int64_t>(Fn<&Sum>).Checkpoint(1s).ForeachRDD(
+      [](const RDD<Pair>& rdd) { return rdd.Count().status(); });
+  internal::StreamGraph& graph = *ssc.graph();
+  ASSERT_TRUE(graph.Start().ok());
+  graph.BeginAfter(Time(0));
+  const auto run = [&](int64_t time) {
+    queue.push_back(ssc.context().Parallelize<Pair>({{"a", time}}));
+    auto batch = graph.GenerateJobs(Time(time), {});
+    ASSERT_TRUE(batch.ok()) << batch.status();
+    for (internal::BatchJob& job : batch->jobs) ASSERT_TRUE(job.run().ok());
+  };
+  run(1000);
+  files.before_publishing = [&] {
+    run(2000);
+    graph.ClearCompleted(Time(2000), /*cut_short=*/false);
+  };
+  graph.ClearCompleted(Time(1000), /*cut_short=*/false);
+  EXPECT_FALSE(files.before_publishing);
+  run(3000);
+  graph.ClearCompleted(Time(3000), /*cut_short=*/false);
+  std::set<std::string> named;
+  const proto::Checkpoint latest = Latest();
+  for (const proto::SavedState& saved : latest.states(0).saved()) {
+    named.insert(DirectoryOf(saved));
+  }
+  std::set<std::string> there;
+  for (const auto& entry : std::filesystem::directory_iterator(dir_.path() + "/state")) {
+    there.insert(entry.path());
+  }
+  EXPECT_EQ(there, named);
+  EXPECT_EQ(latest.states(0).time_ms(), 3000);
 }
 
 // Before changes were saved on their own, a state was a directory of object files.

@@ -101,7 +101,7 @@ TEST_F(DagSchedulerLossesTest, AJobBeginsAgainWithoutALostWorker) {
   AddWorker(1, 2);
   AddWorker(2, 2);
   int merged = 0;
-  core_.accumulators().Register(7, [&](std::string_view) { ++merged; });
+  core_.accumulators().Register(7, [&](std::string_view, int64_t) { ++merged; });
   const auto succeed = [&](const LaunchedTask& task) {
     proto::ToDriver message = Success(task, std::to_string(task.request.partition()));
     message.mutable_task_status()->add_accumulators()->set_accumulator_id(7);
@@ -132,7 +132,7 @@ TEST_F(DagSchedulerLossesTest, AMapTaskCountsThoughAllResultsAreInWhenItsWorkerI
   AddWorker(1, 1);
   AddWorker(2, 1);
   int merged = 0;
-  core_.accumulators().Register(7, [&](std::string_view) { ++merged; });
+  core_.accumulators().Register(7, [&](std::string_view, int64_t) { ++merged; });
   const auto succeed = [&](const LaunchedTask& task) {
     proto::ToDriver message = Success(task, "result");
     message.mutable_task_status()->add_accumulators()->set_accumulator_id(7);

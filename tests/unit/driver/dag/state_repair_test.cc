@@ -158,7 +158,7 @@ TEST_F(StateRepairTest, ARepairThatFailsIsTheErrorOfWhatWaitedAndIsTriedAgain) {
 
 TEST_F(StateRepairTest, AccumulatorsCountNothingTwice) {
   int merged = 0;
-  core_.accumulators().Register(7, [&](std::string_view) { ++merged; });
+  core_.accumulators().Register(7, [&](std::string_view, int64_t) { ++merged; });
   const auto succeed_all = [&] {
     while (!workers_.launched().empty()) {
       proto::ToDriver message = Success(workers_.Take(), "");

@@ -189,7 +189,7 @@ TEST_F(StateUpdateTest, TwoJobsUpdateInTheOrderOfTheirBatches) {
 
 TEST_F(StateUpdateTest, AccumulatorsCountWithTheCommit) {
   int merged = 0;
-  core_.accumulators().Register(7, [&](std::string_view) { ++merged; });
+  core_.accumulators().Register(7, [&](std::string_view, int64_t) { ++merged; });
   Collect(Update(1000, -1));
   FinishMaps();
   for (int i = 0; i < 2; ++i) {

@@ -143,7 +143,7 @@ TEST_F(DriverServiceTest, CallsAfterTheStopAreCancelledAndLeasesDoNothing) {
   EXPECT_EQ(driver_.StagesOf(1000, kPatience), std::nullopt);
   shuffle.reset();
   broadcast.reset();
-  driver_.RegisterAccumulator(7, [](std::string_view) {});
+  driver_.RegisterAccumulator(7, [](std::string_view, int64_t) {});
 }
 
 TEST_F(DriverServiceTest, TheLastReferenceToAShuffleDropsIt) {

@@ -75,7 +75,7 @@ TEST_F(SpeculationTest, ASlowTaskRunsASecondTimeElsewhere) {
 
 TEST_F(SpeculationTest, TheFirstSuccessCountsAndNoOther) {
   std::string merged;
-  core_.accumulators().Register(7, [&](std::string_view update) { merged += update; });
+  core_.accumulators().Register(7, [&](std::string_view update, int64_t) { merged += update; });
   const LaunchedTask slow = SlowTaskOf(Values("values", 4));
   env_.Advance(40'000);
   const LaunchedTask second = workers_.Take();
@@ -228,7 +228,7 @@ TEST_F(SpeculationTest, WhatReadsAShuffleFetchesItForTheSecondAttempt) {
 
 TEST_F(SpeculationTest, OfAMapTaskTheFirstOutputCounts) {
   std::string merged;
-  core_.accumulators().Register(7, [&](std::string_view update) { merged += update; });
+  core_.accumulators().Register(7, [&](std::string_view update, int64_t) { merged += update; });
   AddWorker(1, 2);
   AddWorker(2, 2);
   const auto job = Collect(Shuffled("sum", Values("values", 4), 1));

@@ -213,7 +213,7 @@ TEST_F(TaskSchedulerTest, WhatReadsTwoShufflesFindsBothOnOneWorker) {
 TEST_F(TaskSchedulerTest, RepeatedAndUnknownStatusesChangeNothing) {
   AddWorker(1, 1);
   int merged = 0;
-  core_.accumulators().Register(7, [&](std::string_view) { ++merged; });
+  core_.accumulators().Register(7, [&](std::string_view, int64_t) { ++merged; });
   const auto job = Collect(Values("values", 2));
   const LaunchedTask first = workers_.Take();
   proto::ToDriver answer = Success(first);
@@ -233,7 +233,7 @@ TEST_F(TaskSchedulerTest, RepeatedAndUnknownStatusesChangeNothing) {
 TEST_F(TaskSchedulerTest, OnlyAttemptsThatCountAddToAccumulators) {
   AddWorker(1, 1);
   std::string merged;
-  core_.accumulators().Register(7, [&](std::string_view update) { merged += update; });
+  core_.accumulators().Register(7, [&](std::string_view update, int64_t) { merged += update; });
   Collect(Shuffled("sum", Values("values", 1), 1));
   const auto answer = [&](proto::ToDriver message, const char* update) {
     proto::AccumulatorUpdate& added = *message.mutable_task_status()->add_accumulators();
