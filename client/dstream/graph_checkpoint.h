@@ -18,6 +18,7 @@
 #include "client/dstream/received_log.h"
 #include "client/dstream/received_log_cleaner.h"
 #include "client/dstream/stream_ref.h"
+#include "common/concurrent/waiting_lock.h"
 #include "common/fs/atomic_output.h"
 #include "driver/checkpoint/checkpoint_store.h"
 #include "proto/checkpoint.pb.h"
@@ -146,7 +147,7 @@ class GraphCheckpoint {
   std::map<Time, Snapshots> pending_;
   int64_t built_ = 0;  // Checkpoints so far.
 
-  std::mutex write_mutex_;  // Guards what is below.
+  WaitingLock write_mutex_;  // Guards what is below.
   CheckpointStore store_;
   ReceivedLogCleaner log_cleaner_;
   int64_t written_ = 0;  // Number of the newest that was.
