@@ -55,7 +55,8 @@ struct StateSnapshot {
 // the whole was, so that over time less is written for the whole than for the changes; when there
 // are kDeltasMax directories; and when a driver has gone on from a checkpoint.
 //
-// A checkpoint that cannot be written is logged, and the batches go on.
+// A checkpoint that cannot be written is logged. A batch that it was to be written for is not made;
+// else the batches go on.
 //
 // Threads: methods under the graph's lock, but for those that say otherwise, which may wait for the
 // disk.

@@ -78,11 +78,18 @@ void ReceiverInputNode::BeginBatch(Time batch_time, const std::vector<ReceivedBl
   log_->Assign(of_batch);
 }
 
+// A batch without blocks, too: what is logged behind it must not come into it.
 bool ReceiverInputNode::HasChosen(Time batch_time) const {
   const auto batch = blocks_.find(batch_time);
-  return log_.has_value() && batch != blocks_.end() &&
+  if (batch == blocks_.end() || is_logged_) return is_logged_;
+  return log_.has_value() &&
          std::any_of(batch->second.begin(), batch->second.end(),
                      [](const ReceivedBlock& block) { return block.log_place.has_value(); });
+}
+
+bool ReceiverInputNode::HasInput(Time batch_time) const {
+  const auto batch = blocks_.find(batch_time);
+  return batch != blocks_.end() && !batch->second.empty();
 }
 
 void ReceiverInputNode::Save(proto::InputCheckpoint& to) const {

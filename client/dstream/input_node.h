@@ -50,9 +50,14 @@ class InputNode : public DStreamNode {
 
   // The batches of an earlier driver can be made again.
   virtual bool is_replayable() const { return false; }
-  // What the batch of that time has is this input's own choice, which must be saved before the
-  // batch is acted on.
+  // What the batch of that time has, be it nothing, is this input's own choice, made by BeginBatch,
+  // which must be saved before the batch is acted on.
   virtual bool HasChosen(Time /*batch_time*/) const { return false; }
+  // The batch of that time, which is the latest, has something.
+  virtual bool HasInput(Time /*batch_time*/) const { return true; }
+  // Of batches from `next` on, which comes behind the latest, the first that has something as far
+  // as is known; before `next` is `next`.
+  virtual std::optional<Time> NextInput(Time /*next*/) const { return std::nullopt; }
   // What its batches had, so that they can be made again by a driver to come.
   virtual void Save(proto::InputCheckpoint& /*to*/) const {}
   // What Save has said: these batches are made as they were. Before the first batch.
@@ -93,6 +98,7 @@ class ReceiverInputNode final : public InputNode {
   void BeginBatch(Time batch_time, const std::vector<ReceivedBlock>& blocks) override;
   bool is_replayable() const override { return is_logged_; }
   bool HasChosen(Time batch_time) const override;
+  bool HasInput(Time batch_time) const override;
   void Save(proto::InputCheckpoint& to) const override;
   absl::Status Restore(const proto::InputCheckpoint& from) override;
   void PutOff(Time batch_time) override;

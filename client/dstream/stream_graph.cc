@@ -310,6 +310,7 @@ absl::StatusOr<std::optional<ResumePoint>> StreamGraph::Recover() {
   }
   resumed_ = from;
   last_batch_time_ = from.completed_time;
+  last_input_ = from.last_time;
   must_catch_up_ = true;
   return resumed_;
 }
@@ -320,6 +321,7 @@ void StreamGraph::Restart() {
   zero_time_.reset();
   last_batch_time_.reset();
   unfinished_.clear();
+  left_out_.clear();
   resumed_.reset();
   checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
   const std::map<const DStreamNode*, std::string> ids = StreamIds();
@@ -360,7 +362,13 @@ std::vector<DirectStreamSpec> StreamGraph::DirectStreams() {
 }
 
 bool StreamGraph::HasDataSetAt(Time time, milliseconds slide) const {
-  return zero_time_ && time > *zero_time_ && ((time - *zero_time_) % slide).count() == 0;
+  return zero_time_ && time > *zero_time_ && ((time - *zero_time_) % slide).count() == 0 &&
+         !IsLeftOut(time);
+}
+
+bool StreamGraph::IsLeftOut(Time time) const {
+  const auto found = left_out_.upper_bound(time);
+  return found != left_out_.end() && time > found->second;
 }
 
 absl::StatusOr<std::vector<RddRef>> StreamGraph::Slice(DStreamNode& node, Time from, Time to) {
@@ -431,8 +439,8 @@ void StreamGraph::CatchUpState() {
 }
 
 void StreamGraph::BeginBatch(Time batch_time, const BatchBlocks& blocks) {
-  // Batches that a driver that was away for long has left out.
   if (last_batch_time_ && batch_time - *last_batch_time_ > batch_interval_) {
+    left_out_[batch_time] = *last_batch_time_;
     for (DStreamNode* const node : must_run_) static_cast<StateNode*>(node)->SkipUntil(batch_time);
   }
   last_batch_time_ = batch_time;
@@ -444,6 +452,34 @@ void StreamGraph::BeginBatch(Time batch_time, const BatchBlocks& blocks) {
     const auto it = blocks.find(input->input_id());
     input->BeginBatch(batch_time, it == blocks.end() ? std::vector<ReceivedBlock>() : it->second);
   }
+  const bool has_input =
+      std::any_of(needed_inputs_.begin(), needed_inputs_.end(),
+                  [&](const InputNode* input) { return input->HasInput(batch_time); });
+  if (has_input) last_input_ = batch_time;
+}
+
+// Those that have input, and as long as windows have records that came before, those in which one
+// ends.
+Time StreamGraph::NextMissed(Time next, Time end) {
+  const std::lock_guard lock(lock_);
+  // The first batch from `time` on, and from `next` on, at which a stream of that slide has one.
+  const auto due = [&](Time time, milliseconds slide) {
+    return (std::max(time, next) - milliseconds(1)).Floor(slide, zero_time()) + slide;
+  };
+  Time first = end;
+  for (const InputNode* input : needed_inputs_) {
+    if (const auto time = input->NextInput(next))
+      first = std::min(first, due(*time, batch_interval_));
+  }
+  std::map<const DStreamNode*, milliseconds> reach;  // How far back inputs count.
+  for (const auto& node : nodes_) {
+    milliseconds& of_node = reach[node.get()];
+    for (const DStreamNode* parent : node->parents()) of_node = std::max(of_node, reach[parent]);
+    of_node += node->look_back();
+    const Time time = due(next, node->slide());
+    if (IsNeeded(*node) && time < last_input_ + of_node) first = std::min(first, time);
+  }
+  return first;
 }
 
 namespace {
@@ -475,54 +511,37 @@ void UpdateStateAfterFailure(BatchJob& job, const ContextRef& context, Time batc
 absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
                                                          const BatchBlocks& blocks) {
   for (InputNode* input : needed_inputs_) input->LookOutside();
-  ASSIGN_OR_RETURN(const std::set<const InputNode*> saved, ChooseInputs(batch_time, blocks));
-  GeneratedBatch batch;
-  std::optional<GraphCheckpoint::Built> checkpoint;
-  {
-    const std::lock_guard lock(lock_);
-    batch = MakeBatch(batch_time);
-    const bool has_chosen =
-        std::any_of(needed_inputs_.begin(), needed_inputs_.end(), [&](const InputNode* input) {
-          return input->HasChosen(batch_time) && !saved.contains(input);
-        });
-    if (checkpoint_ != nullptr && has_chosen) checkpoint = checkpoint_->Build();
-  }
-  if (checkpoint && !IsMade(Mistake::kCheckpointAfterBatch)) {
-    checkpoint_->Write(*checkpoint).IgnoreError();
-  }
-  return batch;
+  RETURN_IF_ERROR(ChooseInputs(batch_time, blocks));
+  const std::lock_guard lock(lock_);
+  return MakeBatch(batch_time);
 }
 
-// What a receiver has logged is in one batch, and the next driver must know in which. Where that
-// cannot be noted, the batch is not made and the next one has what its inputs had for it.
-absl::StatusOr<std::set<const InputNode*>> StreamGraph::ChooseInputs(Time batch_time,
-                                                                     const BatchBlocks& blocks) {
-  std::set<const InputNode*> chosen;
+// The next driver must know what the batch had, for somebody may have seen what was made of it.
+// Where that cannot be noted, the batch is not made and the next one has what its inputs had for
+// it.
+absl::Status StreamGraph::ChooseInputs(Time batch_time, const BatchBlocks& blocks) {
   std::optional<GraphCheckpoint::Built> checkpoint;
   {
     const std::lock_guard lock(lock_);
     const LocalPropertiesScope properties(*local_properties_);
     CatchUpState();
     BeginBatch(batch_time, blocks);
-    const std::vector<ReceiverInputNode*> receivers = NeededReceivers();
-    const bool must_save = std::any_of(
-        receivers.begin(), receivers.end(),
-        [&](const ReceiverInputNode* receiver) { return receiver->HasChosen(batch_time); });
+    const bool has_chosen =
+        std::any_of(needed_inputs_.begin(), needed_inputs_.end(),
+                    [&](const InputNode* input) { return input->HasChosen(batch_time); });
     // What an earlier driver has chosen is in its checkpoint.
     const bool is_new = !resumed_ || batch_time > resumed_->last_time;
-    if (checkpoint_ == nullptr || !must_save || !is_new) return chosen;
-    for (const InputNode* input : needed_inputs_) {
-      if (input->HasChosen(batch_time)) chosen.insert(input);
-    }
+    if (checkpoint_ == nullptr || !has_chosen || !is_new) return absl::OkStatus();
     checkpoint = checkpoint_->Build();
   }
+  if (IsMade(Mistake::kCheckpointAfterBatch)) return absl::OkStatus();
   ASSIGN_OR_RETURN(const int64_t attempts, context_->conf.GetInt(keys::kDriverLogMaxFailures));
   absl::Status status = checkpoint_->Write(*checkpoint);
   for (int64_t i = 1; i < attempts && !status.ok(); ++i) status = checkpoint_->Write(*checkpoint);
-  if (status.ok()) return chosen;
+  if (status.ok()) return status;
   const std::lock_guard lock(lock_);
   for (InputNode* input : needed_inputs_) input->PutOff(batch_time);
-  return AnnotateStatus(status, "its checkpoint, so the next batch has what it received");
+  return AnnotateStatus(status, "its checkpoint, so the next batch has its input");
 }
 
 void StreamGraph::StartsEnded(const ReceiverStarts& starts) {
@@ -634,6 +653,7 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
     }
     for (const auto& node : nodes_) node->ForgetBefore(batch_time);
     for (const InputNode* input : inputs_) remember = std::max(remember, input->remember());
+    left_out_.erase(left_out_.begin(), left_out_.upper_bound(needed_behind - remember));
   }
   if (checkpoint_ != nullptr) Save(std::move(snapshots));
   return needed_behind - remember;

@@ -102,6 +102,7 @@ class StreamGraph final : public BatchGraph {
   void BeginAfter(Time zero_time) override;
   absl::StatusOr<GeneratedBatch> GenerateJobs(Time batch_time, const BatchBlocks& blocks) override;
   Time ClearCompleted(Time batch_time, bool cut_short) override;
+  Time NextMissed(Time next, Time end) override;
   void StartsEnded(const ReceiverStarts& starts) override;
 
   // For nodes, under the lock.
@@ -146,10 +147,9 @@ class StreamGraph final : public BatchGraph {
   // What tells streams apart from one run of the application to the next: their names, else where
   // they stand in the graph.
   std::map<const DStreamNode*, std::string> StreamIds() const;
-  // Begins the batch. Returns the inputs whose choices are saved by now; an error: they cannot be,
-  // and must be.
-  absl::StatusOr<std::set<const InputNode*>> ChooseInputs(Time batch_time,
-                                                          const BatchBlocks& blocks);
+  // Begins the batch. What its inputs have chosen for it is saved behind this; an error: it cannot
+  // be, and must be.
+  absl::Status ChooseInputs(Time batch_time, const BatchBlocks& blocks);
   GeneratedBatch MakeBatch(Time batch_time);
   // Makes the updates of state that came after what was saved of it.
   void CatchUpState();
@@ -162,6 +162,7 @@ class StreamGraph final : public BatchGraph {
   absl::Status BeginReceiverLogs(const std::map<const DStreamNode*, std::string>& ids,
                                  int64_t first_start);
   void BeginBatch(Time batch_time, const BatchBlocks& blocks);
+  bool IsLeftOut(Time time) const;
   std::optional<BatchJob> MakeJob(int output_op_id, Time batch_time);
   // For streams that must run and that no output has asked for, as in the gaps of a window.
   void AddJobsOfUnasked(Time batch_time, std::vector<BatchJob>& jobs);
@@ -190,6 +191,10 @@ class StreamGraph final : public BatchGraph {
   std::set<Time> unfinished_;           // Batches that were made and have not ended.
   std::optional<ResumePoint> resumed_;  // From where this run goes on.
   bool must_catch_up_ = false;          // State is older than that.
+  // Of batches that were left out, the one behind them and the one before. No stream has a data set
+  // there.
+  std::map<Time, Time> left_out_;
+  Time last_input_{0};  // The latest batch that may have had any, of what came behind a checkpoint.
   std::unique_ptr<GraphCheckpoint> checkpoint_;
   int64_t generation_ = 0;
   int64_t provisional_count_ = 0;

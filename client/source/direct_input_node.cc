@@ -61,6 +61,12 @@ void DirectInputNode::BeginBatch(Time batch_time, const std::vector<ReceivedBloc
   if (const auto fixed = batches_.find(batch_time); fixed != batches_.end()) {
     return Report(batch_time, fixed->second.ranges);  // By an earlier driver.
   }
+  if (batch_time <= earlier_until_) {
+    Batch nothing{std::make_shared<const std::vector<OffsetRange>>(), {}};
+    Report(batch_time, nothing.ranges);
+    batches_[batch_time] = std::move(nothing);
+    return;
+  }
   absl::StatusOr<Batch> batch = FixRanges();
   if (batch.ok()) {
     Report(batch_time, batch->ranges);
@@ -167,7 +173,7 @@ absl::StatusOr<RddRef> DirectInputNode::Compute(Time time) {
   }
   if (time == failed_time_ && !failure_.ok()) return failure_;
   // Asked for before its batch, or when it is forgotten, or it has failed and took nothing.
-  graph().MarkProvisional();
+  if (time > graph().last_batch_time()) graph().MarkProvisional();
   return MakeDataSet({std::make_shared<const std::vector<OffsetRange>>(), {}});
 }
 
@@ -180,6 +186,20 @@ void DirectInputNode::ForgetBefore(Time batch_time) {
 
 // A batch without records, too: a sink that has it must not be given others under its time.
 bool DirectInputNode::HasChosen(Time batch_time) const { return batches_.contains(batch_time); }
+
+bool DirectInputNode::HasInput(Time batch_time) const {
+  const auto batch = batches_.find(batch_time);
+  return batch != batches_.end() && CountOf(*batch->second.ranges) > 0;
+}
+
+// What limits have left.
+std::optional<Time> DirectInputNode::NextInput(Time next) const {
+  for (const auto& [partition, latest] : latest_) {
+    const auto offset = next_.find(partition);
+    if (offset != next_.end() && offset->second < latest) return next;
+  }
+  return std::nullopt;
+}
 
 void DirectInputNode::Save(proto::InputCheckpoint& to) const {
   for (const auto& [time, batch] : batches_) {
@@ -196,6 +216,7 @@ void DirectInputNode::Save(proto::InputCheckpoint& to) const {
 }
 
 absl::Status DirectInputNode::Restore(const proto::InputCheckpoint& from) {
+  earlier_until_ = graph().last_batch_time();
   for (const proto::InputBatch& saved : from.batches()) {
     Batch batch;
     auto ranges = std::make_shared<std::vector<OffsetRange>>();
@@ -228,6 +249,7 @@ void DirectInputNode::Restart() {
   InputNode::Restart();
   latest_.clear();
   next_.clear();
+  earlier_until_.reset();
 }
 
 void DirectInputNode::ForgetAll() {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,7 +35,8 @@ struct DirectSource {
 // without new records has empty ranges.
 //
 // A batch whose ranges cannot be fixed fails the outputs that need the stream and takes nothing;
-// its records are in the next batch whose ranges can.
+// its records are in the next batch whose ranges can. It takes nothing either when a later driver
+// makes it once more.
 class DirectInputNode final : public InputNode {
  public:
   DirectInputNode(StreamGraph& graph, const Operation& operation, DirectSource source);
@@ -48,6 +50,8 @@ class DirectInputNode final : public InputNode {
   void Restart() override;
   bool is_replayable() const override { return true; }
   bool HasChosen(Time batch_time) const override;
+  bool HasInput(Time batch_time) const override;
+  std::optional<Time> NextInput(Time next) const override;
   void Save(proto::InputCheckpoint& to) const override;
   absl::Status Restore(const proto::InputCheckpoint& from) override;
   void PutOff(Time batch_time) override;
@@ -75,6 +79,7 @@ class DirectInputNode final : public InputNode {
   std::map<TopicPartition, int64_t> latest_;
   std::map<TopicPartition, int64_t> next_;  // The first offset that no batch has.
   std::map<Time, Batch> batches_;
+  std::optional<Time> earlier_until_;  // The latest batch that another driver made.
   // Why the latest batch has no ranges.
   Time failed_time_{0};
   absl::Status failure_;

@@ -30,52 +30,67 @@ FileInputNode::FileInputNode(StreamGraph& graph, const Operation& operation,
       window_(window),
       read_(std::move(read)) {}
 
+void FileInputNode::LookOutside() {
+  FileSystem& fs = *graph().context()->fs;
+  found_.reset();
+  const auto directories = ExpandGlob(fs, directory_);
+  if (!directories.ok()) {
+    Console::Get().WriteLines([&] { LOG(WARNING) << label() << ": " << directories.status(); });
+    return;
+  }
+  found_.emplace();
+  for (const std::string& directory : *directories) {
+    auto children = fs.List(directory);
+    if (children.ok()) {
+      found_->push_back({directory, *std::move(children)});
+    } else {
+      Console::Get().WriteLines([&] { LOG(WARNING) << label() << ": " << children.status(); });
+    }
+  }
+}
+
+void FileInputNode::BeginBatch(Time batch_time, const std::vector<ReceivedBlock>& /*blocks*/) {
+  if (!is_needed()) return;
+  const bool is_made = taken_by_batch_.contains(batch_time) || batch_time <= earlier_until_;
+  std::vector<InputFile>& files = taken_by_batch_[batch_time];
+  if (!is_made) files = TakeNewFiles(batch_time);
+  Report(batch_time, files);
+}
+
 absl::StatusOr<RddRef> FileInputNode::Compute(Time time) {
   const auto known = taken_by_batch_.find(time);
-  if (known != taken_by_batch_.end()) {
-    Report(time, known->second);
-    return read_(known->second);
-  }
-  if (graph().IsOfEarlierDriver(time)) return read_({});
-  std::vector<InputFile> files = TakeNewFiles(time);
-  Report(time, files);
-  RddRef data_set = read_(files);
-  taken_by_batch_[time] = std::move(files);
-  return data_set;
+  if (known != taken_by_batch_.end()) return read_(known->second);
+  // Asked for before its batch, or when it is forgotten, or it could not be made.
+  if (time > graph().last_batch_time()) graph().MarkProvisional();
+  return read_({});
 }
 
 std::vector<InputFile> FileInputNode::TakeNewFiles(Time time) {
   std::vector<InputFile> taken;
-  const auto directories = ExpandGlob(*graph().context()->fs, directory_);
-  if (!directories.ok()) {
-    Console::Get().WriteLines([&] { LOG(WARNING) << label() << ": " << directories.status(); });
-    return taken;
+  if (!found_) return taken;
+  const Time window_end =
+      last_looked_ ? std::min(time, *last_looked_ + graph().batch_interval()) : time;
+  const Time oldest = std::max(window_.ignore_before, window_end - window_.remember);
+  looked_before_ = std::exchange(last_looked_, time);
+  later_.reset();
+  for (const Directory& directory : *found_) {
+    for (const FileInfo& child : directory.children) {
+      std::string path = JoinPath(directory.path, child.name);
+      const Time modified(child.modified_ms);
+      if (modified <= oldest || !IsWanted(child, path)) continue;
+      if (modified > time) {
+        later_ = std::min(modified, later_.value_or(modified));
+        continue;
+      }
+      taken_.insert(path);
+      taken.push_back({std::move(path), child.size_bytes});
+    }
   }
-  for (const std::string& directory : *directories) TakeFrom(directory, time, taken);
-  last_batch_before_.reset();
   return taken;
 }
 
-void FileInputNode::TakeFrom(const std::string& directory, Time time,
-                             std::vector<InputFile>& taken) {
-  const auto children = graph().context()->fs->List(directory);
-  if (!children.ok()) {
-    Console::Get().WriteLines([&] { LOG(WARNING) << label() << ": " << children.status(); });
-    return;
-  }
-  for (const FileInfo& child : *children) {
-    std::string path = JoinPath(directory, child.name);
-    if (!IsNew(child, path, time)) continue;
-    taken_.insert(path);
-    taken.push_back({std::move(path), child.size_bytes});
-  }
-}
-
-bool FileInputNode::IsNew(const FileInfo& file, const std::string& path, Time time) const {
-  const Time window_end = last_batch_before_.value_or(time);
-  const Time oldest = std::max(window_.ignore_before, window_end - window_.remember);
-  const Time modified(file.modified_ms);
-  if (file.is_dir || modified <= oldest || modified > time || taken_.contains(path)) return false;
+bool FileInputNode::IsWanted(const FileInfo& file, const std::string& path) const {
+  if (file.is_dir || taken_.contains(path)) return false;
   return options_.filter ? options_.filter(file.name) : TakenByDefault(file.name);
 }
 
@@ -89,7 +104,12 @@ void FileInputNode::Report(Time time, const std::vector<InputFile>& files) const
   graph().ReportInput(time, std::move(info));
 }
 
+// A batch without files, too: what is moved in behind it must not come into it.
 bool FileInputNode::HasChosen(Time batch_time) const {
+  return taken_by_batch_.contains(batch_time);
+}
+
+bool FileInputNode::HasInput(Time batch_time) const {
   const auto taken = taken_by_batch_.find(batch_time);
   return taken != taken_by_batch_.end() && !taken->second.empty();
 }
@@ -110,7 +130,7 @@ void FileInputNode::Save(proto::InputCheckpoint& to) const {
 
 absl::Status FileInputNode::Restore(const proto::InputCheckpoint& from) {
   window_.ignore_before = Time(from.ignore_before_ms());
-  last_batch_before_ = graph().last_batch_time();
+  earlier_until_ = last_looked_ = graph().last_batch_time();
   for (const proto::InputBatch& batch : from.batches()) {
     std::vector<InputFile>& files = taken_by_batch_[Time(batch.time_ms())];
     for (const proto::InputFile& file : batch.files()) {
@@ -121,17 +141,28 @@ absl::Status FileInputNode::Restore(const proto::InputCheckpoint& from) {
   return absl::OkStatus();
 }
 
+void FileInputNode::PutOff(Time batch_time) {
+  const auto batch = taken_by_batch_.find(batch_time);
+  if (batch == taken_by_batch_.end()) return;
+  for (const InputFile& file : batch->second) taken_.erase(file.path);
+  taken_by_batch_.erase(batch);
+  if (last_looked_ == batch_time) last_looked_ = looked_before_;
+}
+
 void FileInputNode::Restart() {
   InputNode::Restart();
   taken_by_batch_.clear();
   taken_.clear();
-  last_batch_before_.reset();
+  earlier_until_.reset();
+  last_looked_.reset();
+  looked_before_.reset();
 }
 
 void FileInputNode::ForgetBefore(Time batch_time) {
   InputNode::ForgetBefore(batch_time);
+  const Time looked = std::min(batch_time, last_looked_.value_or(batch_time));
   const auto end = taken_by_batch_.upper_bound(
-      std::min(batch_time - window_.remember, graph().ForgettableInputs(remember())));
+      std::min(looked - window_.remember, graph().ForgettableInputs(remember())));
   for (auto it = taken_by_batch_.begin(); it != end; ++it) {
     for (const InputFile& file : it->second) taken_.erase(file.path);
   }

@@ -20,6 +20,13 @@ absl::Status NoDigest(const std::string& text) {
 
 }  // namespace
 
+absl::Status ArtifactStore::MakeExecutable(const std::string& path) {
+  std::error_code error;
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+  if (error) return absl::UnknownError("cannot make '" + path + "' executable");
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<ArtifactStore>> ArtifactStore::Open(FileSystem& fs,
                                                                    Options options) {
   std::unique_ptr<ArtifactStore> store(new ArtifactStore(fs, std::move(options)));
@@ -114,10 +121,7 @@ int64_t ArtifactStore::bytes_used() const {
 
 absl::Status ArtifactStore::Keep(Upload& upload) {
   const std::string path = PathFor(upload.sha256_);
-  // It may be a program.
-  std::error_code error;
-  std::filesystem::permissions(upload.path_, std::filesystem::perms::owner_all, error);
-  if (error) return absl::UnknownError("cannot make '" + upload.path_ + "' executable");
+  RETURN_IF_ERROR(options_.make_executable(upload.path_));
   const absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(fs_.Rename(upload.path_, path));
   const auto [it, is_new] = artifacts_.try_emplace(upload.sha256_);

@@ -29,6 +29,8 @@ class ArtifactStore {
     std::string dir;
     int64_t bytes_max = 0;
     std::function<int64_t()> now_ms;
+    // Of a file that may be a program; the default is that of files of this machine.
+    std::function<absl::Status(const std::string& path)> make_executable = MakeExecutable;
   };
   static constexpr int64_t kFreshMs = 10 * 60 * 1000;
 
@@ -77,6 +79,8 @@ class ArtifactStore {
     int64_t size_bytes = 0;
     int64_t last_used_ms = 0;
   };
+
+  static absl::Status MakeExecutable(const std::string& path);
 
   ArtifactStore(FileSystem& fs, Options options) : fs_(fs), options_(std::move(options)) {}
   absl::Status MakeRoom(int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -37,6 +37,13 @@ enum class Mistake : uint8_t {
   kSavedChangesForgotten,       // Of a state that is loaded: all but what was saved of it first.
   kCheckpointAfterBatch,        // Of what an input has chosen for it.
   kNeededStateRemoved,          // That a kept checkpoint names.
+  // Daemons.
+  kSubmissionStartedUnrecorded,  // Its attempt is on the disk only then.
+  kKillUnrecorded,
+  kClaimedWorkersForgotten,  // That applications believe to run, after a restart of the daemon.
+  kGivenUpWorkersAdopted,    // By the daemon after the one that gave them up.
+  kCoresFreedTwice,          // When a worker is released, and when it has ended.
+  kFilesOfAbsentUnused,      // Of applications that have not come back yet.
   kEnd,
 };
 

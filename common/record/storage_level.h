@@ -25,6 +25,8 @@ constexpr bool UsesDisk(StorageLevel level) { return (static_cast<uint8_t>(level
 constexpr int CopyCount(StorageLevel level) {
   return level == StorageLevel::kNone ? 0 : (static_cast<uint8_t>(level) & 4) != 0 ? 2 : 1;
 }
+// Bits that came from elsewhere are a level at which something is kept.
+constexpr bool IsKeepingLevel(uint32_t bits) { return bits <= 7 && (bits & 3) != 0; }
 constexpr StorageLevel WithOneCopy(StorageLevel level) {
   return static_cast<StorageLevel>(static_cast<uint8_t>(level) & 3);
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -35,6 +36,11 @@ struct RunningBatch {
   // Jobs that have not begun do not.
   std::atomic<bool> is_cancelled{false};
   BatchInfo info;
+
+  // Of batches that came due while no driver was there, the last of those that are sure to be made:
+  // until when there are more, and the next one by the graph.
+  std::optional<Time> missed_until;
+  Time next_missed{0};
 
   size_t next_job = 0;  // The first that no lane has taken.
   size_t jobs_done = 0;

@@ -120,6 +120,11 @@ class BatchGraph {
   // batch's jobs were through, so they are still to be done.
   virtual Time ClearCompleted(Time batch_time, bool cut_short) = 0;
 
+  // Of batches that came due while no driver was there, and are many: the first of them from `next`
+  // on that must be made, and `end` if there is none before that. On a job thread, behind
+  // GenerateJobs of the one before.
+  virtual Time NextMissed(Time next, Time /*end*/) { return next; }
+
   // Of streams with receiver logs: no batch after the next one gets blocks of these starts. On a
   // job thread, before that batch's GenerateJobs.
   virtual void StartsEnded(const ReceiverStarts& /*starts*/) {}
@@ -134,7 +139,7 @@ struct ResumePoint {
 struct StreamingSpec {
   std::chrono::milliseconds batch_interval{1000};
   // The batches behind it run first, each once: those that were made and had not ended, and those
-  // that came due since (of very many only the last).
+  // that came due since (of very many the first, and then those that the graph needs).
   std::optional<ResumePoint> resume;
   RecoveredBlocks recovered;
   // Batches begin later than their times by this share, from 0 to below 1, of the jitter (of the

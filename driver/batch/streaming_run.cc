@@ -21,8 +21,9 @@ constexpr int64_t kJobStopMicrosMax = 2'000'000;
 constexpr int64_t kDefaultStopIntervals = 10;
 // Batches that are made and wait for others to run. Those behind them are a few numbers each.
 constexpr size_t kGeneratedAheadMax = 1000;
-// Batches that came due while no driver was there and are made all the same.
-constexpr int kCatchUpMax = 1000;
+// Of the batches that came due while no driver was there so many are made whatever they have. Most
+// of the others have nothing, and so are left out.
+constexpr int kMissedMade = 500;
 
 int64_t BatchDelayMicros(const StreamingSpec& spec) {
   const auto jitter = std::min(spec.batch_jitter, spec.batch_interval);
@@ -108,19 +109,31 @@ absl::Status StreamingRun::Start() {
 }
 
 // Nobody has received for these batches. What there is to read from elsewhere is in the first of
-// them that is made, so of a long time away the oldest are left out.
+// them, as far as limits allow.
 void StreamingRun::CatchUp(const ResumePoint& from) {
   const std::chrono::milliseconds step = spec_.batch_interval;
   const Time end = ticker_.next_time();
-  const Time first_missed = std::max(from.last_time + step, end - kCatchUpMax * step);
+  const Time first_missed = from.last_time + step;
+  const Time surely_until = std::min(end, first_missed + kMissedMade * step);
   std::vector<Time> times = (from.completed_time + step).To(from.last_time, step);
   if (IsMade(Mistake::kUnfinishedBatchesForgotten)) times.clear();
-  for (const Time missed : first_missed.Until(end, step)) times.push_back(missed);
+  for (const Time missed : first_missed.Until(surely_until, step)) times.push_back(missed);
   for (const Time time : times) {
     const auto batch = std::make_shared<RunningBatch>(time);
+    if (time + step == surely_until && surely_until < end) batch->missed_until = end;
     unfinished_.emplace(time, batch);
     OnCut(batch);
   }
+}
+
+// Ahead of batches that have come due by now, whose blocks are not for it.
+void StreamingRun::AddMissedBehind(const RunningBatch& batch) {
+  if (!batch.missed_until || batch.next_missed >= *batch.missed_until) return;
+  const auto next = std::make_shared<RunningBatch>(batch.next_missed);
+  next->missed_until = batch.missed_until;
+  for (const auto& [stream_id, blocks] : batch.blocks) next->blocks[stream_id];
+  unfinished_.emplace(next->time(), next);
+  allocated_.push_front(next);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -175,7 +188,7 @@ void StreamingRun::Generate(const BatchRef& batch) {
   if (runs_on) --free_lanes_;
   env_.RunJob(
       [self = shared_from_this(), batch, runs_on] {
-        GenerateOn(*self->spec_.graph, *batch);
+        self->GenerateOn(*batch);
         const size_t jobs = batch->generated.jobs.size();
         if (jobs == 0) Clear(*self->spec_.graph, *batch);
         if (!runs_on) return;
@@ -193,7 +206,8 @@ void StreamingRun::Generate(const BatchRef& batch) {
 }
 
 // On a job thread.
-void StreamingRun::GenerateOn(BatchGraph& graph, RunningBatch& batch) {
+void StreamingRun::GenerateOn(RunningBatch& batch) const {
+  BatchGraph& graph = *spec_.graph;
   batch.generation_status = CallGuarded("making its jobs", [&] {
     if (!batch.ended_starts.empty()) graph.StartsEnded(batch.ended_starts);
     absl::StatusOr<GeneratedBatch> generated = graph.GenerateJobs(batch.time(), batch.blocks);
@@ -202,11 +216,14 @@ void StreamingRun::GenerateOn(BatchGraph& graph, RunningBatch& batch) {
     return absl::OkStatus();
   });
   batch.outcomes.resize(batch.generated.jobs.size());
+  if (!batch.missed_until) return;
+  batch.next_missed = graph.NextMissed(batch.time() + spec_.batch_interval, *batch.missed_until);
 }
 
 void StreamingRun::OnGenerated(const BatchRef& batch, bool runs_already) {
   if (is_stopped_) return;
   is_generating_ = false;
+  if (!is_stopping_at_once_) AddMissedBehind(*batch);
   const size_t jobs = batch->generated.jobs.size();
   if (jobs == 0) {
     if (!runs_already) Complete(batch);  // Else when its lane is done.

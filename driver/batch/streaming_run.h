@@ -83,6 +83,7 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
   using BatchRef = std::shared_ptr<RunningBatch>;
 
   void CatchUp(const ResumePoint& from);
+  void AddMissedBehind(const RunningBatch& batch);
   // Blocks.
   void OnTick(Time batch_time);
   void CutNext();
@@ -112,7 +113,7 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
   void FinishStop();
 
   // On job threads.
-  static void GenerateOn(BatchGraph& graph, RunningBatch& batch);
+  void GenerateOn(RunningBatch& batch) const;
   void RunJobs(const BatchRef& batch, size_t first, size_t end);
   static void Clear(BatchGraph& graph, RunningBatch& batch);
 

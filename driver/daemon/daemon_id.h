@@ -11,13 +11,14 @@
 
 namespace millrace {
 
-// "app-20261126093000-0007": a kind, when, and a number. `is_taken` says of an id whether there is
-// one. In the order of time, so that a list of names is one of history.
+// "app-20261126093000-0007": a kind, when, and a number, from `first_number` on. `is_taken` says of
+// an id whether there is one. In the order of time, so that a list of names is one of history.
 template <class IsTaken>
-std::string NewDaemonId(const char* kind, int64_t now_micros, const IsTaken& is_taken) {
+std::string NewDaemonId(const char* kind, int64_t now_micros, int first_number,
+                        const IsTaken& is_taken) {
   const std::string when =
       absl::FormatTime("%Y%m%d%H%M%S", absl::FromUnixMicros(now_micros), absl::UTCTimeZone());
-  for (int number = 0;; ++number) {
+  for (int number = first_number;; ++number) {
     std::string id = absl::StrFormat("%s-%s-%04d", kind, when, number);
     if (!is_taken(id)) return id;
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/mistake.h"
 #include "common/base/status_macros.h"
 #include "driver/daemon/daemon_id.h"
 #include "glog/logging.h"
@@ -14,8 +15,11 @@ namespace millrace {
 namespace {
 
 constexpr int64_t kCheckMicros = 1'000'000;
+// In which an application that has come back says what it had asked for.
+constexpr int64_t kConfirmMicros = 1'000'000;
 constexpr int64_t kRelaunchMicros = 200'000;
 constexpr int64_t kRelaunchMicrosMax = 5'000'000;
+constexpr uint64_t kFirstNumberEnd = 10'000;
 constexpr int kCoresMax = 1 << 16;
 constexpr int64_t kMemoryMbMax = int64_t{1} << 30;
 constexpr size_t kRequestsMax = 10'000;
@@ -70,7 +74,7 @@ absl::Status DriverDaemon::Recover() {
     application.record = std::move(record);
   }
   UpdateArtifactsInUse();
-  AllocateAfter(kRecoveryMicros);
+  env_.After(kRecoveryMicros, [this] { EndRecovery(); });
   CheckLater();
   return absl::OkStatus();
 }
@@ -117,7 +121,7 @@ void DriverDaemon::OnRegisterExecutor(SessionId session, const proto::RegisterEx
 }
 
 // A worker that ran before its executor daemon knew this daemon. It is wanted if its application
-// is, and does not believe that it is gone.
+// is, and does not believe that it is gone: it may have been told so by the daemon before.
 void DriverDaemon::AdoptWorker(Executor& executor, const proto::WorkerRef& worker) {
   const auto it = applications_.find(worker.app_id());
   if (it == applications_.end() || !it->second.is_recovered ||
@@ -132,14 +136,14 @@ void DriverDaemon::AdoptWorker(Executor& executor, const proto::WorkerRef& worke
                                              .launched_micros = env_.MonotonicMicros()};
   executor.cores_used += worker.cores();
   executor.memory_mb_used += worker.memory_mb();
-  application.claimed.erase(worker.worker_id());
+  const bool is_claimed = application.claimed.erase(worker.worker_id()) > 0;
   // It asked for this one, and the daemon before did not live to say that it was started.
   const auto is_this = [&](const proto::RequestWorker& request) {
     return request.worker_id() == worker.worker_id();
   };
-  if (std::erase_if(application.requests, is_this) > 0) {
-    TellLaunched(application, worker.worker_id());
-  }
+  const bool is_requested = std::erase_if(application.requests, is_this) > 0;
+  if (is_requested) TellLaunched(application, worker.worker_id());
+  application.workers[worker.worker_id()].is_unconfirmed = !is_claimed && !is_requested;
 }
 
 void DriverDaemon::OnWorkerEnded(const proto::WorkerEnded& ended) {
@@ -262,14 +266,15 @@ void DriverDaemon::OnApplicationMessage(SessionId session, const proto::FromAppl
 absl::Status DriverDaemon::CheckApplication(const proto::RegisterApplication& request) const {
   RETURN_IF_ERROR(CheckProgram(request.program()));
   RETURN_IF_ERROR(CheckDemand(request.demand()));
-  RETURN_IF_ERROR(artifacts_.PathOf(request.program().sha256()).status());
-  for (const proto::ProgramFile& file : request.program().files()) {
-    RETURN_IF_ERROR(artifacts_.PathOf(file.sha256()).status());
-  }
+  // Before its files, which nobody keeps for it any more.
   if (!request.app_id().empty() && !applications_.contains(request.app_id())) {
     return absl::NotFoundError(absl::StrCat("the driver daemon has given up ",
                                             request.app_id().substr(0, 80),
                                             ": it was away for too long, or ended"));
+  }
+  RETURN_IF_ERROR(artifacts_.PathOf(request.program().sha256()).status());
+  for (const proto::ProgramFile& file : request.program().files()) {
+    RETURN_IF_ERROR(artifacts_.PathOf(file.sha256()).status());
   }
   return absl::OkStatus();
 }
@@ -303,16 +308,24 @@ std::vector<int> DriverDaemon::CoresFor(const proto::Demand& demand) const {
 absl::StatusOr<std::string> DriverDaemon::NewApplication(
     const proto::RegisterApplication& request) {
   EndEarlierAttempts(request.submission_id());
-  const std::string id = NewDaemonId("app", env_.NowMicros(), [&](const std::string& taken) {
-    return applications_.contains(taken) ||
-           std::any_of(ended_.begin(), ended_.end(),
-                       [&](const auto& ended) { return ended.app_id() == taken; });
-  });
+  // Of those that have ended a daemon that was restarted knows nothing, and the clock may have been
+  // set back since: it does not count from where the one before did.
+  const auto first_number = static_cast<int>(env_.Random() % kFirstNumberEnd);
+  const std::string id =
+      NewDaemonId("app", env_.NowMicros(), first_number, [&](const std::string& taken) {
+        return applications_.contains(taken) ||
+               std::any_of(ended_.begin(), ended_.end(),
+                           [&](const auto& ended) { return ended.app_id() == taken; });
+      });
   proto::ApplicationRecord record;
   record.set_app_id(id);
   record.set_name(request.name());
   record.set_submission_id(request.submission_id());
   record.set_started_ms(env_.NowMicros() / 1000);
+  record.add_artifacts(request.program().sha256());
+  for (const proto::ProgramFile& file : request.program().files()) {
+    record.add_artifacts(file.sha256());
+  }
   RETURN_IF_ERROR(records_.Write(id, record));
   applications_[id].record = std::move(record);
   applications_[id].order = ++last_order_;
@@ -339,6 +352,7 @@ void DriverDaemon::OnRegisterApplication(SessionId session,
   application.info = request;
   application.session = session;
   application.heard_micros = env_.MonotonicMicros();
+  application.registered_micros = env_.MonotonicMicros();
   application.requests.clear();  // It says them again.
   application_of_session_[session] = *id;
   submissions_.SetApplication(request.submission_id(), *id);
@@ -352,7 +366,12 @@ void DriverDaemon::OnRegisterApplication(SessionId session,
   }
   peers_.SendToApplication(session, std::move(reply));
   for (const int64_t worker_id : request.launched_workers()) {
-    if (!application.workers.contains(worker_id)) application.claimed.insert(worker_id);
+    const auto worker = application.workers.find(worker_id);
+    if (worker == application.workers.end()) {
+      if (!IsMade(Mistake::kClaimedWorkersForgotten)) application.claimed.insert(worker_id);
+    } else {
+      worker->second.is_unconfirmed = false;
+    }
   }
   if (!application.is_recovered) GiveClaimsUp(application);
 }
@@ -363,7 +382,9 @@ void DriverDaemon::OnRequestWorker(Application& application, const proto::Reques
     peers_.Close(application.session, absl::InvalidArgumentError("a worker without cores"));
     return;
   }
-  if (application.workers.contains(worker_id)) {
+  if (const auto worker = application.workers.find(worker_id);
+      worker != application.workers.end()) {
+    worker->second.is_unconfirmed = false;
     TellLaunched(application, worker_id);
     return;
   }
@@ -384,6 +405,9 @@ void DriverDaemon::OnReleaseWorker(Application& application, int64_t worker_id) 
   const auto worker = application.workers.find(worker_id);
   if (worker != application.workers.end()) {
     worker->second.is_released = true;
+    if (IsMade(Mistake::kCoresFreedTwice)) {
+      executors_[worker->second.executor_id].cores_used -= worker->second.cores;
+    }
     EndWorker(worker->second.executor_id, application.record.app_id(), worker_id);
     return;
   }
@@ -404,6 +428,16 @@ void DriverDaemon::GiveClaimsUp(Application& application) {
   exit.set_reason("it ended while the driver daemon was away");
   for (const int64_t worker_id : std::exchange(application.claimed, {})) {
     TellLost(application, worker_id, exit);
+  }
+}
+
+// What runs, and it neither believes to run nor has asked for since it came back: the daemon before
+// gave that up, and was gone before the worker was told to end.
+void DriverDaemon::EndUnconfirmed(Application& application) {
+  for (auto& [worker_id, worker] : application.workers) {
+    if (!worker.is_unconfirmed) continue;
+    worker.is_released = true;
+    EndWorker(worker.executor_id, application.record.app_id(), worker_id);
   }
 }
 
@@ -506,8 +540,7 @@ void DriverDaemon::AllocateAfter(int64_t delay_micros) {
 bool DriverDaemon::MayLaunch(const Application& application) const {
   const int64_t now = env_.MonotonicMicros();
   return application.session != kNoSession && !application.requests.empty() &&
-         now >= application.launch_after_micros &&
-         (!application.is_recovered || now - started_micros_ >= kRecoveryMicros);
+         now >= application.launch_after_micros && !application.is_recovered;
 }
 
 std::vector<NodeFacts> DriverDaemon::Nodes() const {
@@ -620,14 +653,25 @@ void DriverDaemon::Check() {
     }
   }
   for (const std::string& id : gone) EndApplication(id, "its driver is gone");
-  if (now - started_micros_ >= kRecoveryMicros) {
-    for (auto& [id, application] : applications_) {
-      if (!application.is_recovered || application.session == kNoSession) continue;
-      application.is_recovered = false;
-      GiveClaimsUp(application);
-    }
-  }
+  EndRecovery();
   CheckLater();
+}
+
+// Of those applications that have come back and said what they have: from here on they may have
+// others, and what else runs for them is not wanted.
+void DriverDaemon::EndRecovery() {
+  const int64_t now = env_.MonotonicMicros();
+  if (now - started_micros_ < kRecoveryMicros) return;
+  for (auto& [id, application] : applications_) {
+    if (!application.is_recovered || application.session == kNoSession ||
+        now - application.registered_micros < kConfirmMicros) {
+      continue;
+    }
+    application.is_recovered = false;
+    GiveClaimsUp(application);
+    if (!IsMade(Mistake::kGivenUpWorkersAdopted)) EndUnconfirmed(application);
+    ShareOutSoon();
+  }
 }
 
 void DriverDaemon::CheckLater() {
@@ -638,10 +682,9 @@ void DriverDaemon::CheckLater() {
 void DriverDaemon::UpdateArtifactsInUse() {
   std::set<std::string> in_use = submissions_.ArtifactsInUse();
   for (const auto& [id, application] : applications_) {
-    in_use.insert(application.info.program().sha256());
-    for (const proto::ProgramFile& file : application.info.program().files()) {
-      in_use.insert(file.sha256());
-    }
+    if (IsMade(Mistake::kFilesOfAbsentUnused) && !application.info.has_program()) continue;
+    // Also of those that have not come back yet after a restart.
+    in_use.insert(application.record.artifacts().begin(), application.record.artifacts().end());
   }
   artifacts_.SetInUse(std::move(in_use));
 }

@@ -76,15 +76,18 @@ class DriverDaemon {
     int64_t memory_mb = 0;
     int64_t launched_micros = 0;  // Monotonic.
     bool is_released = false;     // It was told to end.
+    // An executor daemon has named it, and its application has not yet.
+    bool is_unconfirmed = false;
   };
   struct Application {
     proto::ApplicationRecord record;
     proto::RegisterApplication info;  // Empty until it has registered with this daemon.
     std::string driver_address;       // Of the last worker that was started.
     SessionId session = kNoSession;
-    int64_t heard_micros = 0;   // Monotonic; when its connection broke, when it has none.
-    bool is_recovered = false;  // From the disk, and its workers may be on their way.
-    bool is_ending = false;     // It has told its workers to end.
+    int64_t heard_micros = 0;       // Monotonic; when its connection broke, when it has none.
+    int64_t registered_micros = 0;  // Monotonic.
+    bool is_recovered = false;      // From the disk, and its workers may be on their way.
+    bool is_ending = false;         // It has told its workers to end.
     std::map<int64_t, Worker> workers;
     std::deque<proto::RequestWorker> requests;  // In the order in which they came.
     // After a restart: workers that it believes to run and that no executor has named yet.
@@ -112,6 +115,8 @@ class DriverDaemon {
   void TellLaunched(const Application& application, int64_t worker_id);
   void TellLost(const Application& application, int64_t worker_id, const proto::ProcessExit& exit);
   void GiveClaimsUp(Application& application);
+  void EndUnconfirmed(Application& application);
+  void EndRecovery();
   void CountFailure(Application& application, const Worker& worker, const proto::ProcessExit& exit);
   void EndWorker(const std::string& executor_id, const std::string& app_id, int64_t worker_id);
 

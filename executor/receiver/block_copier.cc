@@ -13,8 +13,6 @@
 namespace millrace::internal {
 namespace {
 
-constexpr uint32_t kStorageLevelBits = 7;
-
 absl::Status Store(BlockStore& blocks, const proto::BlockId& id, StorageLevel level, int64_t holder,
                    absl::StatusOr<proto::PeerReply> reply) {
   RETURN_IF_ERROR(StatusOfPeer(reply, holder));
@@ -53,9 +51,7 @@ class Copying {
 
 void BlockCopier::Copy(const proto::CopyBlocks& request,
                        std::function<void(proto::BlocksCopied)> done) {
-  const bool is_level =
-      request.storage_level() != 0 && (request.storage_level() & ~kStorageLevelBits) == 0;
-  if (request.blocks().empty() || !is_level) return done({});
+  if (request.blocks().empty() || !IsKeepingLevel(request.storage_level())) return done({});
   const auto level = static_cast<StorageLevel>(request.storage_level());
   const auto copying = std::make_shared<Copying>(request.blocks_size(), env_, std::move(done));
   for (const proto::BlockId& id : request.blocks()) {

@@ -14,7 +14,6 @@ namespace {
 
 constexpr int64_t kMicrosPerMs = 1000;
 constexpr int64_t kNanosPerMs = 1'000'000;
-constexpr uint32_t kStorageLevelBits = 7;
 // Of the worker's memory: what all receivers together may hold unprocessed.
 constexpr double kMemoryFactor = 0.5;
 constexpr double kSpillingMemoryFactor = 2;
@@ -62,7 +61,7 @@ WriteAheadLog::Options LogOptionsOf(const proto::ReceiverLog& log) {
 
 void ThreadedReceiverService::Start(const proto::StartReceiver& request) {
   if (streams_.contains(request.stream_id())) return;
-  if (request.storage_level() == 0 || (request.storage_level() & ~kStorageLevelBits) != 0) {
+  if (!IsKeepingLevel(request.storage_level())) {
     return RefuseStart(request, absl::StrCat("storage level ", request.storage_level(),
                                              " is none for received blocks"));
   }

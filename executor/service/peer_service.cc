@@ -12,12 +12,6 @@
 
 namespace millrace::internal {
 
-namespace {
-
-constexpr uint32_t kStorageLevelBits = 7;
-
-}  // namespace
-
 proto::PeerReply PeerService::Handle(proto::PeerRequest request) {
   proto::PeerReply reply;
   absl::Status status;
@@ -62,7 +56,7 @@ absl::StatusOr<std::vector<Buffer>> PeerService::Fetch(const proto::PeerRequest&
 
 // First the block, then its entry: what is reported when its receiver is lost must be here.
 absl::Status PeerService::PutBlock(proto::PutBlock& put) {
-  if (put.storage_level() == 0 || (put.storage_level() & ~kStorageLevelBits) != 0) {
+  if (!IsKeepingLevel(put.storage_level())) {
     return absl::InvalidArgumentError(
         absl::StrCat("storage level ", put.storage_level(), " is none for a block"));
   }

@@ -13,12 +13,6 @@
 
 namespace millrace::internal {
 
-namespace {
-
-constexpr uint32_t kStorageLevelBits = 7;
-
-}  // namespace
-
 RunNode::RunNode(TaskRun& run, const ParsedPlan::Node& node, uint32_t plan_index,
                  const proto::Binding* binding)
     : run_(run), plan_index_(plan_index), binding_(binding) {
@@ -162,7 +156,7 @@ absl::Status RunNode::WriteCached(std::vector<Buffer> chunks, int64_t record_cou
 absl::Status RunNode::Keep(const proto::CachedBinding& place, std::vector<Buffer> chunks,
                            int64_t record_count) {
   const uint32_t level_bits = place.storage_level();
-  if (level_bits == 0 || (level_bits & ~kStorageLevelBits) != 0) {
+  if (!IsKeepingLevel(level_bits)) {
     return absl::InvalidArgumentError(
         absl::StrCat("data set ", place.rdd_id(), " has the storage level ", level_bits));
   }

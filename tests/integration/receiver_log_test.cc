@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/integration/commands.h"
+#include "tests/integration/logged_records.h"
 #include "tests/integration/test_cluster.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
@@ -22,65 +23,6 @@ namespace millrace {
 namespace {
 
 namespace stdfs = std::filesystem;
-using ::testing::IsEmpty;
-
-// What logged_records has been told and what it has put out.
-class LoggedRecords {
- public:
-  explicit LoggedRecords(const std::string& directory) : directory_(directory) {
-    for (const char* name : {"output", "safe"}) stdfs::create_directories(Path(name));
-  }
-
-  Command ProgramWith(Command settings) const {
-    Command arguments = {Path("checkpoint"), Path("output"), Path("safe")};
-    arguments.push_back(Setting("streaming.receiver.writeAheadLog.enable=true"));
-    arguments.push_back(Setting("streaming.gracefulStopTimeout=60s"));
-    arguments.insert(arguments.end(), settings.begin(), settings.end());
-    return Program("logged_records", arguments);
-  }
-
-  std::set<std::string> Safe() const {
-    std::set<std::string> records;
-    for (const auto& entry : stdfs::directory_iterator(Path("safe"))) {
-      std::ifstream file(entry.path());
-      // A last line without its end was being written.
-      for (std::string line; std::getline(file, line) && !file.eof();) records.insert(line);
-    }
-    return records;
-  }
-  // How often each record is in the output of batches that have ended.
-  std::map<std::string, int> Output() const {
-    std::map<std::string, int> counts;
-    for (const auto& batch : stdfs::directory_iterator(Path("output"))) {
-      if (!stdfs::exists(batch.path() / "_SUCCESS")) continue;
-      for (const auto& part : stdfs::directory_iterator(batch)) {
-        std::ifstream file(part.path());
-        for (std::string line; std::getline(file, line);) ++counts[line];
-      }
-    }
-    return counts;
-  }
-  void Check() const {
-    const std::set<std::string> safe = Safe();
-    const std::map<std::string, int> output = Output();
-    std::vector<std::string> lost;
-    for (const std::string& record : safe) {
-      if (!output.contains(record)) lost.push_back(record);
-    }
-    EXPECT_THAT(lost, IsEmpty()) << lost.size() << " of " << safe.size();
-    std::vector<std::string> repeated;
-    for (const auto& [record, count] : output) {
-      if (count > 1) repeated.push_back(record);
-    }
-    EXPECT_THAT(repeated, IsEmpty()) << repeated.size() << " of " << output.size();
-    EXPECT_FALSE(safe.empty());
-  }
-
- private:
-  std::string Path(const std::string& name) const { return directory_ + "/" + name; }
-
-  const std::string directory_;
-};
 
 std::vector<pid_t> ChildrenOf(pid_t parent) {
   std::vector<pid_t> children;

@@ -30,6 +30,12 @@ const std::vector<NamedMistake>& Mistakes() {
       {Mistake::kSavedChangesForgotten, "saved_changes_forgotten", "restarts", "map_state"},
       {Mistake::kCheckpointAfterBatch, "checkpoint_after_batch", "driver_crashes", "", "log"},
       {Mistake::kNeededStateRemoved, "needed_state_removed", "driver_crashes", "map_state"},
+      {Mistake::kSubmissionStartedUnrecorded, "submission_started_unrecorded", "", "", "", true},
+      {Mistake::kKillUnrecorded, "kill_unrecorded", "", "", "", true},
+      {Mistake::kClaimedWorkersForgotten, "claimed_workers_forgotten", "", "", "", true},
+      {Mistake::kGivenUpWorkersAdopted, "given_up_workers_adopted", "", "", "", true},
+      {Mistake::kCoresFreedTwice, "cores_freed_twice", "", "", "", true},
+      {Mistake::kFilesOfAbsentUnused, "files_of_absent_unused", "full_store", "", "", true},
   };
   CHECK_EQ(mistakes.size() + 1, static_cast<size_t>(Mistake::kEnd)) << "a mistake has no name";
   return mistakes;

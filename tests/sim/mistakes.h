@@ -16,6 +16,7 @@ struct NamedMistake {
   std::string scenario = {};
   std::string program = {};
   std::string inputs = {};
+  bool is_of_daemons = false;
 };
 
 // All of them.

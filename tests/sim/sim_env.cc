@@ -22,10 +22,34 @@ TimerId SimEnv::After(int64_t delay_micros, Closure callback) {
   timers_[timer] =
       world_.After(delay_micros + Delay(pace_.timer_late_max), node_, EventKind::kTimer,
                    [this, timer, callback = std::move(callback)]() mutable {
-                     timers_.erase(timer);
-                     callback();
+                     RunTimer(timer, std::move(callback));
                    });
   return timer;
+}
+
+int64_t SimEnv::ResumeMicros() {
+  last_resume_micros_ = std::max(last_resume_micros_ + 1, paused_until_micros_);
+  return last_resume_micros_;
+}
+
+void SimEnv::RunTimer(TimerId timer, Closure callback) {
+  if (world_.now_micros() < paused_until_micros_) {
+    timers_[timer] = world_.At(ResumeMicros(), node_, EventKind::kTimer,
+                               [this, timer, callback = std::move(callback)]() mutable {
+                                 RunTimer(timer, std::move(callback));
+                               });
+    return;
+  }
+  timers_.erase(timer);
+  callback();
+}
+
+void SimEnv::RunPosted(Closure callback) {
+  if (world_.now_micros() >= paused_until_micros_) return callback();
+  const int64_t resume_micros = ResumeMicros();
+  last_post_micros_ = std::max(last_post_micros_, resume_micros);
+  world_.At(resume_micros, node_, EventKind::kPost,
+            [this, callback = std::move(callback)]() mutable { RunPosted(std::move(callback)); });
 }
 
 TimerId SimEnv::AtWall(int64_t wall_micros, Closure callback) {
@@ -43,8 +67,7 @@ void SimEnv::ArmWall(TimerId timer, int64_t wall_micros, Closure callback) {
                    [this, timer, wall_micros, callback = std::move(callback)]() mutable {
                      if (NowMicros() < wall_micros)
                        return ArmWall(timer, wall_micros, std::move(callback));
-                     timers_.erase(timer);
-                     callback();
+                     RunTimer(timer, std::move(callback));
                    });
 }
 
@@ -59,7 +82,8 @@ void SimEnv::Cancel(TimerId timer) {
 // In the order of the posts: no two come at one time.
 void SimEnv::Post(Closure callback) {
   last_post_micros_ = std::max(last_post_micros_ + 1, world_.now_micros() + Delay(pace_.post_max));
-  world_.At(last_post_micros_, node_, EventKind::kPost, std::move(callback));
+  world_.At(last_post_micros_, node_, EventKind::kPost,
+            [this, callback = std::move(callback)]() mutable { RunPosted(std::move(callback)); });
 }
 
 void SimEnv::Run(Closure work, Closure done) {

@@ -33,6 +33,8 @@ class SimEnv final : public Env {
 
   // All that it does takes so many times as long from here on.
   void SetSlowness(int64_t factor) { slowness_ = factor; }
+  // It stands still until then, as a process that is stopped does.
+  void PauseUntil(int64_t micros) { paused_until_micros_ = micros; }
   // Its wall clock jumps.
   void JumpWallClock(int64_t micros) { wall_offset_micros_ += micros; }
 
@@ -52,6 +54,10 @@ class SimEnv final : public Env {
 
  private:
   void Run(Closure work, Closure done);
+  // Those of one process come in the order in which their times were.
+  int64_t ResumeMicros();
+  void RunTimer(TimerId timer, Closure callback);
+  void RunPosted(Closure callback);
   void ArmWall(TimerId timer, int64_t wall_micros, Closure callback);
   int64_t Delay(int64_t max_micros) { return world_.Delay(max_micros) * slowness_; }
 
@@ -61,6 +67,8 @@ class SimEnv final : public Env {
   const Pace pace_;
   int64_t slowness_ = 1;
   int64_t wall_offset_micros_ = 0;
+  int64_t paused_until_micros_ = 0;
+  int64_t last_resume_micros_ = 0;
   int64_t last_post_micros_ = 0;
   TimerId last_timer_ = kNoTimer;
   std::unordered_map<TimerId, EventId> timers_;

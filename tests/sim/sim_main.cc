@@ -18,11 +18,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "glog/logging.h"
+#include "tests/sim/daemon_run.h"
 #include "tests/sim/mistakes.h"
 #include "tests/sim/run_seed.h"
 
 DEFINE_int64(seeds, 100, "how many seeds to run");
 DEFINE_int64(from, 1, "the first seed");
+DEFINE_bool(daemons, false, "clusters of daemons, with users, instead of an application's");
 DEFINE_string(scenario, "", "the faults; as the seed says when not given");
 DEFINE_string(mistake, "", "a deliberate one that all runs make; see mistakes.cc");
 DEFINE_bool(mistakes, false, "each deliberate mistake must be found within --seeds seeds");
@@ -65,6 +67,7 @@ RunOptions OptionsOf(uint64_t seed) {
 
 std::string Replay(uint64_t seed, const std::string& mistake_name) {
   std::string command = absl::StrCat("scripts/sim --from ", seed, " --seeds 1");
+  if (FLAGS_daemons) absl::StrAppend(&command, " --daemons");
   if (!FLAGS_scenario.empty()) absl::StrAppend(&command, " --scenario ", FLAGS_scenario);
   if (!FLAGS_program.empty()) absl::StrAppend(&command, " --program ", FLAGS_program);
   if (!FLAGS_inputs.empty()) absl::StrAppend(&command, " --inputs ", FLAGS_inputs);
@@ -94,7 +97,8 @@ void WriteAll(int fd, std::string_view text) {
 #else
   CHECK(mistake == Mistake::kNone);
 #endif
-  const RunResult result = RunSeed(OptionsOf(seed));
+  const RunOptions options = OptionsOf(seed);
+  const RunResult result = FLAGS_daemons ? RunDaemonSeed(options) : RunSeed(options);
   std::string text;
   const bool is_shown = FLAGS_verbose || !result.failures.empty();
   if (is_shown) absl::StrAppend(&text, "seed ", seed, ": ", result.summary, "\n");
@@ -114,6 +118,7 @@ void WriteAll(int fd, std::string_view text) {
 [[noreturn]] void RunElsewhere(int output, uint64_t seed) {
   dup2(output, STDOUT_FILENO);
   std::vector<std::string> args = {"sim_main", "--run_here", absl::StrCat("--from=", seed)};
+  if (FLAGS_daemons) args.emplace_back("--daemons");
   if (!FLAGS_scenario.empty()) args.push_back("--scenario=" + FLAGS_scenario);
   if (!FLAGS_program.empty()) args.push_back("--program=" + FLAGS_program);
   if (!FLAGS_inputs.empty()) args.push_back("--inputs=" + FLAGS_inputs);
@@ -245,6 +250,7 @@ int RunSeries(const Series& series) {
 int FindMistakes() {
   int found = 0;
   for (const NamedMistake& named : Mistakes()) {
+    FLAGS_daemons = named.is_of_daemons;
     FLAGS_scenario = named.scenario;
     FLAGS_program = named.program;
     FLAGS_inputs = named.inputs;
@@ -277,7 +283,9 @@ int Main(int argc, char** argv) {
   if (FLAGS_run_here) {
     RunChild(STDOUT_FILENO, 0, static_cast<uint64_t>(FLAGS_from), Mistake::kNone);
   }
-  if (!IsKnown("scenario", FLAGS_scenario, ScenarioNames())) return 2;
+  const std::vector<std::string> scenarios =
+      FLAGS_daemons ? DaemonScenarioNames() : ScenarioNames();
+  if (!IsKnown("scenario", FLAGS_scenario, scenarios)) return 2;
   if (!IsKnown("program", FLAGS_program, ProgramNames())) return 2;
   if (!IsKnown("kind of inputs", FLAGS_inputs, InputNames())) return 2;
   if (!kMakesMistakes && (FLAGS_mistakes || !FLAGS_mistake.empty())) {
@@ -290,7 +298,9 @@ int Main(int argc, char** argv) {
     std::vector<std::string> names;
     for (const NamedMistake& named : Mistakes()) {
       names.push_back(named.name);
-      if (named.name == FLAGS_mistake) series = {named.mistake, named.name};
+      if (named.name != FLAGS_mistake) continue;
+      series = {named.mistake, named.name};
+      FLAGS_daemons = named.is_of_daemons;
     }
     if (!IsKnown("mistake", FLAGS_mistake, names)) return 2;
   }

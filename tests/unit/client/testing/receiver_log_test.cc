@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "client/local/streaming_core.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/blocked_checkpoints.h"
 #include "tests/support/temp_dir.h"
 
 namespace millrace::testing {
@@ -251,23 +253,33 @@ TEST_F(ReceiverLogTest, ABatchWhoseBlocksCannotBeNotedFailsAndTheNextOneHasThem)
   auto out = h.Output(h.context().ReceiverStream<Fed>());
   ASSERT_TRUE(h.RunBatches(1).ok());
   ASSERT_TRUE(Feed({1}).ok());
-  // No checkpoint can be written where its temporary file is a directory.
-  std::vector<std::string> obstacles;
-  for (int i = 1; i < 30; ++i) {
-    obstacles.push_back(directory_.path() + "/checkpoint-" + std::to_string(i) + ".tmp");
-    stdfs::create_directories(obstacles.back() + "/in use");
-  }
+  std::optional<BlockedCheckpoints> blocked(std::in_place, directory_.path());
   const absl::Status failed = h.RunBatches(1);
   EXPECT_THAT(std::string(failed.message()), HasSubstr("batch 2000 ms"));
-  EXPECT_THAT(std::string(failed.message()), HasSubstr("the next batch has what it received"));
+  EXPECT_THAT(std::string(failed.message()), HasSubstr("the next batch has its input"));
   EXPECT_EQ(Sum(out.batches()), 0);
-  for (const std::string& obstacle : obstacles) stdfs::remove_all(obstacle);
+  blocked.reset();
   ASSERT_TRUE(Feed({2}).ok());
   ASSERT_TRUE(h.RunBatches(1).ok());
   EXPECT_THAT(Sorted(out.batches().back()), ElementsAre(1, 2));
   ASSERT_TRUE(h.RestartDriver().ok());
   ASSERT_TRUE(h.RunBatches(2).ok());
   EXPECT_EQ(Sum(out.batches()), 3);
+}
+
+// Somebody may have seen what was made of it: what is received behind that must not come into it.
+TEST_F(ReceiverLogTest, ABatchWithoutBlocksIsNotedToo) {
+  StreamHarness h(1s, Options());
+  auto out = h.Output(h.context().ReceiverStream<Fed>());
+  internal::StreamGraph& graph = *h.context().core().graph();
+  ASSERT_TRUE(graph.Start().ok());
+  ASSERT_TRUE(graph.ReadEarlierLogs(/*recovers=*/false).ok());
+  graph.BeginAfter(Time(0));
+  ASSERT_TRUE(graph.GenerateJobs(Time(1000), {}).ok());
+  graph.Restart();
+  const auto from = graph.Recover();
+  ASSERT_TRUE(from.ok() && from->has_value()) << from.status();
+  EXPECT_EQ((*from)->last_time, Time(1000));
 }
 
 // A driver that is killed while it makes batches once more: the next one has all of them.

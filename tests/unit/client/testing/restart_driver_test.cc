@@ -1,9 +1,11 @@
 // A driver that goes on from a checkpoint makes of every later batch what the driver before it
 // would have made of it.
+#include <fcntl.h>
 #include <millrace/log_stream.h>
 #include <millrace/log_writer.h>
 #include <millrace/testing.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -13,6 +15,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -352,7 +355,7 @@ TEST_F(UpgradeTest, BatchesThatCameDueMeanwhileRun) {
   EXPECT_EQ(*rest, Seen(whole.find(3000), whole.find(8000)));
 }
 
-TEST_F(UpgradeTest, OfALongTimeAwayTheOldestBatchesAreLeftOut) {
+TEST_F(UpgradeTest, OfALongTimeAwayLaterBatchesWithoutInputAreLeftOut) {
   const auto both = [](StreamHarness& h) {
     return TextOf(h, h.Input(Words()).UpdateStateByKey<int64_t>(Fn<&Sum>));
   };
@@ -360,9 +363,66 @@ TEST_F(UpgradeTest, OfALongTimeAwayTheOldestBatchesAreLeftOut) {
   now_ = now_ + 100h;
   const absl::StatusOr<Seen> rest = RunProgram(both, 1);
   ASSERT_TRUE(rest.ok()) << rest.status();
-  EXPECT_EQ(rest->size(), 1001);
+  EXPECT_EQ(rest->size(), 501);
   EXPECT_EQ(rest->rbegin()->first, now_.ms());
-  EXPECT_EQ(rest->rbegin()->second, rest->begin()->second);
+  EXPECT_EQ(rest->rbegin()->second, rest->at(502'000));
+}
+
+// What windows show and which keys time out is what it would have been, and of the batches in which
+// nothing happens most are left out.
+TEST_F(UpgradeTest, OfALongTimeAwayWindowsEndWhereTheyWouldHaveAndKeysTimeOutOnce) {
+  const TempDir files;
+  const auto add = [&](const std::string& name, int64_t modified_ms) {
+    const std::string path = files.path() + "/" + name;
+    std::ofstream(path) << name << "\n";
+    const timespec time{modified_ms / 1000, modified_ms % 1000 * 1'000'000};
+    const timespec times[] = {time, time};
+    ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+  };
+  using Output = StreamOutput<std::string>;
+  std::optional<Output> window;
+  std::optional<Output> inverse_window;
+  std::optional<Output> gone;
+  const auto program = [&](StreamHarness& h) {
+    auto ones = h.context().TextFileStream(files.path()).Map([](std::string_view line) {
+      return Pair(line, 1);
+    });
+    window = TextOf(h, ones.ReduceByKeyAndWindow(std::plus<>(), 1000s, 100s));
+    inverse_window =
+        TextOf(h, ones.ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 1000s, 100s, 2,
+                                            [](const Pair& pair) { return pair.second != 0; }));
+    gone = TextOf(h, ones.MapWithState(StateSpec([](std::string key, std::optional<int64_t> value,
+                                                    State<int64_t>& state) -> std::optional<Pair> {
+                                         if (state.IsTimingOut()) return Pair(key, state.Get());
+                                         state.Update(state.GetOption().value_or(0) + *value);
+                                         return std::nullopt;
+                                       }).Timeout(700s)));
+    return TextOf(h, ones);
+  };
+  // What each has, but for the batches in which it has nothing.
+  const auto full = [](const Output& output) {
+    Seen seen = Sorted(output);
+    std::erase_if(seen, [](const auto& batch) { return batch.second.empty(); });
+    return seen;
+  };
+  add("a", 500);
+  ASSERT_TRUE(RunProgram(program, 2).ok());
+  add("b", 2'000'500);
+  now_ = now_ + 1h;
+  const absl::StatusOr<Seen> rest = RunProgram(program, 1);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  Seen windows;
+  for (int64_t time = 100; time <= 1000; time += 100) windows[time * 1000] = {"a=1"};
+  for (int64_t time = 2100; time <= 3000; time += 100) windows[time * 1000] = {"b=1"};
+  EXPECT_EQ(full(*window), windows);
+  EXPECT_EQ(full(*inverse_window), windows);
+  // Each in the first batch behind its time that is made.
+  EXPECT_EQ(full(*gone), (Seen{{800'000, {"a=1"}}, {2'800'000, {"b=1"}}}));
+  // 500, then some of the two windows each, that with the file, and the one that comes due now.
+  EXPECT_EQ(rest->count(2'001'000), 1u);
+  EXPECT_EQ(rest->rbegin()->first, now_.ms());
+  EXPECT_GT(rest->size(), 515u);
+  EXPECT_LT(rest->size(), 540u);
 }
 
 // A queue cannot be read again, so all that is left of it is what was saved.

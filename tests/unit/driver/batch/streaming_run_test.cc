@@ -65,7 +65,12 @@ class ScriptedGraph : public BatchGraph {
     return batch_time;
   }
 
+  Time NextMissed(Time next, Time end) override {
+    return std::min(next_missed ? next_missed(next) : end, end);
+  }
+
   int jobs_per_batch = 1;
+  std::function<Time(Time)> next_missed;
   Time failing_generation{-1};
   std::function<absl::Status(Time, int)> run;
   std::vector<std::string> log;
@@ -862,6 +867,60 @@ TEST_F(ReceiverLogTest, RecoveredBatchesHaveWhatTheyHadAndTheFirstNewOneTheRest)
               ElementsAre(Pair(2000, Sequence(3, 0)), Pair(2000, Sequence(3, 1)),
                           Pair(5000, Sequence(3, 2)), Pair(5000, Sequence(4, 0))));
   EXPECT_THAT(LogStarts(), ElementsAre(5));
+}
+
+std::vector<std::string> Generated(const std::vector<std::string>& log) {
+  std::vector<std::string> generated;
+  for (const std::string& line : log) {
+    if (line.starts_with("generate ")) generated.push_back(line.substr(9));
+  }
+  return generated;
+}
+
+// Of ten hours the first 500 batches run, then those that the graph names, then those that come.
+TEST_F(StreamingRunTest, OfManyMissedBatchesTheLaterOnesRunIfTheGraphNeedsThem) {
+  constexpr int64_t kHoursMillis = 36'000'000;
+  AdvanceMillis(kHoursMillis + 500);
+  spec_.resume = ResumePoint{Time(1000), Time(3000)};
+  graph_->next_missed = [](Time next) {
+    return next.Floor(milliseconds(700'000)) + milliseconds(700'000);
+  };
+  graph_->run = [this](Time time, int) {
+    // Batches come due meanwhile.
+    if (time == Time(1'400'000)) AdvanceMillis(1000);
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(500);
+  std::vector<std::string> expected;
+  for (int64_t time = 2000; time <= 503'000; time += 1000) {
+    expected.push_back(std::to_string(time));
+  }
+  for (int64_t time = 700'000; time <= kHoursMillis; time += 700'000) {
+    expected.push_back(std::to_string(time));
+  }
+  for (int64_t time = kHoursMillis + 1000; time <= kHoursMillis + 2000; time += 1000) {
+    expected.push_back(std::to_string(time));
+  }
+  EXPECT_EQ(Generated(graph_->log), expected);
+  run_->Stop(/*graceful=*/true);
+  AdvanceMillis(1000);
+  EXPECT_TRUE(stopped_);
+}
+
+TEST_F(StreamingRunTest, AStopAtOnceMakesNoMoreOfTheMissedBatches) {
+  AdvanceMillis(36'000'500);
+  spec_.resume = ResumePoint{Time(1000), Time(3000)};
+  graph_->next_missed = [](Time next) { return next; };
+  graph_->run = [this](Time time, int) {
+    if (time == Time(600'000)) run_->Stop(/*graceful=*/false);
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(Start().ok());
+  AdvanceMillis(500);
+  // The next one was being made.
+  EXPECT_EQ(Generated(graph_->log).back(), "601000");
+  EXPECT_TRUE(stopped_);
 }
 
 class FastSourceTest : public StreamingRunTest {

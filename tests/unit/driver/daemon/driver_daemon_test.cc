@@ -81,8 +81,9 @@ class RecordingPeers : public DaemonPeers {
 class DriverDaemonTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    artifacts_ = *ArtifactStore::Open(
-        fs_, {.dir = dir_.path() + "/artifacts", .bytes_max = 1 << 20, .now_ms = [] { return 0; }});
+    artifacts_ = *ArtifactStore::Open(fs_, {.dir = dir_.path() + "/artifacts",
+                                            .bytes_max = 1 << 20,
+                                            .now_ms = [this] { return artifacts_now_ms_; }});
     const auto upload = artifacts_->BeginUpload(Sha256Hex("program"), 7);
     EXPECT_TRUE((*upload)->Append("program").ok());
     EXPECT_TRUE((*upload)->Commit().ok());
@@ -190,6 +191,7 @@ class DriverDaemonTest : public ::testing::Test {
   NoRuns runs_;
   RecordingPeers peers_;
   std::unique_ptr<FakeEnv> env_;
+  int64_t artifacts_now_ms_ = 0;
   std::unique_ptr<ArtifactStore> artifacts_;
   std::unique_ptr<Submissions> submissions_;
   std::unique_ptr<DriverDaemon> daemon_;
@@ -437,6 +439,55 @@ TEST_F(DriverDaemonTest, ARestartedDaemonSaysWhatDoesNotComeBack) {
   EXPECT_THAT(peers_.Take(), IsEmpty());
   env_->Advance(DriverDaemon::kRecoveryMicros + kSecond);
   EXPECT_THAT(peers_.Take(), ElementsAre(HasSubstr("12 lost 1: it ended while")));
+}
+
+TEST_F(DriverDaemonTest, WorkersThatWereGivenUpBeforeARestartEnd) {
+  Executor(1, "a", 8);
+  const std::string app = Application(2);
+  for (const int worker_id : {1, 2, 3}) Request(2, worker_id, 2);
+  Open();
+  peers_.Take();
+  // The application was told that the first one is lost; it has not heard of the third one.
+  Executor(11, "a", 8, {{app, 1}, {app, 2}, {app, 3}});
+  Application(12, 0, app, {2});
+  Request(12, 3, 2);
+  EXPECT_THAT(peers_.Take(), ElementsAre("12 launched 3"));
+  env_->Advance(DriverDaemon::kRecoveryMicros + kSecond);
+  EXPECT_THAT(peers_.Take(), ElementsAre("11 end 1"));
+  EndedWorker(11, app, 1);
+  EXPECT_EQ(CoresUsed("a"), 4);
+}
+
+TEST_F(DriverDaemonTest, WhoComesBackLateGetsNoMoreThanItMayHave) {
+  Executor(1, "a", 2);
+  const std::string app = Application(2, /*cores_max=*/2);
+  Request(2, 1, 2);
+  Open();
+  Executor(12, "b", 2);
+  env_->Advance(DriverDaemon::kRecoveryMicros + kSecond);
+  peers_.Take();
+  Application(13, /*cores_max=*/2, app, {1});
+  Request(13, 2, 2);
+  Executor(11, "a", 2, {{app, 1}});
+  env_->Advance(2 * kSecond);
+  EXPECT_THAT(peers_.Take(), ElementsAre(HasSubstr("waiting: the application holds 2 of the 2")));
+}
+
+TEST_F(DriverDaemonTest, FilesOfApplicationsThatHaveNotComeBackStay) {
+  const std::string app = Application(2);
+  Open();
+  artifacts_now_ms_ = 2 * ArtifactStore::kFreshMs;
+  EXPECT_FALSE(artifacts_->BeginUpload(Sha256Hex("other"), 1 << 20).ok());
+  EXPECT_EQ(Application(12, 0, app), app);
+  env_->Advance(2 * kSecond);
+  proto::FromApplication message;
+  message.mutable_unregister();
+  daemon_->OnApplicationMessage(12, message);
+  artifacts_now_ms_ *= 2;
+  EXPECT_TRUE(artifacts_->BeginUpload(Sha256Hex("other"), 1 << 20).ok());
+  // Whoever is given up is told so, and not that its files are gone.
+  Application(13, 0, app);
+  EXPECT_THAT(peers_.closed[13].message(), HasSubstr("has given up"));
 }
 
 TEST_F(DriverDaemonTest, ApplicationsThatDoNotComeBackAreForgottenAfterARestart) {

@@ -255,6 +255,20 @@ TEST_F(SubmissionsTest, TheOldestThatHaveEndedAreForgotten) {
   EXPECT_EQ(submissions_->List().size(), 2u);
 }
 
+TEST_F(SubmissionsTest, ThoseThatTheDaemonDidNotLiveToForgetAreForgotten) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 2; ++i) {
+    ids.push_back(Submit(Request()));
+    host_.End(ids.back() + "#1", 0);
+    Advance(kSecond);
+  }
+  for (int i = 0; i < 3; ++i) ids.push_back(Submit(Request()));
+  ASSERT_TRUE(submissions_->Kill(ids[4]).ok());  // It waits until another one ends.
+  EXPECT_THAT(host_.forgotten, IsEmpty());
+  Open();
+  EXPECT_THAT(host_.forgotten, ElementsAre(ids[0]));
+}
+
 TEST_F(SubmissionsTest, ARepeatedRequestStartsNothingTwice) {
   proto::SubmitRequest request = Request();
   request.set_request_id("once");

@@ -1,0 +1,160 @@
+// What a batch has of inputs that choose for themselves is on the disk before anybody can see it,
+// be it nothing.
+#include <fcntl.h>
+#include <millrace/log_stream.h>
+#include <millrace/log_writer.h>
+#include <millrace/testing.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/dstream/stream_graph.h"
+#include "client/local/streaming_core.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/blocked_checkpoints.h"
+#include "tests/support/temp_dir.h"
+
+namespace millrace::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Lines = std::vector<std::string>;
+
+struct Source {
+  std::string name;
+  std::function<DStream<std::string_view>(StreamHarness&, const std::string& directory)> open;
+  // What comes in, as of that time of the harness's clock.
+  std::function<void(const std::string& directory, const std::string& line, int64_t time_ms)> add;
+};
+
+void AddFile(const std::string& directory, const std::string& line, int64_t time_ms) {
+  const std::string path = directory + "/" + line;
+  std::ofstream(path) << line << "\n";
+  const timespec time{time_ms / 1000, time_ms % 1000 * 1'000'000};
+  const timespec times[] = {time, time};
+  ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+}
+
+void AddRecord(const std::string& directory, const std::string& line, int64_t /*time_ms*/) {
+  auto writer = LogWriter::Open(directory, 0);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE(writer->Append(line).ok());
+}
+
+std::vector<Source> Sources() {
+  return {{"Files",
+           [](StreamHarness& h, const std::string& directory) {
+             return h.context().TextFileStream(directory);
+           },
+           &AddFile},
+          {"Log",
+           [](StreamHarness& h, const std::string& directory) {
+             EXPECT_TRUE(LogWriter::Open(directory, 0).ok());
+             return LogStream(h.context(), directory);
+           },
+           &AddRecord}};
+}
+
+class ChosenInputsTest : public ::testing::TestWithParam<Source> {
+ protected:
+  DStream<std::string_view> Open() { return GetParam().open(h_, input_.path()); }
+  void Add(const std::string& line, int64_t time_ms) {
+    GetParam().add(input_.path(), line, time_ms);
+  }
+
+  const TempDir input_;
+  const TempDir directory_;
+  StreamHarness h_{1s, {.checkpoint_dir = directory_.path()}};
+};
+
+// The first driver has made an empty batch and died while its jobs ran. What comes in behind that,
+// though it is dated before, is for later batches: somebody may have seen an empty one.
+TEST_P(ChosenInputsTest, AnEmptyBatchStaysEmptyWhenItIsMadeOnceMore) {
+  auto lines = Open();
+  auto out = h_.Output(lines);
+  internal::StreamGraph& graph = *h_.context().graph();
+  ASSERT_TRUE(graph.Start().ok());
+  graph.BeginAfter(Time(0));
+  ASSERT_TRUE(graph.GenerateJobs(Time(1000), {}).ok());
+  for (int driver = 0; driver < 2; ++driver) {
+    Add(driver == 0 ? "first" : "second", 500);
+    graph.Restart();
+    const auto from = graph.Recover();
+    ASSERT_TRUE(from.ok() && from->has_value()) << from.status();
+    EXPECT_EQ((*from)->completed_time, Time(0));
+    EXPECT_EQ((*from)->last_time, Time(1000));
+    ASSERT_TRUE(graph.GenerateJobs(Time(1000), {}).ok());
+    const auto again = lines.Slice(Time(1000), Time(1000));
+    ASSERT_TRUE(again.ok() && again->size() == 1) << again.status();
+    EXPECT_THAT(*again->front().Collect(), IsEmpty());
+  }
+  ASSERT_TRUE(graph.GenerateJobs(Time(2000), {}).ok());
+  const auto next = lines.Slice(Time(2000), Time(2000));
+  ASSERT_TRUE(next.ok() && next->size() == 1) << next.status();
+  EXPECT_EQ(*next->front().Collect(), (Lines{"first", "second"}));
+}
+
+// For longer than files are remembered, and with files that were taken before.
+TEST_P(ChosenInputsTest, ABatchThatCannotBeNotedFailsAndTheNextOneHasItsInput) {
+  auto out = h_.Output(Open());
+  Add("a", 500);
+  ASSERT_TRUE(h_.RunBatches(1).ok());
+  {
+    const BlockedCheckpoints blocked(directory_.path());
+    Add("b", 1500);
+    for (int batch = 2; batch <= 70; ++batch) {
+      const absl::Status failed = h_.RunBatches(1);
+      EXPECT_THAT(std::string(failed.message()),
+                  HasSubstr("batch " + std::to_string(batch) + "000 ms"));
+      EXPECT_THAT(std::string(failed.message()), HasSubstr("the next batch has its input"));
+    }
+  }
+  EXPECT_EQ(out.batches(), (std::vector<Lines>{{"a"}}));
+  Add("c", 70'500);
+  ASSERT_TRUE(h_.RunBatches(2).ok());
+  EXPECT_EQ(out.batches(), (std::vector<Lines>{{"a"}, {"b", "c"}, {}}));
+  ASSERT_TRUE(h_.RestartDriver().ok());
+  Add("d", 72'500);
+  ASSERT_TRUE(h_.RunBatches(1).ok());
+  EXPECT_EQ(out.batches().back(), (Lines{"d"}));
+}
+
+// A batch that was never made takes nothing when it is made once more, for a later one has all.
+TEST_P(ChosenInputsTest, ABatchThatCouldNotBeNotedIsEmptyWhenItIsMadeOnceMore) {
+  auto lines = Open();
+  auto out = h_.Output(lines);
+  internal::StreamGraph& graph = *h_.context().graph();
+  ASSERT_TRUE(graph.Start().ok());
+  graph.BeginAfter(Time(0));
+  Add("a", 500);
+  {
+    const BlockedCheckpoints blocked(directory_.path());
+    EXPECT_FALSE(graph.GenerateJobs(Time(1000), {}).ok());
+  }
+  ASSERT_TRUE(graph.GenerateJobs(Time(2000), {}).ok());
+  Add("b", 900);
+  graph.Restart();
+  ASSERT_TRUE(graph.Recover().ok());
+  std::vector<Lines> seen;
+  for (int64_t time = 1000; time <= 3000; time += 1000) {
+    ASSERT_TRUE(graph.GenerateJobs(Time(time), {}).ok());
+    const auto slice = lines.Slice(Time(time), Time(time));
+    ASSERT_TRUE(slice.ok() && slice->size() == 1) << slice.status();
+    seen.push_back(*slice->front().Collect());
+  }
+  EXPECT_EQ(seen, (std::vector<Lines>{{}, {"a"}, {"b"}}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Sources, ChosenInputsTest, ::testing::ValuesIn(Sources()),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace millrace::testing
