@@ -44,7 +44,9 @@ ClusterRuntime::ClusterRuntime(Options options, std::unique_ptr<WorkerLauncher> 
       transport_(env_),
       launcher_(std::move(launcher)),
       fleet_(env_, transport_, *launcher_, driver_,
-             {.workers_max = options_.workers_max, .driver_epoch = options_.driver_epoch}),
+             {.workers_max = options_.workers_max,
+              .driver_epoch = options_.driver_epoch,
+              .left_workers = options_.left_workers}),
       driver_(env_, fleet_, MakeDriverOptions(options_, fleet_)) {}
 
 ClusterRuntime::~ClusterRuntime() { Stop(); }
@@ -69,7 +71,7 @@ absl::Status ClusterRuntime::BringUp() {
   WorkerSpec spec = options_.spec;
   spec.driver_address = HostPort{options_.listen_host, transport_.port()}.ToString();
   RETURN_IF_ERROR(launcher_->Start(spec, fleet_));
-  return fleet_.BringUp(options_.workers, options_.left_workers);
+  return fleet_.BringUp(options_.workers);
 }
 
 std::shared_ptr<StreamingHandle> ClusterRuntime::NewStreaming() {

@@ -60,6 +60,9 @@ absl::Status DaemonWorkerLauncher::Start(const WorkerSpec& spec, Listener& liste
   loop_.Post([this, &listener] {
     listener_ = &listener;
     SendMoved();
+    for (const int64_t worker_id : left_workers_) {
+      if (!workers_.contains(worker_id)) listener.OnWorkerExited(worker_id, "it ended meanwhile");
+    }
   });
   return absl::OkStatus();
 }

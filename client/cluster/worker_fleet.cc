@@ -19,19 +19,32 @@ constexpr int64_t kLeftWorkerMicros = 5'000'000;
 
 }  // namespace
 
-absl::Status WorkerFleet::BringUp(int launched, const std::vector<int64_t>& left) {
-  env_.Post([this, launched, left] {
-    Expect(left);
+WorkerFleet::WorkerFleet(Env& env, DriverTransport& connections, WorkerLauncher& launcher,
+                         DriverService& driver, const Options& options)
+    : env_(env),
+      connections_(connections),
+      launcher_(launcher),
+      driver_(driver),
+      workers_max_(options.workers_max),
+      left_count_(static_cast<int>(options.left_workers.size())),
+      last_worker_id_((options.driver_epoch - 1) * kWorkersOfADriver),
+      count_(left_count_) {
+  for (const int64_t id : options.left_workers) workers_[id] = Phase::kLeft;
+}
+
+absl::Status WorkerFleet::BringUp(int launched) {
+  env_.Post([this, launched] {
     Add(launched);
+    if (left_count_ > 0) env_.After(kLeftWorkerMicros, [this] { GiveUpLeft(); });
   });
-  const int workers = launched + static_cast<int>(left.size());
+  const int workers = launched + left_count_;
   const Beginning beginning = beginning_.WaitUntil(
       [workers](const Beginning& now) {
         return now.joined_count >= workers || !now.failure.empty();
       },
       kStartTimeout, [](const Beginning& now) { return now; });
   // Some may have come that nobody waited for.
-  if (!left.empty()) env_.Post([this] { GiveUpLeft(); });
+  if (left_count_ > 0) env_.Post([this] { GiveUpLeft(); });
   if (beginning.joined_count >= workers) return absl::OkStatus();
   if (!beginning.failure.empty()) return absl::UnavailableError(beginning.failure);
   if (beginning.joined_count > 0) {
@@ -72,13 +85,6 @@ void WorkerFleet::Retire(int64_t worker_id, const std::string& reason) {
   DisconnectWorker(worker_id, absl::CancelledError(reason));
   worker->second = Phase::kRetired;
   driver_.core().WorkerLost(worker_id, reason);
-}
-
-void WorkerFleet::Expect(const std::vector<int64_t>& left) {
-  count_ += static_cast<int>(left.size());
-  for (const int64_t id : left) workers_[id] = Phase::kLeft;
-  if (left.empty()) return;
-  env_.After(kLeftWorkerMicros, [this] { GiveUpLeft(); });
 }
 
 void WorkerFleet::GiveUpLeft() {

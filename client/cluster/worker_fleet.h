@@ -30,21 +30,17 @@ class WorkerFleet final : public DriverTransport,
   struct Options {
     int workers_max = std::numeric_limits<int>::max();
     int64_t driver_epoch = 1;  // Workers of different epochs have different ids.
+    // Of the driver before: they come by themselves, or are replaced.
+    std::vector<int64_t> left_workers = {};
   };
   // All outlive the fleet, or nothing is called any more; `driver` may be made after it.
   WorkerFleet(Env& env, DriverTransport& connections, WorkerLauncher& launcher,
-              DriverService& driver, const Options& options)
-      : env_(env),
-        connections_(connections),
-        launcher_(launcher),
-        driver_(driver),
-        workers_max_(options.workers_max),
-        last_worker_id_((options.driver_epoch - 1) * kWorkersOfADriver) {}
+              DriverService& driver, const Options& options);
 
   // Launches as many and returns when they are there, and with them those that the driver before
   // has left; one of those that does not come within some seconds is replaced. Unavailable: one
   // that was launched ended before that, or they took too long; the message has its reason.
-  absl::Status BringUp(int launched, const std::vector<int64_t>& left = {});
+  absl::Status BringUp(int launched);
   // No worker comes up any more; those that are there are told that the application has ended.
   void Stop();
 
@@ -74,7 +70,6 @@ class WorkerFleet final : public DriverTransport,
   };
 
   void Launch();
-  void Expect(const std::vector<int64_t>& left);
   void GiveUpLeft();
   void ReplaceLater();
   void OnWorkerExitedOnLoop(int64_t worker_id, const std::string& reason);
@@ -84,12 +79,13 @@ class WorkerFleet final : public DriverTransport,
   WorkerLauncher& launcher_;
   DriverService& driver_;
   const int workers_max_;
+  const int left_count_;
   Watched<Beginning> beginning_;
 
   // The event loop's.
   std::map<int64_t, Phase> workers_;  // Whose process has not ended.
   int64_t last_worker_id_;
-  int count_ = 0;          // Those that are there, on their way or about to be replaced.
+  int count_;              // Those that are there, on their way or about to be replaced.
   int failed_starts_ = 0;  // In a row.
   bool is_stopping_ = false;
 };

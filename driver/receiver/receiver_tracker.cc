@@ -178,9 +178,10 @@ int64_t ReceiverTracker::UnprocessedBytes(const Receiver& receiver) const {
 
 void ReceiverTracker::Place(Receiver& receiver) {
   receiver.restart_timer = kNoTimer;
-  if (is_stopping_ || receiver.worker_id.has_value() || !receiver.leaving.empty()) return;
+  if (is_stopping_ || receiver.worker_id.has_value()) return;
   PlacementFacts facts;
   for (const Worker* const worker : workers_.usable()) {
+    if (receiver.leaving.contains(worker->id)) continue;
     const auto receivers =
         std::count_if(receivers_.begin(), receivers_.end(),
                       [worker](const auto& other) { return other.second.worker_id == worker->id; });

@@ -154,7 +154,10 @@ TEST(KilledDriverTest, WhatWorkersHaveReceivedIsCountedOnce) {
   for (int kill = 0; kill < 3; ++kill) {
     const pid_t driver = cluster.DriverPid(id);
     ASSERT_TRUE(driver > 1 && driver != killed) << driver;
+    const bool is_with_daemon = kill == 1;
+    if (is_with_daemon) cluster.KillDriver();
     ASSERT_EQ(::kill(driver, SIGKILL), 0);
+    if (is_with_daemon) cluster.RestartDriver();
     killed = driver;
     ASSERT_TRUE(await_more(1'000)) << cluster.Submit({"--logs", id}).err;
   }

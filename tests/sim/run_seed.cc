@@ -118,6 +118,8 @@ struct Setting {
   Shape shape;
   SimRuntime::Options cluster;
   Pace pace;
+  // The driver's process alone is killed, and the next one has its workers.
+  bool workers_outlive_driver = false;
   int64_t fault_interval_micros = 0;
 };
 
@@ -160,10 +162,14 @@ Setting SettingOf(const RunOptions& options) {
   setting.cluster.speculates = random() % 3 == 0;
   setting.shape.checkpoint_batches = std::vector<int>{1, 1, 2, 3, 10}[random() % 5];
   setting.input = Choose(InputKinds(), options.inputs, random());
-  // Blocks that are not logged live no longer than their driver.
+  // Blocks that are not logged live no longer than their driver, unless its workers do.
   const bool is_received = setting.input.kind == InputKind::kReceived;
   const bool is_log = setting.input.kind == InputKind::kLog;
-  if (is_received && !setting.input.is_logged && setting.scenario.driver_end != DriverEnd::kNever) {
+  const bool is_on_workers = is_received && !setting.input.is_logged;
+  setting.workers_outlive_driver =
+      setting.scenario.driver_end == DriverEnd::kCrashes && (is_on_workers || random() % 2 == 0);
+  setting.cluster.may_be_replaced = setting.workers_outlive_driver;
+  if (is_on_workers && setting.scenario.driver_end == DriverEnd::kReplaced) {
     setting.input = InputKinds().front();
   } else if (is_received || is_log) {
     for (int64_t number = 0; number < setting.program.inputs; ++number) {
@@ -187,7 +193,8 @@ class Run {
     result_.summary = absl::StrCat(
         setting_.scenario.name, ", ", setting_.program.name, ", ", setting_.input.name, ", ",
         setting_.cluster.workers, " workers, batches of ", setting_.shape.batch_interval.count(),
-        " ms", setting_.cluster.speculates ? ", slow tasks run twice" : "");
+        " ms", setting_.workers_outlive_driver ? ", which outlive the driver" : "",
+        setting_.cluster.speculates ? ", slow tasks run twice" : "");
     for (const auto& received : setting_.shape.received) {
       if (received->is_log) continue;
       sources_.push_back(std::make_unique<ReliableSource>(
@@ -221,6 +228,11 @@ class Run {
       SimRuntime::Options cluster = setting_.cluster;
       cluster.fs = made.fs;
       cluster.driver_epoch = made.driver_epoch;
+      if (setting_.workers_outlive_driver) {
+        cluster.driver_epoch = ++drivers_;
+        if (left_ != nullptr && !left_->is_stopped()) cluster.left = left_;
+        left_ = nullptr;
+      }
       auto runtime = SimRuntime::Start(cluster_, cluster);
       if (!runtime.ok()) return runtime.status();
       runtime_ = *std::move(runtime);
@@ -369,14 +381,22 @@ class Run {
     cluster_.network.Silence(runtime_->env().node());
   }
 
+  void LoseDriver() {
+    if (setting_.workers_outlive_driver) {
+      left_ = runtime_->CrashAlone();
+    } else {
+      runtime_->Crash();
+    }
+  }
+
   bool RestartProgram(Faults& faults) {
     World& world = cluster_.world;
     faults.Pause();
     faults.Log("the driver's process is killed");
-    runtime_->Crash();
+    LoseDriver();
     process_ = Process();
     // The machines go down with it, or they do not.
-    if (world.OneIn(2)) {
+    if (!setting_.workers_outlive_driver && world.OneIn(2)) {
       cluster_.fs.LoseUnsynced([&](const std::string& /*path*/, size_t bytes) {
         return static_cast<size_t>(world.Between(0, static_cast<int64_t>(bytes)));
       });
@@ -389,12 +409,13 @@ class Run {
     for (int left = kStartAttempts; !has_started && faults.has_failed_files() && left > 0; --left) {
       faults.Log(absl::StrCat("it does not start: ", failed_start_.ToString()));
       EndProcess();
-      runtime_->Crash();
+      LoseDriver();
       process_ = Process();
       world.RunFor(kStartAgainMicros);
       has_started = StartProcess();
     }
     if (!has_started) FailStart();
+    if (!has_started && left_ != nullptr) left_->Stop();
     faults.Resume();
     return has_started;
   }
@@ -478,6 +499,8 @@ class Run {
   std::vector<std::unique_ptr<ProcessFiles>> files_;  // Of each process.
   std::shared_ptr<bool> has_ended_;                   // The present process.
   std::shared_ptr<SimRuntime> runtime_;
+  std::shared_ptr<SimWorkers> left_;  // By a driver that is gone.
+  int64_t drivers_ = 0;
   Process process_;
   int lost_workers_ = 0;
   bool has_failed_tasks_ = false;

@@ -1,5 +1,6 @@
 #include "tests/sim/sim_runtime.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/status_macros.h"
@@ -19,6 +20,7 @@ internal::DriverOptions MakeDriverOptions(const SimRuntime::Options& options) {
   driver.epoch = options.driver_epoch;
   driver.worker_timeout_micros = kWorkerTimeoutMicros;
   driver.repairs_states = true;
+  driver.may_be_replaced = options.may_be_replaced;
   driver.tasks.exclusion.max_failed_tasks = 3;
   driver.tasks.speculation.is_enabled = options.speculates;
   driver.tasks.speculation.min_runtime = kMinTaskRuntime;
@@ -31,16 +33,18 @@ internal::DriverOptions MakeDriverOptions(const SimRuntime::Options& options) {
 SimRuntime::SimRuntime(Cluster& cluster, const Options& options)
     : cluster_(cluster),
       env_(cluster.world, cluster.NewNode(), *options.fs, cluster.pace),
-      workers_(cluster, env_.node(), options.worker),
-      fleet_(env_, workers_, workers_, driver_, {}),
+      workers_(options.left != nullptr ? options.left
+                                       : std::make_shared<SimWorkers>(cluster, options.worker)),
+      fleet_(env_, *workers_, *workers_, driver_,
+             {.driver_epoch = options.driver_epoch, .left_workers = workers_->Left()}),
       driver_(env_, fleet_, MakeDriverOptions(options)) {
-  workers_.SetFleet(fleet_);
+  workers_->SetDriver(env_.node(), fleet_);
 }
 
 absl::StatusOr<std::shared_ptr<SimRuntime>> SimRuntime::Start(Cluster& cluster,
                                                               const Options& options) {
   const std::shared_ptr<SimRuntime> runtime(new SimRuntime(cluster, options));
-  RETURN_IF_ERROR(runtime->fleet_.BringUp(options.workers));
+  RETURN_IF_ERROR(runtime->fleet_.BringUp(std::max(0, options.workers - runtime->fleet_.count())));
   return runtime;
 }
 
@@ -63,16 +67,25 @@ void SimRuntime::AdvanceClock(std::chrono::milliseconds step) {
 
 void SimRuntime::Crash() {
   cluster_.network.Silence(env_.node());
-  workers_.LoseDriver();
+  workers_->LoseDriver();
   Stop();
 }
 
-void SimRuntime::Stop() {
+std::shared_ptr<SimWorkers> SimRuntime::CrashAlone() {
+  cluster_.network.Silence(env_.node());
+  workers_->OutliveDriver();
+  StopDriver(/*with_workers=*/false);
+  return workers_;
+}
+
+void SimRuntime::Stop() { StopDriver(/*with_workers=*/true); }
+
+void SimRuntime::StopDriver(bool with_workers) {
   if (std::exchange(is_stopped_, true)) return;
   World& world = cluster_.world;
   driver_.Stop();
   fleet_.Stop();
-  workers_.Stop();
+  if (with_workers) workers_->Stop();
   CHECK(world.RunUntil([this] { return env_.is_idle(); }, world.now_micros() + kStopMicrosMax))
       << "what runs on the driver does not end";
   world.Kill(env_.node());

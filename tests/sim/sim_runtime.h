@@ -27,6 +27,9 @@ class SimRuntime final : public internal::Runtime, public std::enable_shared_fro
     WorkerSettings worker;
     int64_t driver_epoch = 1;
     bool speculates = false;
+    bool may_be_replaced = false;
+    // That a driver before has left; null: there was none.
+    std::shared_ptr<SimWorkers> left = nullptr;
   };
 
   // Returns when the workers are there. The cluster outlives the runtime.
@@ -43,18 +46,21 @@ class SimRuntime final : public internal::Runtime, public std::enable_shared_fro
   // As when the driver's process is killed: what it still does for itself reaches nobody. Its
   // workers learn of it and end. Returns when all are gone.
   void Crash();
+  // The same, but its workers wait for the next driver.
+  std::shared_ptr<SimWorkers> CrashAlone();
 
   // For faults and checks.
   SimEnv& env() { return env_; }
-  SimWorkers& workers() { return workers_; }
+  SimWorkers& workers() { return *workers_; }
   internal::DriverCore& core() { return driver_.core(); }
 
  private:
   SimRuntime(Cluster& cluster, const Options& options);
+  void StopDriver(bool with_workers);
 
   Cluster& cluster_;
   SimEnv env_;
-  SimWorkers workers_;
+  const std::shared_ptr<SimWorkers> workers_;
   internal::WorkerFleet fleet_;
   internal::DriverService driver_;
   bool is_stopped_ = false;

@@ -41,7 +41,14 @@ SimWorker::SimWorker(SimWorkers& owner, int64_t worker_id)
 void SimWorker::Begin() {
   Network& network = owner_.cluster().network;
   connection_ = {network.Open(node(), owner_.driver()), network.Open(owner_.driver(), node())};
-  env_.Post([this] { worker_.core().Start(); });
+  env_.Post([this] { worker_.Connected(); });
+}
+
+void SimWorker::LoseDriver() {
+  // It may have found the next one already.
+  if (connection_.down == nullptr || connection_.down->from() == owner_.driver()) {
+    worker_.Disconnected();
+  }
 }
 
 void SimWorker::SendToDriver(proto::ToDriver message) {

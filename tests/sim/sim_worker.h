@@ -32,8 +32,10 @@ class SimWorker final : private WorkerTransport {
  public:
   SimWorker(SimWorkers& owner, int64_t worker_id);
 
-  // Calls its driver.
+  // Calls its driver, or the one that took its place.
   void Begin();
+  // Its driver is gone.
+  void LoseDriver();
 
   int64_t id() const { return id_; }
   NodeId node() const { return env_.node(); }

@@ -16,6 +16,8 @@ constexpr int64_t kStopGraceMicros = 3'000'000;
 constexpr int64_t kNoticeMicrosMax = 50'000;
 // A worker that has lost its connection calls again, is refused, and ends.
 constexpr int64_t kRefusedMicrosMax = 400'000;
+// One that waits for the next driver finds it.
+constexpr int64_t kFoundMicrosMax = 500'000;
 
 }  // namespace
 
@@ -26,20 +28,51 @@ SimWorker* SimWorkers::Find(int64_t worker_id) const {
   return worker == workers_.end() ? nullptr : worker->second.get();
 }
 
+void SimWorkers::SetDriver(NodeId driver, internal::WorkerFleet& fleet) {
+  driver_ = driver;
+  fleet_ = &fleet;
+  has_driver_ = true;
+  World& world = cluster_.world;
+  for (const auto& [id, worker] : workers_) {
+    if (given_up_.contains(id)) continue;
+    world.After(world.Delay(kFoundMicrosMax), worker->node(), EventKind::kProcess,
+                [worker = worker.get()] { worker->Begin(); });
+  }
+}
+
+std::vector<int64_t> SimWorkers::Left() const {
+  std::vector<int64_t> left(launching_.begin(), launching_.end());
+  for (const auto& [id, worker] : workers_) left.push_back(id);
+  std::erase_if(left, [this](int64_t id) { return given_up_.contains(id); });
+  return left;
+}
+
+void SimWorkers::OutliveDriver() {
+  if (!std::exchange(has_driver_, false)) return;
+  connections_.clear();
+  World& world = cluster_.world;
+  for (const auto& [id, worker] : workers_) {
+    world.After(world.Delay(kNoticeMicrosMax), worker->node(), EventKind::kProcess,
+                [worker = worker.get()] { worker->LoseDriver(); });
+  }
+}
+
 void SimWorkers::Launch(int64_t worker_id) {
-  ++launching_;
+  if (!has_driver_) return;
+  launching_.insert(worker_id);
   cluster_.world.After(cluster_.world.Delay(kLaunchMicrosMax), launcher_, EventKind::kProcess,
                        [this, worker_id] {
-                         --launching_;
+                         launching_.erase(worker_id);
                          auto worker = std::make_unique<SimWorker>(*this, worker_id);
                          SimWorker& begun = *worker;
                          workers_[worker_id] = std::move(worker);
                          changed_micros_ = cluster_.world.now_micros();
-                         begun.Begin();
+                         if (has_driver_) begun.Begin();
                        });
 }
 
 void SimWorkers::Kill(int64_t worker_id) {
+  if (!has_driver_) return;
   World& world = cluster_.world;
   if (SimWorker* const worker = Find(worker_id);
       given_up_.insert(worker_id).second && worker != nullptr) {
@@ -124,10 +157,12 @@ void SimWorkers::TellDriver(int64_t worker_id, const std::string& reason) {
 
 void SimWorkers::Stop() {
   World& world = cluster_.world;
-  world.RunUntil([this] { return workers_.empty() && launching_ == 0; },
+  world.RunUntil([this] { return workers_.empty() && launching_.empty(); },
                  world.now_micros() + kStopGraceMicros);
   while (!workers_.empty()) Crash(workers_.begin()->first, "it was killed by signal 9 (Killed)");
   world.Kill(launcher_);
+  has_driver_ = false;
+  is_stopped_ = true;
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -33,12 +33,16 @@ struct WorkerSettings {
 class SimWorkers final : public DriverTransport, public internal::WorkerLauncher {
  public:
   // The cluster outlives the workers.
-  SimWorkers(Cluster& cluster, NodeId driver, const WorkerSettings& settings)
-      : cluster_(cluster), launcher_(cluster.NewNode()), driver_(driver), settings_(settings) {}
+  SimWorkers(Cluster& cluster, const WorkerSettings& settings)
+      : cluster_(cluster), launcher_(cluster.NewNode()), settings_(settings) {}
   ~SimWorkers() override;
 
-  // Before the first launch.
-  void SetFleet(internal::WorkerFleet& fleet) { fleet_ = &fleet; }
+  // Before the first launch. Workers that a driver before has left call this one, each at its time.
+  void SetDriver(NodeId driver, internal::WorkerFleet& fleet);
+  // For the driver that takes the place of one that is gone.
+  std::vector<int64_t> Left() const;
+  // No worker will come any more.
+  bool is_stopped() const { return is_stopped_; }
 
   // WorkerLauncher
   absl::Status Start(const internal::WorkerSpec& /*spec*/, Listener& /*listener*/) override {
@@ -83,6 +87,9 @@ class SimWorkers final : public DriverTransport, public internal::WorkerLauncher
   void CrashBetweenFiles(int64_t worker_id, int64_t changes, const std::string& reason);
   // The driver's process is gone: all end, each at its time.
   void LoseDriver();
+  // The same, but they wait for the next one. What the driver that is gone still asks for is not
+  // heard.
+  void OutliveDriver();
   // Both ends learn of it, each at its time.
   void BreakConnection(int64_t worker_id);
 
@@ -93,10 +100,12 @@ class SimWorkers final : public DriverTransport, public internal::WorkerLauncher
 
   Cluster& cluster_;
   const NodeId launcher_;
-  const NodeId driver_;
+  NodeId driver_ = kNobody;
   const WorkerSettings settings_;
   internal::WorkerFleet* fleet_ = nullptr;
-  int launching_ = 0;
+  bool has_driver_ = false;
+  bool is_stopped_ = false;
+  std::set<int64_t> launching_;
   int64_t changed_micros_ = 0;
   OnEnd on_end_;
   std::map<int64_t, std::unique_ptr<SimWorker>> workers_;

@@ -105,8 +105,9 @@ class GrpcTransportTest : public ::testing::Test {
   std::string address() const { return "127.0.0.1:" + std::to_string(driver_.port()); }
 
   void Connect(const std::shared_ptr<const RpcSecurity>& security) {
-    worker_ = std::make_unique<GrpcWorkerTransport>(worker_env_, address(), security, worker_side_);
-    const absl::Status connected = worker_->Connect(kPatience);
+    worker_ = std::make_unique<GrpcWorkerTransport>(worker_env_, security, worker_side_);
+    const absl::Status connected =
+        worker_->Connect(address(), kPatience, [] { return true; });
     EXPECT_TRUE(connected.ok()) << connected;
   }
   static proto::ToDriver Hello(int64_t worker_id) {
@@ -209,9 +210,23 @@ TEST_F(GrpcTransportTest, AWorkerThatIsGivenUpIsToldWhy) {
 TEST_F(GrpcTransportTest, AWorkerWhoseDriverGoesHearsThatItIsLost) {
   Join(7);
   driver_env_.Stop();
+  const std::string there = address();
   driver_.Stop();
   EXPECT_EQ(worker_side_.AwaitEnd().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(worker_->Connect(milliseconds(1)).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(worker_->Connect(there, milliseconds(1), [] { return true; }).code(),
+            absl::StatusCode::kUnavailable);
+  int looks = 0;
+  EXPECT_EQ(worker_->Connect(there, kPatience, [&] { return ++looks < 2; }).code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(looks, 2);
+}
+
+TEST_F(GrpcTransportTest, AWorkerThatHasHeardALaterDriverIsRefused) {
+  Connect(security_);
+  proto::ToDriver hello = Hello(7);
+  hello.mutable_hello()->set_driver_epoch(2);
+  Send(hello);
+  EXPECT_EQ(worker_side_.AwaitEnd().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(GrpcTransportTest, AWrongSecretIsRefusedAndCounted) {
