@@ -21,8 +21,8 @@ namespace millrace::sim {
 // Threads: whoever has the turn.
 class ProcessFiles final : public FileSystem {
  public:
-  // Both outlive it.
-  ProcessFiles(FileSystem& files, Disk& disk) : files_(files), disk_(disk) {}
+  // Both outlive it. Null: a disk that is always as it should be.
+  explicit ProcessFiles(FileSystem& files, Disk* disk = nullptr) : files_(files), disk_(disk) {}
 
   void End() { has_ended_ = true; }
   // It ends before the change behind so many others; `on_end` is told at once.
@@ -56,7 +56,7 @@ class ProcessFiles final : public FileSystem {
   absl::Status BeforeChange();
 
   FileSystem& files_;
-  Disk& disk_;
+  Disk* const disk_;
   bool has_ended_ = false;
   int64_t changes_left_ = kEndless;
   std::function<void()> on_end_;

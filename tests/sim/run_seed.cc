@@ -251,7 +251,7 @@ class Run {
 
   // False: it does not start.
   bool StartProcess() {
-    files_.push_back(std::make_unique<ProcessFiles>(cluster_.fs, cluster_.disk));
+    files_.push_back(std::make_unique<ProcessFiles>(cluster_.fs, &cluster_.disk));
     has_ended_ = std::make_shared<bool>(false);
     process_.core = MakeContext(*files_.back());
     process_.streaming = std::make_unique<StreamingContext>(
@@ -300,8 +300,8 @@ class Run {
 
   void Check(const ReceivedCheck& received) {
     for (const std::string& wrong : received.Failures()) Fail(wrong);
-    // Where it cannot be noted which of what is logged a batch has, it is not made.
-    const bool may_miss = has_failed_files_ && setting_.input.is_logged;
+    // Where it cannot be noted what a batch has, it is not made.
+    const bool may_miss = has_failed_files_ && IsChosen();
     for (const std::string& wrong :
          Compare(*collected_, setting_.program, setting_.shape, /*may_repeat=*/restarts_ > 0,
                  may_miss, [&](const absl::Status& error) {
@@ -430,6 +430,11 @@ class Run {
     Fail(absl::StrCat("counted ", counter.Value(), " records of ", expected));
   }
 
+  // What a batch has does not follow from its time, and comes again as it was noted.
+  bool IsChosen() const {
+    return setting_.input.is_logged || setting_.input.kind == InputKind::kLog;
+  }
+
   bool MayFail(const absl::Status& error) const {
     const absl::string_view message = error.message();
     // Windows with an inverse that were waiting for an update that failed cannot do without it.
@@ -440,7 +445,7 @@ class Run {
     const bool failed_where_it_had_to_run =
         has_failed_tasks_ && (misses_update || absl::StrContains(message, kFailingReason));
     // A batch that could not be noted was not made.
-    if (misses_update && has_failed_files_ && setting_.input.is_logged) return true;
+    if (misses_update && has_failed_files_ && IsChosen()) return true;
     if (failed_where_it_had_to_run && (setting_.program.keeps_state || lost_workers_ > 0)) {
       return true;
     }
