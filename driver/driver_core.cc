@@ -4,14 +4,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/epoch_ids.h"
 #include "common/base/mistake.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
 namespace {
 
-// More attempts than one driver can launch in a century at full speed.
-constexpr int kTaskIdBits = 40;
 // Of the blocks of one streaming run.
 constexpr int kSequenceBits = 48;
 
@@ -23,7 +22,7 @@ DriverCore::DriverCore(Env& env, DriverTransport& transport, DriverOptions optio
       transport_(transport),
       workers_(transport, options_.epoch),
       data_(workers_),
-      tasks_(env_, workers_, options_.tasks, options_.epoch << kTaskIdBits),
+      tasks_(env_, workers_, options_.tasks, FirstIdOfEpoch(options_.epoch)),
       dag_({workers_, data_, tasks_, accumulators_, metrics_},
            {.max_failures = options_.tasks.max_failures,
             .repairs_states = options_.repairs_states}) {
@@ -46,9 +45,7 @@ void DriverCore::HandleMessage(proto::ToDriver message) {
     case proto::ToDriver::kBlockReport:
       return HandleBlockReport(worker_id, message.block_report());
     case proto::ToDriver::kReceiverEvent:
-      if (streaming_ != nullptr)
-        streaming_->HandleReceiverEvent(worker_id, message.receiver_event());
-      return;
+      return HandleReceiverEvent(worker_id, message.receiver_event());
     case proto::ToDriver::kBlocksCopied:
       return HandleBlocksCopied(worker_id, message.blocks_copied());
     case proto::ToDriver::kCachedDropped:
@@ -63,6 +60,14 @@ void DriverCore::HandleMessage(proto::ToDriver message) {
 
 void DriverCore::WorkerAdded(int64_t worker_id, const proto::WorkerHello& hello) {
   if (workers_.Find(worker_id) != nullptr) return;  // Said twice.
+  const bool has_received = hello.blocks_size() > 0 || hello.receivers_size() > 0;
+  if (has_received && streaming_ != nullptr) {
+    // What it has may be in batches, and its numbers may be given again by now.
+    transport_.DisconnectWorker(
+        worker_id, absl::FailedPreconditionError("the application has gone on without it"));
+    return;
+  }
+  received_before_.Add(worker_id, hello);
   Worker& added = workers_.Add(worker_id, hello);
   added.last_heard_micros = env_.MonotonicMicros();
   if (workers_.count() == 1) WatchSilence();
@@ -75,10 +80,18 @@ void DriverCore::WorkerAdded(int64_t worker_id, const proto::WorkerHello& hello)
   tasks_.Dispatch();
 }
 
+void DriverCore::HandleReceiverEvent(int64_t worker_id, const proto::ReceiverEvent& event) {
+  if (streaming_ != nullptr) return streaming_->HandleReceiverEvent(worker_id, event);
+  if (event.kind() == proto::ReceiverEvent::STOPPED) {
+    received_before_.ReceiverStopped(worker_id, event.stream_id());
+  }
+}
+
 void DriverCore::WorkerLost(int64_t worker_id, const std::string& reason) {
   if (workers_.Find(worker_id) == nullptr) return;
   LOG(WARNING) << "worker " << worker_id << " was lost: " << reason;
   workers_.Remove(worker_id);
+  received_before_.WorkerLost(worker_id);
   SlotsChanged();
   SendFarewell(worker_id);
   dag_.WorkerLost(worker_id, reason);
@@ -155,6 +168,7 @@ void DriverCore::HandleBlockReport(int64_t worker_id, const proto::BlockReport& 
   if (streaming_ != nullptr && !streaming_->is_stopped()) {
     return streaming_->HandleBlockReport(worker_id, report);
   }
+  if (streaming_ == nullptr && options_.epoch > 1) return received_before_.Add(worker_id, report);
   std::vector<BlockRef> dropped;
   for (const proto::StoredBlock& block : report.blocks()) {
     dropped.push_back({block.id().stream_id(), block.id().sequence()});
@@ -228,6 +242,7 @@ absl::StatusOr<StreamingRun*> DriverCore::BeginStreaming(StreamingSpec spec,
                             data_,
                             options_.supply,
                             streaming_count_++ << kSequenceBits,
+                            std::exchange(received_before_, {}),
                             [this] {
                               dag_.BatchEnded();
                               tasks_.Dispatch();

@@ -20,6 +20,7 @@
 #include "driver/dag/accumulators.h"
 #include "driver/dag/batch_metrics.h"
 #include "driver/dag/dag_scheduler.h"
+#include "driver/receiver/received_before.h"
 #include "driver/service/streaming_service.h"
 #include "driver/task/task_scheduler.h"
 #include "proto/worker.pb.h"
@@ -37,6 +38,8 @@ struct DriverOptions {
   // Remembers how states have come about since they were saved, and makes what a lost worker had of
   // them again.
   bool repairs_states = false;
+  // Another driver may come after this one and find its workers with what they have received.
+  bool may_be_replaced = false;
   // Null: workers come and go by themselves alone. Outlives the core.
   WorkerSupply* supply = nullptr;
   // Told on the event loop when workers come and go.
@@ -76,6 +79,10 @@ class DriverCore final : public StreamingHost {
     return metrics_.Of(batch_time_ms);
   }
 
+  // What workers that an earlier driver has left have of its receivers; none once a streaming run
+  // has begun.
+  EarlierBlocks earlier_blocks() const { return received_before_.Describe(); }
+
   // StreamingHost
   absl::StatusOr<StreamingRun*> BeginStreaming(StreamingSpec spec,
                                                StreamingRun::Observer observer) override;
@@ -85,6 +92,7 @@ class DriverCore final : public StreamingHost {
 
  private:
   void WorkerAdded(int64_t worker_id, const proto::WorkerHello& hello);
+  void HandleReceiverEvent(int64_t worker_id, const proto::ReceiverEvent& event);
   void SendBroadcast(int64_t worker_id, int64_t broadcast_id, const std::string& encoded);
   void HandleBlockReport(int64_t worker_id, const proto::BlockReport& report);
   void HandleBlocksCopied(int64_t worker_id, const proto::BlocksCopied& copied);
@@ -109,6 +117,7 @@ class DriverCore final : public StreamingHost {
   absl::btree_map<int64_t, std::string> broadcasts_;
   std::shared_ptr<StreamingRun> streaming_;  // The latest; null before the first.
   int64_t streaming_count_ = 0;
+  ReceivedBefore received_before_;  // Until the first streaming run.
 };
 
 }  // namespace millrace::internal

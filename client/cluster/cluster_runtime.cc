@@ -29,6 +29,7 @@ DriverOptions MakeDriverOptions(const ClusterRuntime::Options& options, WorkerSu
   driver.epoch = options.driver_epoch;
   driver.worker_timeout_micros = options.worker_timeout_micros;
   driver.repairs_states = true;
+  driver.may_be_replaced = options.may_be_replaced;
   driver.supply = &supply;
   return driver;
 }
@@ -42,7 +43,8 @@ ClusterRuntime::ClusterRuntime(Options options, std::unique_ptr<WorkerLauncher> 
       env_(EnvOptions(options_), fs),
       transport_(env_),
       launcher_(std::move(launcher)),
-      fleet_(env_, transport_, *launcher_, driver_, options_.workers_max),
+      fleet_(env_, transport_, *launcher_, driver_,
+             {.workers_max = options_.workers_max, .driver_epoch = options_.driver_epoch}),
       driver_(env_, fleet_, MakeDriverOptions(options_, fleet_)) {}
 
 ClusterRuntime::~ClusterRuntime() { Stop(); }
@@ -59,6 +61,7 @@ absl::Status ClusterRuntime::BringUp() {
   GrpcDriverTransport::Options listen;
   listen.listen_host = options_.listen_host;
   listen.application_id = options_.spec.application_id;
+  listen.driver_epoch = options_.driver_epoch;
   listen.security = options_.security;
   listen.metrics = options_.metrics.get();
   ASSIGN_OR_RETURN(listen.binary_digest, BinaryDigest());
@@ -66,7 +69,7 @@ absl::Status ClusterRuntime::BringUp() {
   WorkerSpec spec = options_.spec;
   spec.driver_address = HostPort{options_.listen_host, transport_.port()}.ToString();
   RETURN_IF_ERROR(launcher_->Start(spec, fleet_));
-  return fleet_.BringUp(options_.workers);
+  return fleet_.BringUp(options_.workers, options_.left_workers);
 }
 
 std::shared_ptr<StreamingHandle> ClusterRuntime::NewStreaming() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "client/cluster/worker_fleet.h"
 #include "client/cluster/worker_launcher.h"
@@ -27,7 +28,8 @@ class ClusterRuntime final : public Runtime,
                              private GrpcDriverTransport::Owner {
  public:
   struct Options {
-    int workers = 1;
+    int workers = 1;  // Beside those that the driver before has left.
+    std::vector<int64_t> left_workers;
     // There is room for no more, however much work there is.
     int workers_max = std::numeric_limits<int>::max();
     WorkerSpec spec;  // But for the driver's address.
@@ -40,6 +42,8 @@ class ClusterRuntime final : public Runtime,
     int64_t worker_timeout_micros = 10'000'000;
     bool manual_clock = false;
     int64_t driver_epoch = 1;
+    // Another driver of the application may come after this one, and find its workers.
+    bool may_be_replaced = false;
     // Removed when the runtime stops; empty: none.
     std::string work_dir;
   };

@@ -164,9 +164,14 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartDaemonCluster(const ClusterMaster&
   }
   RETURN_IF_ERROR(launcher.status());
   const std::vector<int>& possible = (*launcher)->possible_cores();
+  options.left_workers = (*launcher)->left_workers();
+  const int left = static_cast<int>(options.left_workers.size());
   options.workers_max = kWorkersMax;
-  ASSIGN_OR_RETURN(options.workers,
-                   WorkersAtFirst(conf, static_cast<int>(possible.size()), kWorkersMax));
+  ASSIGN_OR_RETURN(const int workers,
+                   WorkersAtFirst(conf, left + static_cast<int>(possible.size()), kWorkersMax));
+  options.workers = std::max(0, workers - left);
+  options.driver_epoch = (*launcher)->epoch();
+  options.may_be_replaced = !registration.submission_id().empty();
   options.spec.application_id = (*launcher)->application_id();
   // Of workers that there is no room for yet.
   options.spec.cores = possible.empty() ? std::max(registration.demand().cores_per_worker(), 1)

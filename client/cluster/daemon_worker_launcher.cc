@@ -57,7 +57,10 @@ absl::StatusOr<std::unique_ptr<DaemonWorkerLauncher>> DaemonWorkerLauncher::Regi
 
 absl::Status DaemonWorkerLauncher::Start(const WorkerSpec& spec, Listener& listener) {
   spec_ = spec;
-  loop_.Post([this, &listener] { listener_ = &listener; });
+  loop_.Post([this, &listener] {
+    listener_ = &listener;
+    SendMoved();
+  });
   return absl::OkStatus();
 }
 
@@ -133,6 +136,7 @@ void DaemonWorkerLauncher::Connect() {
   proto::RegisterApplication& request = *message.mutable_register_();
   request = options_.registration;
   request.set_app_id(application_id_);
+  request.set_epoch(application_id_.empty() ? 0 : epoch_);
   for (const auto& [worker_id, worker] : workers_) {
     if (worker.is_launched) request.add_launched_workers(worker_id);
   }
@@ -176,12 +180,19 @@ void DaemonWorkerLauncher::OnRegistered(const proto::ApplicationRegistered& regi
       std::clamp(registered.heartbeat_interval_ms(), kHeartbeatMsMin, kHeartbeatMsMax)));
   if (application_id_.empty()) {
     application_id_ = registered.app_id();
+    epoch_ = std::max<int64_t>(registered.epoch(), 1);
+    for (const proto::WorkerRef& left : registered.workers()) {
+      workers_[left.worker_id()] = {.cores = left.cores(), .is_launched = true};
+      left_workers_.push_back(left.worker_id());
+      progress_.Update([](Progress& now) { now.has_no_workers = false; });
+    }
     possible_cores_.assign(registered.possible_cores().begin(), registered.possible_cores().end());
     free_cores_ = possible_cores_;
     std::sort(free_cores_.begin(), free_cores_.end());
     progress_.Update([](Progress& now) { now.is_registered = true; });
     return;
   }
+  SendMoved();
   // What it was asked before the connection broke, if it is still true.
   for (const auto& [worker_id, worker] : workers_) {
     if (worker.is_released) {
@@ -240,6 +251,14 @@ void DaemonWorkerLauncher::SendRequest(int64_t worker_id, const Worker& worker) 
 void DaemonWorkerLauncher::SendRelease(int64_t worker_id) {
   proto::FromApplication message;
   message.mutable_release_worker()->set_worker_id(worker_id);
+  connection_->Send(std::move(message));
+}
+
+// Only workers that were left must be told.
+void DaemonWorkerLauncher::SendMoved() {
+  if (!is_registered_ || listener_ == nullptr || left_workers_.empty()) return;
+  proto::FromApplication message;
+  message.mutable_moved()->set_driver_address(spec_.driver_address);
   connection_->Send(std::move(message));
 }
 

@@ -47,6 +47,10 @@ class DaemonWorkerLauncher final : public WorkerLauncher {
   ~DaemonWorkerLauncher() override;  // Stops.
 
   const std::string& application_id() const { return application_id_; }
+  // Of this driver among those of the application.
+  int64_t epoch() const { return epoch_; }
+  // Workers that the driver before has left: they come by themselves once Start has said where.
+  const std::vector<int64_t>& left_workers() const { return left_workers_; }
   // The cores of each worker that there was room for at the registration.
   const std::vector<int>& possible_cores() const { return possible_cores_; }
 
@@ -78,6 +82,7 @@ class DaemonWorkerLauncher final : public WorkerLauncher {
   void OnWorkerLost(int64_t worker_id, const std::string& reason);
   void SendRequest(int64_t worker_id, const Worker& worker);
   void SendRelease(int64_t worker_id);
+  void SendMoved();
   void ScheduleHeartbeat(std::chrono::milliseconds interval);
 
   const Options options_;
@@ -86,6 +91,8 @@ class DaemonWorkerLauncher final : public WorkerLauncher {
 
   // Fixed once it has registered, or started.
   std::string application_id_;
+  int64_t epoch_ = 1;
+  std::vector<int64_t> left_workers_;
   std::vector<int> possible_cores_;
   WorkerSpec spec_;
 

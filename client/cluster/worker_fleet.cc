@@ -14,16 +14,24 @@ constexpr std::chrono::milliseconds kStartTimeout{60'000};
 // Before a worker is replaced; doubles while workers end before they have joined.
 constexpr int64_t kReplaceDelayMicros = 50'000;
 constexpr int64_t kReplaceDelayMaxMicros = 10'000'000;
+// For a worker that has lost its driver to find this one.
+constexpr int64_t kLeftWorkerMicros = 5'000'000;
 
 }  // namespace
 
-absl::Status WorkerFleet::BringUp(int workers) {
-  env_.Post([this, workers] { Add(workers); });
+absl::Status WorkerFleet::BringUp(int launched, const std::vector<int64_t>& left) {
+  env_.Post([this, launched, left] {
+    Expect(left);
+    Add(launched);
+  });
+  const int workers = launched + static_cast<int>(left.size());
   const Beginning beginning = beginning_.WaitUntil(
       [workers](const Beginning& now) {
         return now.joined_count >= workers || !now.failure.empty();
       },
       kStartTimeout, [](const Beginning& now) { return now; });
+  // Some may have come that nobody waited for.
+  if (!left.empty()) env_.Post([this] { GiveUpLeft(); });
   if (beginning.joined_count >= workers) return absl::OkStatus();
   if (!beginning.failure.empty()) return absl::UnavailableError(beginning.failure);
   if (beginning.joined_count > 0) {
@@ -66,6 +74,24 @@ void WorkerFleet::Retire(int64_t worker_id, const std::string& reason) {
   driver_.core().WorkerLost(worker_id, reason);
 }
 
+void WorkerFleet::Expect(const std::vector<int64_t>& left) {
+  count_ += static_cast<int>(left.size());
+  for (const int64_t id : left) workers_[id] = Phase::kLeft;
+  if (left.empty()) return;
+  env_.After(kLeftWorkerMicros, [this] { GiveUpLeft(); });
+}
+
+void WorkerFleet::GiveUpLeft() {
+  std::vector<int64_t> late;
+  for (const auto& [id, phase] : workers_) {
+    if (phase == Phase::kLeft) late.push_back(id);
+  }
+  for (const int64_t id : late) {
+    LOG(WARNING) << "worker " << id << ", which the driver before has left, does not come";
+    DisconnectWorker(id, absl::DeadlineExceededError("it came too late"));
+  }
+}
+
 void WorkerFleet::Launch() {
   if (is_stopping_) return;
   const int64_t id = ++last_worker_id_;
@@ -80,7 +106,9 @@ void WorkerFleet::ReplaceLater() {
 
 absl::Status WorkerFleet::MayJoin(int64_t worker_id) const {
   const auto worker = workers_.find(worker_id);
-  if (worker != workers_.end() && worker->second == Phase::kLaunched) return absl::OkStatus();
+  const bool is_expected = worker != workers_.end() &&
+                           (worker->second == Phase::kLaunched || worker->second == Phase::kLeft);
+  if (is_expected) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("worker ", worker_id,
                    worker_id <= last_worker_id_ ? " was given up" : " is not one of ours"));

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "client/cluster/worker_launcher.h"
@@ -26,18 +27,24 @@ class WorkerFleet final : public DriverTransport,
                           public WorkerLauncher::Listener,
                           public WorkerSupply {
  public:
+  struct Options {
+    int workers_max = std::numeric_limits<int>::max();
+    int64_t driver_epoch = 1;  // Workers of different epochs have different ids.
+  };
   // All outlive the fleet, or nothing is called any more; `driver` may be made after it.
   WorkerFleet(Env& env, DriverTransport& connections, WorkerLauncher& launcher,
-              DriverService& driver, int workers_max = std::numeric_limits<int>::max())
+              DriverService& driver, const Options& options)
       : env_(env),
         connections_(connections),
         launcher_(launcher),
         driver_(driver),
-        workers_max_(workers_max) {}
+        workers_max_(options.workers_max),
+        last_worker_id_((options.driver_epoch - 1) * kWorkersOfADriver) {}
 
-  // Launches as many and returns when they are there. Unavailable: one of them ended before that,
-  // or they took too long; the message has its reason.
-  absl::Status BringUp(int workers);
+  // Launches as many and returns when they are there, and with them those that the driver before
+  // has left; one of those that does not come within some seconds is replaced. Unavailable: one
+  // that was launched ended before that, or they took too long; the message has its reason.
+  absl::Status BringUp(int launched, const std::vector<int64_t>& left = {});
   // No worker comes up any more; those that are there are told that the application has ended.
   void Stop();
 
@@ -59,13 +66,16 @@ class WorkerFleet final : public DriverTransport,
   void OnRoom(int workers) override;
 
  private:
-  enum class Phase { kLaunched, kJoined, kGone, kRetired };
+  static constexpr int64_t kWorkersOfADriver = 1'000'000;
+  enum class Phase { kLaunched, kLeft, kJoined, kGone, kRetired };
   struct Beginning {
     int joined_count = 0;
     std::string failure;  // Of a worker that has ended; empty: none has.
   };
 
   void Launch();
+  void Expect(const std::vector<int64_t>& left);
+  void GiveUpLeft();
   void ReplaceLater();
   void OnWorkerExitedOnLoop(int64_t worker_id, const std::string& reason);
 
@@ -78,7 +88,7 @@ class WorkerFleet final : public DriverTransport,
 
   // The event loop's.
   std::map<int64_t, Phase> workers_;  // Whose process has not ended.
-  int64_t last_worker_id_ = 0;
+  int64_t last_worker_id_;
   int count_ = 0;          // Those that are there, on their way or about to be replaced.
   int failed_starts_ = 0;  // In a row.
   bool is_stopping_ = false;

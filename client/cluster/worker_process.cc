@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -20,6 +21,7 @@
 #include "common/config/keys.h"
 #include "common/config/master_url.h"
 #include "common/env/real_env.h"
+#include "common/fs/file_util.h"
 #include "common/fs/local_file_system.h"
 #include "common/fs/path.h"
 #include "common/rpc/grpc_peer_server.h"
@@ -36,9 +38,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// How long a worker looks for a driver that it has lost.
+// How long a worker looks for a driver that it has lost; where the application may have another
+// one, for that, which starts later the more often its driver fails.
 constexpr milliseconds kDriverGrace{10'000};
-constexpr milliseconds kReconnectPause{200};
+constexpr milliseconds kNextDriverGrace{30'000};
+constexpr milliseconds kReconnectPause{100};
+constexpr size_t kAddressBytesMax = 1000;
 // For what was sent to leave, and then for tasks and receivers to end.
 constexpr milliseconds kCloseTimeout{1'000};
 constexpr std::chrono::seconds kExitGrace{3};
@@ -93,7 +98,7 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
         security_(security),
         env_(EnvOptions(settings), fs_),
         peers_(security, settings.application_id),
-        transport_(env_, settings.driver_address, security, *this),
+        transport_(env_, security, *this),
         node_({.worker_id = settings.worker_id,
                .host = settings.host,
                .memory_bytes = MemoryBytes(settings),
@@ -115,7 +120,7 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
     absl::Status lost = absl::UnavailableError("it has not been reached yet");
     for (;;) {
       RETURN_IF_ERROR(Connect(lost));
-      env_.Post([this] { node_.core().Start(); });
+      env_.Post([this] { node_.Connected(); });
       const Progress progress = progress_.WaitUntil(
           [](const Progress& now) { return now.is_over || now.lost.has_value(); }, milliseconds(-1),
           [](const Progress& now) { return now; });
@@ -142,6 +147,7 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
     progress_.Update([](Progress& now) { now.is_over = true; });
   }
   void OnDisconnected(const absl::Status& reason) override {
+    node_.Disconnected();
     progress_.Update([&](Progress& now) { now.lost = reason; });
   }
 
@@ -162,17 +168,27 @@ class WorkerProcess final : public GrpcWorkerTransport::Owner {
     return options;
   }
 
+  // The application may have another driver by now, in another place.
+  std::string DriverAddress() {
+    if (settings_.driver_file.empty()) return settings_.driver_address;
+    return ReadWholeFile(fs_, settings_.driver_file, kAddressBytesMax)
+        .value_or(settings_.driver_address);
+  }
+
   absl::Status Connect(const absl::Status& lost) {
-    const auto deadline = Clock::now() + kDriverGrace;
+    const milliseconds grace = settings_.driver_file.empty() ? kDriverGrace : kNextDriverGrace;
+    const auto deadline = Clock::now() + grace;
     for (;;) {
       const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
       if (left.count() <= 0) break;
-      if (transport_.Connect(left).ok()) return absl::OkStatus();
+      const std::string address = DriverAddress();
+      const auto is_there = [&] { return DriverAddress() == address; };
+      if (transport_.Connect(address, left, is_there).ok()) return absl::OkStatus();
       std::this_thread::sleep_for(kReconnectPause);
     }
-    return absl::UnavailableError(
-        absl::StrCat("the driver at ", settings_.driver_address, " has been out of reach for ",
-                     kDriverGrace.count() / 1000, " s: ", lost.message()));
+    return absl::UnavailableError(absl::StrCat("the driver at ", DriverAddress(),
+                                               " has been out of reach for ", grace.count() / 1000,
+                                               " s: ", lost.message()));
   }
 
   const WorkerSettings settings_;
@@ -227,6 +243,7 @@ absl::StatusOr<WorkerSettings> ReadWorkerSettings() {
   ASSIGN_OR_RETURN(settings.memory_mb, ReadNumber("MILLRACE_WORKER_MEMORY_MB", kMemoryMbMax));
   ASSIGN_OR_RETURN(settings.host, ReadVariable("MILLRACE_WORKER_HOST"));
   ASSIGN_OR_RETURN(settings.work_dir, ReadVariable("MILLRACE_WORK_DIR"));
+  settings.driver_file = ReadVariable("MILLRACE_DRIVER_FILE").value_or("");
   settings.security = RpcSecurityOptions::FromEnvironment();
   return settings;
 }

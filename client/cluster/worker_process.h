@@ -20,6 +20,8 @@ struct WorkerSettings {
   int64_t memory_mb = 0;       // MILLRACE_WORKER_MEMORY_MB
   std::string host;            // MILLRACE_WORKER_HOST, by which others reach this process
   std::string work_dir;        // MILLRACE_WORK_DIR, the process's own; whoever made it removes it
+  // MILLRACE_DRIVER_FILE, optional: has the present driver's address, which may change
+  std::string driver_file;
   // MILLRACE_AUTH_SECRET_FILE, MILLRACE_TLS_..., MILLRACE_INSECURE; optional
   RpcSecurityOptions security;
 };
@@ -31,7 +33,8 @@ bool IsWorkerProcess();
 absl::StatusOr<WorkerSettings> ReadWorkerSettings();
 
 // Serves the application's driver until it says that this is over (exit code 0), it refuses the
-// worker, or it has been out of reach for 10 s (1, and the reason on standard error). 2: the
+// worker, or none has been in reach for 10 s, for 30 s where another one may come (1, and the
+// reason on standard error). 2: the
 // settings are wrong. Returns the exit code; the process must end then, for user code may still
 // run.
 int RunWorkerProcess();

@@ -18,6 +18,7 @@
 #include "client/dstream/received_log.h"
 #include "client/dstream/received_log_cleaner.h"
 #include "client/dstream/stream_ref.h"
+#include "common/concurrent/waiting_lock.h"
 #include "common/fs/atomic_output.h"
 #include "driver/checkpoint/checkpoint_store.h"
 #include "proto/checkpoint.pb.h"
@@ -152,7 +153,7 @@ class GraphCheckpoint {
   int64_t built_ = 0;                   // Checkpoints so far.
   std::vector<std::string> published_;  // States, since the last of these.
 
-  std::mutex write_mutex_;  // Guards what is below.
+  WaitingLock write_mutex_;  // Guards what is below.
   CheckpointStore store_;
   ReceivedLogCleaner log_cleaner_;
   int64_t written_ = 0;  // Number of the newest that was.

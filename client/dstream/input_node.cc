@@ -1,6 +1,7 @@
 #include "client/dstream/input_node.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "client/dstream/stream_graph.h"
@@ -34,12 +35,13 @@ std::optional<ReceiverSpec> ReceiverInputNode::receiver() const {
   return spec;
 }
 
-void ReceiverInputNode::KeepBooks(ReceivedLog books, std::optional<ReceiverLogSpec> log) {
+void ReceiverInputNode::KeepBooks(ReceivedLog books, std::optional<ReceiverLogSpec> log,
+                                  bool outlives_driver) {
   log_ = std::move(books);
   log_before_.reset();
-  is_logged_ = log.has_value();
+  is_kept_ = log.has_value() || outlives_driver;
   spec_.log = std::move(log);
-  if (!is_logged_) return;
+  if (!spec_.log.has_value()) return;
   spec_.log->directory = log_->directory();
   // The log is the second copy.
   spec_.storage_level = WithOneCopy(spec_.storage_level);
@@ -54,15 +56,46 @@ absl::Status ReceiverInputNode::ReadEarlierLogs(FileSystem& fs, bool recovers) {
   return absl::OkStatus();
 }
 
+void ReceiverInputNode::TakeOver(const EarlierBlocks& held, bool recovers) {
+  const auto end_start = held.end_start.find(input_id());
+  const auto of_stream = held.blocks.find(input_id());
+  const bool is_the_same = recovers && saved_stream_id_ == input_id();
+  std::vector<ReceivedBlock> blocks;
+  if (is_the_same && of_stream != held.blocks.end()) blocks = of_stream->second;
+  std::set<int64_t> sequences;
+  for (const ReceivedBlock& block : blocks) sequences.insert(block.id.sequence);
+  size_t lost = 0;
+  for (auto& [time, of_batch] : blocks_) {
+    lost += std::erase_if(of_batch, [&](const ReceivedBlock& block) {
+      return !block.log_place.has_value() && !sequences.contains(block.id.sequence);
+    });
+  }
+  if (lost > 0) {
+    LOG(WARNING) << label() << ": " << lost << " received blocks of batches that may have to be "
+                 << "made again went with the driver and workers that are gone";
+  }
+  const std::vector<ReceivedBlock> taken =
+      log_->TakeOver(blocks, end_start == held.end_start.end() ? 0 : end_start->second);
+  if (!taken.empty()) {
+    LOG(INFO) << label() << ": the first new batch has " << taken.size()
+              << " blocks that workers have received and that were in no batch yet";
+  }
+  earlier_.insert(earlier_.end(), taken.begin(), taken.end());
+  is_taken_over_ = is_the_same;
+}
+
 std::vector<NeededLog> ReceiverInputNode::NeededLogs() const {
   return log_ ? log_->Needed(blocks_) : std::vector<NeededLog>();
 }
 
 void ReceiverInputNode::AddRecovered(const ResumePoint& from, RecoveredBlocks& to) const {
-  for (auto it = blocks_.upper_bound(from.completed_time); it != blocks_.end(); ++it) {
+  // A batch that has ended may be needed for a state, and its blocks are on workers.
+  const auto first = is_taken_over_ ? blocks_.begin() : blocks_.upper_bound(from.completed_time);
+  for (auto it = first; it != blocks_.end(); ++it) {
     to.batches[it->first][input_id()] = it->second;
   }
   to.unallocated[input_id()] = earlier_;
+  if (is_taken_over_) to.taken_over[input_id()] = log_->AssignedOnWorkers();
 }
 
 void ReceiverInputNode::StartsEnded(const std::vector<int64_t>& starts) {
@@ -81,7 +114,7 @@ void ReceiverInputNode::BeginBatch(Time batch_time, const std::vector<ReceivedBl
 // A batch without blocks, too: what is logged behind it must not come into it.
 bool ReceiverInputNode::HasChosen(Time batch_time) const {
   const auto batch = blocks_.find(batch_time);
-  if (batch == blocks_.end() || is_logged_) return is_logged_;
+  if (batch == blocks_.end() || is_kept_) return is_kept_;
   return log_.has_value() &&
          std::any_of(batch->second.begin(), batch->second.end(),
                      [](const ReceivedBlock& block) { return block.log_place.has_value(); });
@@ -94,11 +127,13 @@ bool ReceiverInputNode::HasInput(Time batch_time) const {
 
 void ReceiverInputNode::Save(proto::InputCheckpoint& to) const {
   if (!log_) return;
+  to.set_stream_id(input_id());
   for (const auto& [time, blocks] : blocks_) {
     proto::InputBatch batch;
     batch.set_time_ms(time.ms());
     for (const ReceivedBlock& block : blocks) {
-      if (block.log_place.has_value()) ReceivedLog::SaveBlock(block, *batch.add_blocks());
+      const bool is_found_again = is_kept_ || block.log_place.has_value();
+      if (is_found_again) ReceivedLog::SaveBlock(block, *batch.add_blocks());
     }
     if (batch.blocks_size() > 0) *to.add_batches() = std::move(batch);
   }
@@ -108,6 +143,7 @@ void ReceiverInputNode::Save(proto::InputCheckpoint& to) const {
 absl::Status ReceiverInputNode::Restore(const proto::InputCheckpoint& from) {
   if (!log_) return absl::OkStatus();
   RETURN_IF_ERROR(log_->Restore(from.log()));
+  saved_stream_id_ = from.stream_id();
   for (const proto::InputBatch& batch : from.batches()) {
     std::vector<ReceivedBlock>& blocks = blocks_[Time(batch.time_ms())];
     for (const proto::InputBlock& saved : batch.blocks()) {

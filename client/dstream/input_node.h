@@ -82,11 +82,15 @@ class ReceiverInputNode final : public InputNode {
                     std::string receiver_class, ReceiverSpec spec, MakeDataSet make_data_set);
 
   std::optional<ReceiverSpec> receiver() const override;
-  // From here on checkpoints have what is logged, in batches and not. Before Restore. `log`: how
-  // the receiver is to log what it receives, in the directory of the books.
-  void KeepBooks(ReceivedLog books, std::optional<ReceiverLogSpec> log);
+  // From here on checkpoints have what batches had of what can be found again: in logs, and if
+  // `outlives_driver` on workers. Before Restore. `log`: how the receiver is to log what it
+  // receives, in the directory of the books.
+  void KeepBooks(ReceivedLog books, std::optional<ReceiverLogSpec> log, bool outlives_driver);
   // Behind Restore. `recovers` false: what earlier drivers have logged is none of this run's.
   absl::Status ReadEarlierLogs(FileSystem& fs, bool recovers);
+  // Behind that: what workers still have of an earlier driver. What they do not have and is in no
+  // log is lost.
+  void TakeOver(const EarlierBlocks& held, bool recovers);
   // Null: no books are kept.
   const ReceivedLog* log() const { return log_ ? &*log_ : nullptr; }
   std::vector<NeededLog> NeededLogs() const;
@@ -96,7 +100,7 @@ class ReceiverInputNode final : public InputNode {
   void StartsEnded(const std::vector<int64_t>& starts);
 
   void BeginBatch(Time batch_time, const std::vector<ReceivedBlock>& blocks) override;
-  bool is_replayable() const override { return is_logged_; }
+  bool is_replayable() const override { return is_kept_; }
   bool HasChosen(Time batch_time) const override;
   bool HasInput(Time batch_time) const override;
   void Save(proto::InputCheckpoint& to) const override;
@@ -114,7 +118,10 @@ class ReceiverInputNode final : public InputNode {
   ReceiverSpec spec_;
   const MakeDataSet make_data_set_;
   std::map<Time, std::vector<ReceivedBlock>> blocks_;
-  bool is_logged_ = false;
+  bool is_kept_ = false;  // Somewhere where the next driver finds it.
+  // What the driver before has left on workers goes on under this one.
+  bool is_taken_over_ = false;
+  int64_t saved_stream_id_ = -1;  // By which they know the stream; -1: nothing was saved.
   // Saving forgets what is done with.
   mutable std::optional<ReceivedLog> log_;
   std::optional<ReceivedLog> log_before_;  // The latest batch.

@@ -27,6 +27,7 @@ constexpr int kStartBits = ReceivedBlockTracker::kStartBits;
 // Of runs whose data is gone so many keep their seals, should a worker of theirs still live.
 constexpr size_t kSealsKept = 16;
 constexpr int kBeginAttempts = 100;
+constexpr int64_t kStartsOnWorkersMax = 64;
 // Sequences are 63 bits.
 constexpr int64_t kStartsMax = int64_t{1} << (63 - kStartBits);
 
@@ -136,7 +137,7 @@ absl::Status ReceivedLog::Restore(const proto::ReceivedLog& saved) {
   }
   end_start_ = saved.end_start();
   for (const proto::LogStart& start : saved.starts()) {
-    if (start.start() < 0 || start.start() >= end_start_ || start.run() <= 0) {
+    if (start.start() < 0 || start.start() >= end_start_ || start.run() < 0) {
       return absl::DataLossError(absl::StrCat("the log of start ", start.start(), " of run ",
                                               start.run(), " cannot be, where ", end_start_,
                                               " starts have begun"));
@@ -150,7 +151,9 @@ absl::Status ReceivedLog::Restore(const proto::ReceivedLog& saved) {
 absl::StatusOr<ReceivedBlock> ReceivedLog::RestoreBlock(int64_t stream_id,
                                                         const proto::InputBlock& saved) const {
   const auto start = starts_.find(saved.sequence() >> kStartBits);
-  if (saved.sequence() < 0 || start == starts_.end()) {
+  const bool is_logged = saved.logged_bytes() > 0;
+  const bool is_known = !is_logged || (start != starts_.end() && start->second.run > 0);
+  if (saved.sequence() < 0 || !is_known) {
     return absl::DataLossError(
         absl::StrCat("block ", saved.sequence(), " is of no start that is known"));
   }
@@ -159,9 +162,32 @@ absl::StatusOr<ReceivedBlock> ReceivedLog::RestoreBlock(int64_t stream_id,
   block.record_count = saved.record_count();
   block.size_bytes = saved.size_bytes();
   block.metadata = saved.metadata();
-  block.log_place = BlockLogPlace{DirectoryOf(start->second.run, start->first), saved.segment(),
-                                  saved.offset(), saved.logged_bytes()};
+  if (is_logged) {
+    block.log_place = BlockLogPlace{DirectoryOf(start->second.run, start->first), saved.segment(),
+                                    saved.offset(), saved.logged_bytes()};
+  }
   return block;
+}
+
+ReceivedLog::Blocks ReceivedLog::TakeOver(const Blocks& held, int64_t end_start) {
+  if (end_start > 0 && end_start < kStartsMax) KnowStartsUpTo(end_start - 1);
+  Blocks taken;
+  for (const ReceivedBlock& block : held) {
+    const auto start = starts_.find(StartOf(block));
+    const bool is_new = !block.log_place.has_value() && start != starts_.end() &&
+                        start->second.run == 0 &&
+                        block.id.sequence > start->second.assigned_sequence;
+    if (is_new) taken.push_back(block);
+  }
+  return taken;
+}
+
+std::map<int64_t, int64_t> ReceivedLog::AssignedOnWorkers() const {
+  std::map<int64_t, int64_t> assigned;
+  for (const auto& [number, start] : starts_) {
+    if (start.run == 0) assigned[number] = start.assigned_sequence;
+  }
+  return assigned;
 }
 
 absl::StatusOr<ReceivedLog::Blocks> ReceivedLog::ReadEarlier(FileSystem& fs, int64_t stream_id,
@@ -222,12 +248,12 @@ void ReceivedLog::KnowStartsUpTo(int64_t start) {
 
 void ReceivedLog::Assign(const Blocks& blocks) {
   for (const ReceivedBlock& block : blocks) {
-    if (!block.log_place.has_value()) continue;
     KnowStartsUpTo(StartOf(block));
     const auto start = starts_.find(StartOf(block));
     // Of a batch that is made once more.
     if (start == starts_.end() || block.id.sequence <= start->second.assigned_sequence) continue;
     start->second.assigned_sequence = block.id.sequence;
+    if (!block.log_place.has_value()) continue;
     start->second.assigned_segment =
         std::max(start->second.assigned_segment, block.log_place->segment);
   }
@@ -254,6 +280,7 @@ void ReceivedLog::SaveBlock(const ReceivedBlock& block, proto::InputBlock& to) {
   to.set_record_count(block.record_count);
   to.set_size_bytes(block.size_bytes);
   to.set_metadata(block.metadata);
+  if (!block.log_place.has_value()) return;
   to.set_segment(block.log_place->segment);
   to.set_offset(block.log_place->offset);
   to.set_logged_bytes(block.log_place->size_bytes);
@@ -267,6 +294,7 @@ void ReceivedLog::Save(const Batches& batches, proto::ReceivedLog& to) {
   std::erase_if(starts_, [&](const auto& entry) {
     return entry.second.is_done() && !read.contains(entry.first);
   });
+  ForgetOldStarts(read);
   to.set_end_start(end_start_);
   for (const auto& [number, start] : starts_) {
     proto::LogStart& saved = *to.add_starts();
@@ -278,11 +306,22 @@ void ReceivedLog::Save(const Batches& batches, proto::ReceivedLog& to) {
   }
 }
 
+// A worker that was thought lost may have a copy of a block of any start, and a receiver may be
+// started again for ever: what comes later than so many starts is not missed.
+void ReceivedLog::ForgetOldStarts(const std::set<int64_t>& read) {
+  int64_t kept = 0;
+  for (auto start = starts_.end(); start != starts_.begin();) {
+    --start;
+    const bool is_old = start->second.run == 0 && ++kept > kStartsOnWorkersMax;
+    if (is_old && !read.contains(start->first)) start = starts_.erase(start);
+  }
+}
+
 std::vector<NeededLog> ReceivedLog::Needed(const Batches& batches) const {
   constexpr int64_t kNothing = INT64_MAX;
   std::map<int64_t, int64_t> first;  // Segment, by start.
   for (const auto& [number, start] : starts_) {
-    first[number] = start.is_done() ? kNothing : start.assigned_segment;
+    first[number] = start.is_done() || start.run == 0 ? kNothing : start.assigned_segment;
   }
   for (const auto& [time, blocks] : batches) {
     for (const ReceivedBlock& block : blocks) {

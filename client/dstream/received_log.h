@@ -1,5 +1,5 @@
-// The logs of a receiver stream, as the graph sees them: where they are, and how far batches have
-// come in them.
+// What a stream's receiver has received, as the graph sees it: how far batches have come in it, and
+// where its logs are, if it logs.
 #ifndef MILLRACE_CLIENT_DSTREAM_RECEIVED_LOG_H_
 #define MILLRACE_CLIENT_DSTREAM_RECEIVED_LOG_H_
 
@@ -43,7 +43,8 @@ struct NeededLog {
   int64_t first_segment = 0;  // And all behind it.
 };
 
-// The books of one stream. A start of its receiver is told apart by its number, which is that of
+// The books of one stream. Blocks that are in no log are on workers, which may outlive the driver.
+// A start of its receiver is told apart by its number, which is that of
 // its blocks, shifted; starts of later drivers have higher ones.
 //
 // Threads: under the graph's lock. Copyable: what has not come to the disk may be taken back.
@@ -70,6 +71,11 @@ class ReceivedLog {
   // Reads what earlier runs have logged and no batch has had, in the order in which it came.
   // `recovers` false: that is none of this run's.
   absl::StatusOr<Blocks> ReadEarlier(FileSystem& fs, int64_t stream_id, bool recovers);
+  // What workers have of an earlier driver: of these blocks, those that are in no log, and in no
+  // batch as far as the books know. This run's starts are from `end_start` on.
+  Blocks TakeOver(const Blocks& held, int64_t end_start);
+  // By start, up to which block batches have had those that are in no log.
+  std::map<int64_t, int64_t> AssignedOnWorkers() const;
   // The directories that ReadEarlier has seen.
   const std::set<std::string>& earlier_directories() const { return earlier_directories_; }
 
@@ -88,7 +94,7 @@ class ReceivedLog {
 
  private:
   struct Start {
-    int64_t run = 0;
+    int64_t run = 0;  // 0: it does not log.
     int64_t assigned_sequence = -1;
     int64_t assigned_segment = 0;
     bool is_ended = false;
@@ -99,6 +105,7 @@ class ReceivedLog {
 
   std::string DirectoryOf(int64_t run, int64_t start) const;
   void KnowStartsUpTo(int64_t start);
+  void ForgetOldStarts(const std::set<int64_t>& read);
   absl::Status ReadRun(FileSystem& fs, int64_t stream_id, int64_t run, int64_t done_below,
                        bool recovers, Blocks& found);
 

@@ -231,24 +231,27 @@ absl::Status StreamGraph::BeginReceiverLogs(const std::map<const DStreamNode*, s
   ASSIGN_OR_RETURN(const bool logs, context_->conf.GetBool(keys::kReceiverLogEnable));
   ASSIGN_OR_RETURN(const LoggingRuns runs,
                    BeginLogging(*context_->fs, checkpoint_directory_, logs));
-  if (!logs && runs.earlier.empty()) return absl::OkStatus();
+  const bool outlives_driver = context_->driver->may_be_replaced();
+  if (!logs && runs.earlier.empty() && !outlives_driver) return absl::OkStatus();
   std::optional<ReceiverLogSpec> log;
   if (logs) {
     ASSIGN_OR_RETURN(log, ReadLogSettings(context_->conf, runs));
   }
   for (ReceiverInputNode* receiver : receivers) {
-    receiver->KeepBooks(ReceivedLog(runs, ids.at(receiver), first_start), log);
+    receiver->KeepBooks(ReceivedLog(runs, ids.at(receiver), first_start), log, outlives_driver);
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<RecoveredBlocks> StreamGraph::ReadEarlierLogs(bool recovers) {
+  const EarlierBlocks held = context_->driver->BlocksReceivedBefore();
   const std::lock_guard lock(lock_);
   RecoveredBlocks recovered;
   for (ReceiverInputNode* receiver : NeededReceivers()) {
     if (receiver->log() == nullptr) continue;
     RETURN_IF_ERROR(AnnotateStatus(receiver->ReadEarlierLogs(*context_->fs, recovers),
                                    absl::StrCat(receiver->label(), ": what was received before")));
+    receiver->TakeOver(held, recovers && resumed_.has_value());
     checkpoint_->KnowEarlierLogs(receiver->log()->earlier_directories());
     receiver->AddRecovered(resumed_.value_or(ResumePoint{Time(0), Time(0)}), recovered);
   }

@@ -75,6 +75,16 @@ bool DriverGate::repairs_states() const {
   return runtime && runtime->driver().repairs_states();
 }
 
+bool DriverGate::may_be_replaced() const {
+  const auto runtime = this->runtime();
+  return runtime && runtime->driver().may_be_replaced();
+}
+
+EarlierBlocks DriverGate::BlocksReceivedBefore() {
+  const auto runtime = this->runtime();
+  return runtime ? runtime->driver().BlocksReceivedBefore() : EarlierBlocks();
+}
+
 void DriverGate::StateSaved(int64_t state_id, RddRef load) {
   if (const auto runtime = this->runtime()) {
     runtime->driver().StateSaved(state_id, std::move(load));

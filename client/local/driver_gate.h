@@ -41,6 +41,8 @@ class DriverGate final : public DriverHandle {
   Lease PutBroadcast(int64_t broadcast_id, std::string encoded) override;
   void RegisterAccumulator(int64_t accumulator_id, AccumulatorMerge merge) override;
   void UnregisterAccumulator(int64_t accumulator_id) override;
+  bool may_be_replaced() const override;
+  EarlierBlocks BlocksReceivedBefore() override;
   int total_slots() override;
 
  private:

@@ -18,9 +18,19 @@ namespace {
 
 absl::Status NoBlock() { return absl::DataLossError("a record that is no received block"); }
 
+// What a writer that was killed had handed to the operating system can be read, and may be gone
+// when the machine goes down: nobody may rely on it before.
+absl::Status SyncSegment(FileSystem& fs, const std::string& path) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file,
+                   fs.OpenForWrite(path, WriteMode::kAppend));
+  RETURN_IF_ERROR(file->Sync());
+  return file->Close();
+}
+
 absl::Status ListSegment(FileSystem& fs, const std::string& directory, int64_t segment,
                          std::map<int64_t, proto::StoredBlock>& blocks) {
   const std::string path = JoinPath(directory, SegmentName(segment));
+  RETURN_IF_ERROR(SyncSegment(fs, path));
   ASSIGN_OR_RETURN(const std::unique_ptr<RandomAccessFile> file, fs.OpenForRead(path));
   SegmentReader reader(*file, segment);
   while (true) {

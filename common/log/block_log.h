@@ -31,8 +31,9 @@ absl::StatusOr<LoggedBlock> DecodeLoggedBlock(const Buffer& payload);
 absl::StatusOr<std::vector<Buffer>> ReadLoggedBlock(FileSystem& fs, const proto::BlockId& id);
 
 // What is logged in the segments of a directory from `first_segment` on, in the order of sequences,
-// each block once: the id of each has its place. Empty where there is no directory. DataLoss: a
-// segment is corrupt; names it and the offset.
+// each block once: the id of each has its place. Nobody writes there any more; what is listed is on
+// the disk. Empty where there is no directory. DataLoss: a segment is corrupt; names it and the
+// offset.
 absl::StatusOr<std::vector<proto::StoredBlock>> ListLoggedBlocks(FileSystem& fs,
                                                                  const std::string& directory,
                                                                  int64_t first_segment);

@@ -193,6 +193,10 @@ class GrpcDriverTransport::Connection final
                                                      hello.task_slots(), " task slots; 1 to ",
                                                      kTaskSlotsMax, " are possible"));
     }
+    if (hello.driver_epoch() > shared_->options.driver_epoch) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "worker ", id, " has a later driver than this one, which has been replaced"));
+    }
     if (shared_->connections.contains(id)) {
       return absl::AlreadyExistsError(absl::StrCat("worker ", id, " is connected already"));
     }

@@ -26,6 +26,7 @@ class GrpcDriverTransport final : public DriverTransport {
     std::string listen_host = "127.0.0.1";
     int port = 0;  // 0: any.
     std::string application_id;
+    int64_t driver_epoch = 1;   // A worker that has heard a later driver is refused.
     std::string binary_digest;  // Of this process; a worker with another one is refused.
     std::shared_ptr<const RpcSecurity> security;
     MetricsRegistry* metrics = nullptr;  // May be null; counts who is refused.

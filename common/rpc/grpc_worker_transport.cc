@@ -5,6 +5,7 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,12 @@
 #include "proto/worker.grpc.pb.h"
 
 namespace millrace {
+namespace {
+
+// Between two looks whether a connection is still wanted.
+constexpr std::chrono::milliseconds kLookPause{100};
+
+}  // namespace
 
 // Goes after AwaitDone, never on a thread of gRPC's: the last channel of a process takes those
 // threads down with it.
@@ -113,22 +120,25 @@ class GrpcWorkerTransport::Stream final
   bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-GrpcWorkerTransport::GrpcWorkerTransport(Env& env, std::string driver_address,
-                                         std::shared_ptr<const RpcSecurity> security, Owner& owner)
-    : env_(env),
-      driver_address_(std::move(driver_address)),
-      security_(std::move(security)),
-      owner_(owner) {}
+GrpcWorkerTransport::GrpcWorkerTransport(Env& env, std::shared_ptr<const RpcSecurity> security,
+                                         Owner& owner)
+    : env_(env), security_(std::move(security)), owner_(owner) {}
 
 GrpcWorkerTransport::~GrpcWorkerTransport() { Close(std::chrono::milliseconds(0)); }
 
-absl::Status GrpcWorkerTransport::Connect(std::chrono::milliseconds timeout) {
+absl::Status GrpcWorkerTransport::Connect(const std::string& driver_address,
+                                          std::chrono::milliseconds timeout,
+                                          absl::FunctionRef<bool()> is_wanted) {
+  using Clock = std::chrono::system_clock;
   grpc::ChannelArguments arguments;
   internal::LimitChannel(arguments);
   const std::shared_ptr<grpc::Channel> channel =
-      grpc::CreateCustomChannel(driver_address_, security_->channel_credentials(), arguments);
-  if (!channel->WaitForConnected(std::chrono::system_clock::now() + timeout)) {
-    return absl::UnavailableError(absl::StrCat("nobody answers at ", driver_address_));
+      grpc::CreateCustomChannel(driver_address, security_->channel_credentials(), arguments);
+  const Clock::time_point deadline = Clock::now() + timeout;
+  while (!channel->WaitForConnected(std::min(deadline, Clock::now() + kLookPause))) {
+    if (Clock::now() >= deadline || !is_wanted()) {
+      return absl::UnavailableError(absl::StrCat("nobody answers at ", driver_address));
+    }
   }
   const auto next = std::make_shared<Stream>(env_, owner_, channel);
   next->Begin(*security_);

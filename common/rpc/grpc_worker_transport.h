@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "common/env/env.h"
@@ -33,13 +34,14 @@ class GrpcWorkerTransport final : public WorkerTransport {
   };
 
   // All outlive the transport; the Env stops before it goes.
-  GrpcWorkerTransport(Env& env, std::string driver_address,
-                      std::shared_ptr<const RpcSecurity> security, Owner& owner);
+  GrpcWorkerTransport(Env& env, std::shared_ptr<const RpcSecurity> security, Owner& owner);
   ~GrpcWorkerTransport() override;
 
-  // Unavailable: nobody listens there within `timeout`. What is sent from here on goes to this
-  // stream; what the one before had not sent is lost.
-  absl::Status Connect(std::chrono::milliseconds timeout);
+  // Unavailable: nobody listens there within `timeout`, or `is_wanted` has said no, which is asked
+  // meanwhile. What is sent from here on goes to this stream; what the one before had not sent is
+  // lost.
+  absl::Status Connect(const std::string& driver_address, std::chrono::milliseconds timeout,
+                       absl::FunctionRef<bool()> is_wanted);
 
   // Lost without a connection.
   void SendToDriver(proto::ToDriver message) override;
@@ -53,7 +55,6 @@ class GrpcWorkerTransport final : public WorkerTransport {
   std::shared_ptr<Stream> stream() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   Env& env_;
-  const std::string driver_address_;
   const std::shared_ptr<const RpcSecurity> security_;
   Owner& owner_;
 

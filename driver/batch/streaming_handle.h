@@ -77,11 +77,22 @@ struct ReceivedBlock {
 // The blocks of one batch by stream id; every receiver stream has an entry, maybe an empty one.
 using BatchBlocks = std::map<int64_t, std::vector<ReceivedBlock>>;
 
-// What an earlier driver has left in the logs of receivers.
+// What workers have that were there under an earlier driver.
+struct EarlierBlocks {
+  BatchBlocks blocks;  // In the order of their sequences.
+  // No start of a stream's receiver has had this number or a higher one.
+  std::map<int64_t, int64_t> end_start;
+};
+
+// What an earlier driver has left, in the logs of receivers or on workers.
 struct RecoveredBlocks {
-  std::map<Time, BatchBlocks> batches;  // That have not ended, with what they had.
+  // With what they had: that have not ended, and others that states may have to be made again of.
+  std::map<Time, BatchBlocks> batches;
   // In no batch; the first one that comes due from here on has them.
   BatchBlocks unallocated;
+  // Of streams whose blocks and receivers on workers go on under this driver: by start of the
+  // receiver, up to which block batches have had them.
+  std::map<int64_t, std::map<int64_t, int64_t>> taken_over;
 };
 
 // Starts of receivers, by stream: a start's number is its blocks' sequence >> 32.

@@ -46,6 +46,7 @@ StreamingRun::StreamingRun(Parts parts, StreamingSpec spec, Observer observer)
       data_(parts.data),
       batch_ended_(std::move(parts.batch_ended)),
       cancel_jobs_(std::move(parts.cancel_jobs)),
+      received_before_(std::move(parts.received_before)),
       spec_(std::move(spec)),
       observer_(std::move(observer)),
       bus_(std::make_shared<ListenerBus>(env_)),
@@ -96,15 +97,15 @@ absl::Status StreamingRun::Start() {
     const std::chrono::milliseconds step = spec_.batch_interval;
     made = (spec_.resume->completed_time + step).To(spec_.resume->last_time, step);
   }
-  receivers_.RestoreBatches(made, spec_.recovered.batches);
-  receivers_.Start();
+  receivers_.RestoreBatches(made);
+  receivers_.Start(received_before_);
   if (scaler_) scaler_->Start();
   ticker_.Start(spec_.resume ? spec_.resume->last_time : Time(0));
   spec_.graph->BeginAfter(ticker_.next_time() - spec_.batch_interval);
   if (spec_.resume) CatchUp(*spec_.resume);
   // Behind the batches of the time away: the driver before this one may have made one of them for
   // which there was nothing, which no checkpoint says, and it comes again with what it had.
-  receivers_.AddRecovered(spec_.recovered.unallocated);
+  receivers_.AddRecovered(std::exchange(received_before_, {}));
   return absl::OkStatus();
 }
 

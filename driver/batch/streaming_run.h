@@ -22,6 +22,7 @@
 #include "driver/cluster/worker_supply.h"
 #include "driver/event/listener_bus.h"
 #include "driver/receiver/rate_controller.h"
+#include "driver/receiver/received_before.h"
 #include "driver/receiver/receiver_tracker.h"
 
 namespace millrace::internal {
@@ -43,6 +44,7 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
     WorkerSupply* supply = nullptr;  // Null: the workers that there are are all.
     // Where the numbers of its blocks begin; what earlier runs have received stays below.
     int64_t first_sequence = 0;
+    ReceivedBefore received_before;
     // A batch has ended (DagScheduler::BatchEnded), and: cancel all jobs of batches.
     std::function<void()> batch_ended;
     std::function<void(const absl::Status&)> cancel_jobs;
@@ -123,6 +125,7 @@ class StreamingRun : public std::enable_shared_from_this<StreamingRun> {
   WorkerData& data_;
   const std::function<void()> batch_ended_;
   const std::function<void(const absl::Status&)> cancel_jobs_;
+  ReceivedBefore received_before_;  // Until the start.
   const StreamingSpec spec_;
   const Observer observer_;
   // Deliveries under way may outlive the run.

@@ -25,6 +25,10 @@ constexpr int64_t kMemoryMbMax = int64_t{1} << 30;
 constexpr size_t kRequestsMax = 10'000;
 constexpr int kWorkersMax = 10'000;  // Of one executor.
 
+absl::Status ReplacedError() {
+  return absl::FailedPreconditionError("another driver of the application has been started");
+}
+
 absl::Status CheckDemand(const proto::Demand& demand) {
   const bool is_good = demand.cores_max() >= 0 && demand.cores_max() <= kCoresMax &&
                        demand.cores_per_worker() >= 0 && demand.cores_per_worker() <= kCoresMax &&
@@ -252,6 +256,9 @@ void DriverDaemon::OnApplicationMessage(SessionId session, const proto::FromAppl
     case proto::FromApplication::kReleaseWorker:
       OnReleaseWorker(*application, message.release_worker().worker_id());
       break;
+    case proto::FromApplication::kMoved:
+      OnMoved(*application, message.moved().driver_address());
+      break;
     case proto::FromApplication::kEnding:
       application->is_ending = true;
       break;
@@ -266,6 +273,10 @@ void DriverDaemon::OnApplicationMessage(SessionId session, const proto::FromAppl
 absl::Status DriverDaemon::CheckApplication(const proto::RegisterApplication& request) const {
   RETURN_IF_ERROR(CheckProgram(request.program()));
   RETURN_IF_ERROR(CheckDemand(request.demand()));
+  const auto known = applications_.find(request.app_id());
+  if (known != applications_.end() && request.epoch() < known->second.record.epoch()) {
+    return ReplacedError();
+  }
   // Before its files, which nobody keeps for it any more.
   if (!request.app_id().empty() && !applications_.contains(request.app_id())) {
     return absl::NotFoundError(absl::StrCat("the driver daemon has given up ",
@@ -279,16 +290,46 @@ absl::Status DriverDaemon::CheckApplication(const proto::RegisterApplication& re
   return absl::OkStatus();
 }
 
-// The driver of a submission that was started again: what it had before waits for nobody.
-void DriverDaemon::EndEarlierAttempts(const std::string& submission_id) {
-  if (submission_id.empty()) return;
-  std::vector<std::string> earlier;
-  for (const auto& [id, application] : applications_) {
-    if (application.record.submission_id() == submission_id && application.session == kNoSession) {
-      earlier.push_back(id);
-    }
+// What the driver of this submission had before it was started again.
+DriverDaemon::Application* DriverDaemon::EarlierAttempt(const proto::RegisterApplication& request) {
+  if (request.submission_id().empty() || !request.app_id().empty()) return nullptr;
+  const auto found =
+      std::find_if(applications_.begin(), applications_.end(), [&](const auto& entry) {
+        const Application& application = entry.second;
+        return application.record.submission_id() == request.submission_id() &&
+               !application.is_ending;
+      });
+  return found == applications_.end() ? nullptr : &found->second;
+}
+
+// Its workers go on under the new driver, which no message of the old one can reach them behind.
+absl::Status DriverDaemon::TakeOver(Application& application) {
+  proto::ApplicationRecord record = application.record;
+  record.set_epoch(std::max<int64_t>(record.epoch(), 1) + 1);
+  RETURN_IF_ERROR(records_.Write(record.app_id(), record));
+  application.record = std::move(record);
+  application.claimed.clear();
+  for (auto& [worker_id, worker] : application.workers) worker.is_unconfirmed = false;
+  application.is_recovered = false;
+  LOG(INFO) << application.record.app_id() << " has another driver, for "
+            << application.workers.size() << " workers";
+  return absl::OkStatus();
+}
+
+// True: until executors had the time to say which workers it has.
+bool DriverDaemon::MustWait(SessionId session, const proto::RegisterApplication& request) {
+  const Application* const earlier = EarlierAttempt(request);
+  const int64_t until = started_micros_ + kRecoveryMicros;
+  if (earlier == nullptr || !earlier->is_recovered || env_.MonotonicMicros() >= until) return false;
+  waiting_registrations_[session] = request;
+  return true;
+}
+
+void DriverDaemon::RegisterThoseThatWait() {
+  if (env_.MonotonicMicros() - started_micros_ < kRecoveryMicros) return;
+  for (const auto& [session, request] : std::exchange(waiting_registrations_, {})) {
+    OnRegisterApplication(session, request);
   }
-  for (const std::string& id : earlier) EndApplication(id, "its driver was started again");
 }
 
 // Of the workers that there is room for; when there is none, that there would be in an empty
@@ -307,7 +348,6 @@ std::vector<int> DriverDaemon::CoresFor(const proto::Demand& demand) const {
 
 absl::StatusOr<std::string> DriverDaemon::NewApplication(
     const proto::RegisterApplication& request) {
-  EndEarlierAttempts(request.submission_id());
   // Of those that have ended a daemon that was restarted knows nothing, and the clock may have been
   // set back since: it does not count from where the one before did.
   const auto first_number = static_cast<int>(env_.Random() % kFirstNumberEnd);
@@ -322,6 +362,7 @@ absl::StatusOr<std::string> DriverDaemon::NewApplication(
   record.set_name(request.name());
   record.set_submission_id(request.submission_id());
   record.set_started_ms(env_.NowMicros() / 1000);
+  record.set_epoch(1);
   record.add_artifacts(request.program().sha256());
   for (const proto::ProgramFile& file : request.program().files()) {
     record.add_artifacts(file.sha256());
@@ -334,12 +375,20 @@ absl::StatusOr<std::string> DriverDaemon::NewApplication(
 
 void DriverDaemon::OnRegisterApplication(SessionId session,
                                          const proto::RegisterApplication& request) {
-  const absl::Status status = application_of_session_.contains(session)
-                                  ? absl::FailedPreconditionError("registered already")
-                                  : CheckApplication(request);
-  const absl::StatusOr<std::string> id =
-      !status.ok() ? absl::StatusOr<std::string>(status)
-                   : (request.app_id().empty() ? NewApplication(request) : request.app_id());
+  const bool is_known =
+      application_of_session_.contains(session) || waiting_registrations_.contains(session);
+  absl::Status status =
+      is_known ? absl::FailedPreconditionError("registered already") : CheckApplication(request);
+  if (status.ok() && MustWait(session, request)) return;
+  Application* const earlier = EarlierAttempt(request);
+  absl::StatusOr<std::string> id = request.app_id();
+  if (status.ok() && earlier != nullptr) {
+    status = TakeOver(*earlier);
+    id = earlier->record.app_id();
+  } else if (status.ok() && request.app_id().empty()) {
+    id = NewApplication(request);
+  }
+  if (!status.ok()) id = status;
   if (!id.ok()) {
     peers_.Close(session, id.status());
     return;
@@ -347,7 +396,9 @@ void DriverDaemon::OnRegisterApplication(SessionId session,
   Application& application = applications_[*id];
   if (application.session != kNoSession) {
     application_of_session_.erase(application.session);
-    peers_.Close(application.session, absl::AbortedError("the application connected again"));
+    peers_.Close(application.session, earlier != nullptr
+                                          ? ReplacedError()
+                                          : absl::AbortedError("the application connected again"));
   }
   application.info = request;
   application.session = session;
@@ -358,13 +409,7 @@ void DriverDaemon::OnRegisterApplication(SessionId session,
   submissions_.SetApplication(request.submission_id(), *id);
   UpdateArtifactsInUse();
   LOG(INFO) << *id << " is " << request.name();
-  proto::ToApplication reply;
-  reply.mutable_registered()->set_app_id(*id);
-  reply.mutable_registered()->set_heartbeat_interval_ms(HeartbeatIntervalMs());
-  for (const int cores : CoresFor(FactsOf(application).demand)) {
-    reply.mutable_registered()->add_possible_cores(cores);
-  }
-  peers_.SendToApplication(session, std::move(reply));
+  TellRegistered(application, earlier != nullptr);
   for (const int64_t worker_id : request.launched_workers()) {
     const auto worker = application.workers.find(worker_id);
     if (worker == application.workers.end()) {
@@ -374,6 +419,40 @@ void DriverDaemon::OnRegisterApplication(SessionId session,
     }
   }
   if (!application.is_recovered) GiveClaimsUp(application);
+}
+
+void DriverDaemon::TellRegistered(const Application& application, bool is_taken_over) {
+  proto::ToApplication reply;
+  proto::ApplicationRegistered& registered = *reply.mutable_registered();
+  registered.set_app_id(application.record.app_id());
+  registered.set_epoch(application.record.epoch());
+  registered.set_heartbeat_interval_ms(HeartbeatIntervalMs());
+  const ApplicationFacts facts = FactsOf(application);
+  std::vector<NodeFacts> nodes = Nodes();
+  const std::vector<int> possible =
+      is_taken_over ? PossibleWorkers(facts, nodes, options_.is_spread) : CoresFor(facts.demand);
+  registered.mutable_possible_cores()->Add(possible.begin(), possible.end());
+  if (is_taken_over) {
+    for (const auto& [worker_id, worker] : application.workers) {
+      if (worker.is_released) continue;
+      proto::WorkerRef& left = *registered.add_workers();
+      left.set_app_id(application.record.app_id());
+      left.set_worker_id(worker_id);
+      left.set_cores(worker.cores);
+      left.set_memory_mb(worker.memory_mb);
+    }
+  }
+  peers_.SendToApplication(application.session, std::move(reply));
+}
+
+void DriverDaemon::OnMoved(Application& application, const std::string& driver_address) {
+  application.driver_address = driver_address;
+  proto::ToExecutor message;
+  message.mutable_move_workers()->set_app_id(application.record.app_id());
+  message.mutable_move_workers()->set_driver_address(driver_address);
+  std::set<std::string> executors;
+  for (const auto& [worker_id, worker] : application.workers) executors.insert(worker.executor_id);
+  for (const std::string& id : executors) peers_.SendToExecutor(executors_[id].session, message);
 }
 
 void DriverDaemon::OnRequestWorker(Application& application, const proto::RequestWorker& request) {
@@ -487,6 +566,7 @@ void DriverDaemon::OnClosed(SessionId session) {
     LoseExecutor(std::string(it->second), "its connection broke");
     return;
   }
+  waiting_registrations_.erase(session);
   const auto it = application_of_session_.find(session);
   if (it == application_of_session_.end()) return;
   Application& application = applications_[it->second];
@@ -647,8 +727,7 @@ void DriverDaemon::Check() {
       if (now - application.heard_micros <= options_.peer_timeout_micros) continue;
       peers_.Close(application.session, absl::UnavailableError("no heartbeat came"));
       OnClosed(application.session);
-    } else if (now - application.heard_micros > options_.application_grace_micros &&
-               now - started_micros_ > options_.application_grace_micros) {
+    } else if (now - std::max(application.heard_micros, started_micros_) > GraceOf(application)) {
       gone.push_back(id);
     }
   }
@@ -657,11 +736,18 @@ void DriverDaemon::Check() {
   CheckLater();
 }
 
+int64_t DriverDaemon::GraceOf(const Application& application) const {
+  const std::string& submission_id = application.record.submission_id();
+  const bool may_come_back = !submission_id.empty() && submissions_.MayComeBack(submission_id);
+  return options_.application_grace_micros * (may_come_back ? 3 : 1);
+}
+
 // Of those applications that have come back and said what they have: from here on they may have
 // others, and what else runs for them is not wanted.
 void DriverDaemon::EndRecovery() {
   const int64_t now = env_.MonotonicMicros();
   if (now - started_micros_ < kRecoveryMicros) return;
+  RegisterThoseThatWait();
   for (auto& [id, application] : applications_) {
     if (!application.is_recovered || application.session == kNoSession ||
         now - application.registered_micros < kConfirmMicros) {

@@ -36,7 +36,8 @@ class DriverDaemon {
     bool is_spread = true;
     // Silence after which a peer counts as lost.
     int64_t peer_timeout_micros = 60'000'000;
-    // Of an application whose connection broke: as long as this its workers wait for it.
+    // Of an application whose connection broke: as long as this its workers wait for it, and three
+    // times as long where its driver may be started again.
     int64_t application_grace_micros = 10'000'000;
     int worker_failures_max = 10;  // In a row, before the application is given up.
     int cores_default = 0;         // Of an application that does not say; 0: all.
@@ -105,7 +106,13 @@ class DriverDaemon {
 
   void OnRegisterApplication(SessionId session, const proto::RegisterApplication& request);
   absl::StatusOr<std::string> NewApplication(const proto::RegisterApplication& request);
-  void EndEarlierAttempts(const std::string& submission_id);
+  Application* EarlierAttempt(const proto::RegisterApplication& request);
+  absl::Status TakeOver(Application& application);
+  bool MustWait(SessionId session, const proto::RegisterApplication& request);
+  void RegisterThoseThatWait();
+  void TellRegistered(const Application& application, bool is_taken_over);
+  void OnMoved(Application& application, const std::string& driver_address);
+  int64_t GraceOf(const Application& application) const;
   std::vector<int> CoresFor(const proto::Demand& demand) const;
   void OnRequestWorker(Application& application, const proto::RequestWorker& request);
   void OnReleaseWorker(Application& application, int64_t worker_id);
@@ -152,6 +159,8 @@ class DriverDaemon {
   std::map<std::string, Application> applications_;  // By id.
   std::map<SessionId, std::string> executor_of_session_;
   std::map<SessionId, std::string> application_of_session_;
+  // Drivers whose application may have workers that have not come back yet after our start.
+  std::map<SessionId, proto::RegisterApplication> waiting_registrations_;
   std::deque<proto::ApplicationStatus> ended_;
   uint64_t last_order_ = 0;
   int64_t check_due_micros_ = 0;  // Monotonic.

@@ -169,8 +169,14 @@ absl::StatusOr<proto::SubmissionStatus> Submissions::Kill(const std::string& sub
     return absl::FailedPreconditionError(
         absl::StrCat(submission_id, " has ended already: ", proto::SubmissionState_Name(state)));
   }
+  const bool was_requested = submission.record.is_kill_requested();
   submission.record.set_is_kill_requested(true);
-  if (!IsMade(Mistake::kKillUnrecorded)) RETURN_IF_ERROR(Store(submission));
+  const absl::Status stored =
+      IsMade(Mistake::kKillUnrecorded) ? absl::OkStatus() : Store(submission);
+  if (!stored.ok()) {
+    submission.record.set_is_kill_requested(was_requested);
+    return stored;
+  }
   if (state == proto::RUNNING) {
     submission.is_end_requested = host_.RequestEnd(RunOf(submission.record.status()));
   } else {
@@ -231,6 +237,7 @@ void Submissions::StartWaiting() {
 }
 
 void Submissions::StartAttempt(Submission& submission) {
+  const proto::SubmissionRecord before = submission.record;
   proto::SubmissionStatus& status = *submission.record.mutable_status();
   status.set_attempt(status.attempt() + 1);
   status.set_state(proto::RUNNING);
@@ -239,9 +246,16 @@ void Submissions::StartAttempt(Submission& submission) {
   submission.is_end_requested = false;
   // On the disk before it is started: a daemon that dies in between finds no process of it, and not
   // a process that it does not know.
-  const bool is_mistaken = IsMade(Mistake::kSubmissionStartedUnrecorded);
-  absl::Status started = is_mistaken ? StartRun(submission) : Store(submission);
-  if (started.ok()) started = is_mistaken ? Store(submission) : StartRun(submission);
+  const bool is_recorded_late = IsMade(Mistake::kSubmissionStartedUnrecorded);
+  const absl::Status stored = is_recorded_late ? absl::OkStatus() : Store(submission);
+  if (!stored.ok()) {
+    LOG(ERROR) << status.submission_id() << " is not started yet: " << stored;
+    submission.record = before;
+    StartAgain(submission);
+    return;
+  }
+  const absl::Status started = StartRun(submission);
+  if (is_recorded_late) StoreOrLog(submission);
   if (!started.ok()) {
     proto::ProcessExit exit;
     exit.set_code(127);
@@ -252,6 +266,21 @@ void Submissions::StartAttempt(Submission& submission) {
   LOG(INFO) << status.submission_id() << ": attempt " << status.attempt() << " of " << status.name()
             << " was started";
   SchedulePoll();
+}
+
+// Its record could not be written, as when the disk is full. What would be said of it now would not
+// be true for the next daemon.
+void Submissions::StartAgain(Submission& submission) {
+  if (submission.record.status().state() == proto::RELAUNCHING) {
+    const std::string id = submission.record.status().submission_id();
+    submission.start_timer =
+        env_.After(kStoreAgainMicros, [this, id] { StartAttempt(submissions_[id]); });
+  } else if (start_waiting_timer_ == kNoTimer) {
+    start_waiting_timer_ = env_.After(kStoreAgainMicros, [this] {
+      start_waiting_timer_ = kNoTimer;
+      StartWaiting();
+    });
+  }
 }
 
 absl::Status Submissions::StartRun(const Submission& submission) {

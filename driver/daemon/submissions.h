@@ -43,6 +43,7 @@ class Submissions {
   static constexpr int64_t kRelaunchMicrosMax = 30'000'000;
   static constexpr int64_t kSteadyMicros = 5'000'000;
   static constexpr int64_t kPollMicros = 50'000;
+  static constexpr int64_t kStoreAgainMicros = 1'000'000;
 
   using StatusReply = std::function<void(absl::StatusOr<proto::SubmissionStatus>)>;
 
@@ -92,6 +93,7 @@ class Submissions {
   void StoreOrLog(const Submission& submission);
   void StartWaiting();
   void StartAttempt(Submission& submission);
+  void StartAgain(Submission& submission);
   void StartLater(Submission& submission);
   void OnAttemptEnded(Submission& submission, const proto::ProcessExit& exit);
   void End(Submission& submission, proto::SubmissionState state);
@@ -110,6 +112,7 @@ class Submissions {
   std::map<std::string, Submission> submissions_;  // By id.
   std::map<std::string, std::string> by_request_id_;
   TimerId poll_timer_ = kNoTimer;
+  TimerId start_waiting_timer_ = kNoTimer;
   std::function<void()> on_change_ = [] {};
 };
 

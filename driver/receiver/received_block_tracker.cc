@@ -48,6 +48,11 @@ void ReceivedBlockTracker::RestoreBatch(Time batch_time, const BatchBlocks& bloc
   }
 }
 
+void ReceivedBlockTracker::RestoreAllocated(int64_t stream_id, int64_t start, int64_t sequence) {
+  int64_t& latest = latest_[Key(stream_id, start)];
+  latest = std::max(latest, sequence);
+}
+
 const BatchBlocks& ReceivedBlockTracker::AllocateBlocksToBatch(Time batch_time) {
   const auto found = allocated_.find(batch_time);
   if (found != allocated_.end()) return found->second;

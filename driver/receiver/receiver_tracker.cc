@@ -15,8 +15,6 @@ namespace millrace::internal {
 namespace {
 
 constexpr int64_t kMicrosPerMilli = 1000;
-// Records or bytes: more than any block has.
-constexpr int64_t kOfABlockMax = int64_t{1} << 40;
 // Between two attempts to read the log of a lost worker.
 constexpr int64_t kLostLogRetryMicros = 1'000'000;
 constexpr int kStartBits = ReceivedBlockTracker::kStartBits;
@@ -65,24 +63,6 @@ proto::ToWorker StartMessage(const ReceiverSpec& receiver, const StreamingSpec& 
   return message;
 }
 
-// Null where there is none.
-std::optional<BlockLogPlace> PlaceOf(const proto::BlockId& id) {
-  if (!id.has_place()) return std::nullopt;
-  return BlockLogPlace{id.place().directory(), id.place().segment(), id.place().offset(),
-                       id.place().size_bytes()};
-}
-
-ReceivedBlock ToReceivedBlock(int64_t stream_id, const proto::StoredBlock& stored) {
-  ReceivedBlock block;
-  block.id = {stream_id, stored.id().sequence()};
-  // A worker's word: what is summed over blocks stays a number.
-  block.record_count = std::clamp<int64_t>(stored.record_count(), -1, kOfABlockMax);
-  block.size_bytes = std::clamp<int64_t>(stored.size_bytes(), 0, kOfABlockMax);
-  block.metadata = stored.metadata();
-  block.log_place = PlaceOf(stored.id());
-  return block;
-}
-
 }  // namespace
 
 ReceiverTracker::ReceiverTracker(Env& env, WorkerRegistry& workers, BlockLocations& locations,
@@ -101,6 +81,7 @@ ReceiverTracker::ReceiverTracker(Env& env, WorkerRegistry& workers, BlockLocatio
     receiver.info.name = receiver_spec.name;
     receiver.limits = beginning.limits;
     receiver.next_sequence = std::max(beginning.first_sequence, receiver_spec.first_sequence);
+    receiver.first_sequence = receiver.next_sequence;
   }
 }
 
@@ -109,13 +90,95 @@ ReceiverTracker::~ReceiverTracker() {
   for (auto& [stream_id, receiver] : receivers_) env_.Cancel(receiver.restart_timer);
 }
 
-void ReceiverTracker::Start() {
+void ReceiverTracker::Start(const ReceivedBefore& before) {
+  TakeOver(before);
   for (auto& [stream_id, receiver] : receivers_) Place(receiver);
 }
 
+// ---------------------------------------------------------------------------------------------
+// What an earlier driver has left on workers.
+
+void ReceiverTracker::TakeOver(const ReceivedBefore& before) {
+  for (const auto& [stream_id, end_start] : before.Describe().end_start) {
+    Receiver* const receiver = Find(stream_id);
+    if (receiver == nullptr) continue;
+    receiver->next_sequence = std::max(receiver->next_sequence, end_start << kStartBits);
+    receiver->first_sequence = receiver->next_sequence;
+  }
+  for (const ReceivedBefore::Running& running : before.receivers()) Adopt(running);
+}
+
+// A block of an earlier driver's receiver counts where the graph goes on with the stream, which
+// then has said what it knows of it; what is in a log was read there.
+bool ReceiverTracker::TakeBlock(const ReceivedBlock& block) {
+  const Receiver* const receiver = Find(block.id.stream_id);
+  if (blocks_.IsKnown(block.id)) return true;
+  const bool is_earlier = receiver != nullptr && block.id.sequence < receiver->first_sequence;
+  const bool may_come =
+      !is_earlier || (IsTakenOver(block.id.stream_id) && !block.log_place.has_value());
+  return may_come && blocks_.AddBlock(block);
+}
+
+bool ReceiverTracker::IsTakenOver(int64_t stream_id) const {
+  return spec_.recovered.taken_over.contains(stream_id);
+}
+
+// It goes on where it is the same; else it ends, and then it is placed again.
+void ReceiverTracker::Adopt(const ReceivedBefore::Running& running) {
+  const proto::StartReceiver& start = running.receiver.start();
+  Receiver* const receiver = Find(start.stream_id());
+  const bool is_the_same =
+      receiver != nullptr && IsTakenOver(start.stream_id()) && !receiver->worker_id.has_value() &&
+      !receiver->spec.log.has_value() && !start.has_log() &&
+      start.operator_name() == receiver->spec.operator_name &&
+      start.params() == receiver->spec.params &&
+      start.storage_level() == static_cast<uint32_t>(receiver->spec.storage_level);
+  if (!is_the_same) {
+    proto::ToWorker message;
+    message.mutable_stop_receiver()->set_stream_id(start.stream_id());
+    message.mutable_stop_receiver()->set_reason("the application has another driver");
+    workers_.Send(running.worker_id, std::move(message));
+    if (receiver != nullptr) receiver->leaving.insert(running.worker_id);
+    return;
+  }
+  receiver->worker_id = running.worker_id;
+  receiver->placement_sequence = start.first_sequence();
+  receiver->processed_bytes =
+      std::max<int64_t>(0, running.receiver.stored_bytes() - UnprocessedBytes(*receiver));
+  receiver->info.active = true;
+  receiver->info.executor_id = absl::StrCat(running.worker_id);
+  if (const Worker* const worker = workers_.Find(running.worker_id)) {
+    receiver->info.location = worker->host;
+  }
+  LOG(INFO) << receiver->spec.label << " goes on on worker " << running.worker_id;
+  bus_.Post(
+      [info = receiver->info](StreamingListener& listener) { listener.OnReceiverStarted(info); });
+  SendLimits(*receiver);
+}
+
+// Of its present placement.
+int64_t ReceiverTracker::UnprocessedBytes(const Receiver& receiver) const {
+  int64_t bytes = 0;
+  const auto count = [&](const BatchBlocks& blocks) {
+    const auto of_stream = blocks.find(receiver.spec.stream_id);
+    if (of_stream == blocks.end()) return;
+    for (const ReceivedBlock& block : of_stream->second) {
+      if (block.id.sequence >= receiver.placement_sequence) bytes += block.size_bytes;
+    }
+  };
+  count(spec_.recovered.unallocated);
+  for (const auto& [time, blocks] : spec_.recovered.batches) {
+    if (spec_.resume && time > spec_.resume->completed_time) count(blocks);
+  }
+  return bytes;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Placing.
+
 void ReceiverTracker::Place(Receiver& receiver) {
   receiver.restart_timer = kNoTimer;
-  if (is_stopping_ || receiver.worker_id.has_value()) return;
+  if (is_stopping_ || receiver.worker_id.has_value() || !receiver.leaving.empty()) return;
   PlacementFacts facts;
   for (const Worker* const worker : workers_.usable()) {
     const auto receivers =
@@ -239,18 +302,18 @@ void ReceiverTracker::HandleBlockReport(int64_t worker_id, const proto::BlockRep
   const Receiver* const receiver = Find(report.stream_id());
   const bool has_copies = receiver != nullptr && CopyCount(receiver->spec.storage_level) > 1;
   for (const proto::StoredBlock& stored : report.blocks()) {
-    ReceivedBlock block = ToReceivedBlock(report.stream_id(), stored);
-    block.worker_id = worker_id;
+    ReceivedBlock block = ToReceivedBlock(stored, worker_id);
+    block.id.stream_id = report.stream_id();
     NoteReported(block);
-    if (blocks_.AddBlock(block) || blocks_.IsKnown(block.id)) {
-      locations_.Add(block.id, worker_id);
-      if (block.log_place.has_value()) locations_.NoteLogged(block.id);
-      if (workers_.Find(stored.replica()) != nullptr) locations_.Add(block.id, stored.replica());
-      // Of a copy that was sent and not confirmed nobody knows whether it came.
-      if (has_copies && stored.replica() == 0) locations_.NoteScattered(block.id);
-    } else {
+    if (!TakeBlock(block)) {
       forgotten.push_back(block.id);
+      continue;
     }
+    locations_.Add(block.id, worker_id);
+    if (block.log_place.has_value()) locations_.NoteLogged(block.id);
+    if (workers_.Find(stored.replica()) != nullptr) locations_.Add(block.id, stored.replica());
+    // Of a copy that was sent and not confirmed nobody knows whether it came.
+    if (has_copies && stored.replica() == 0) locations_.NoteScattered(block.id);
   }
   Drop(forgotten, worker_id);
   if (!when_cut_ || report.batch_time_ms() < cut_time_ms_) return;
@@ -266,17 +329,26 @@ void ReceiverTracker::NoteReported(const ReceivedBlock& block) {
   receiver->reported_segment = std::max(receiver->reported_segment, block.log_place->segment);
 }
 
-void ReceiverTracker::RestoreBatches(const std::vector<Time>& made,
-                                     const std::map<Time, BatchBlocks>& recovered) {
-  for (const Time time : made) {
-    const auto blocks = recovered.find(time);
-    blocks_.RestoreBatch(time, blocks == recovered.end() ? BatchBlocks() : blocks->second);
+void ReceiverTracker::RestoreBatches(const std::vector<Time>& made) {
+  std::map<Time, BatchBlocks> batches = spec_.recovered.batches;
+  for (const Time time : made) batches[time];
+  for (const auto& [time, blocks] : batches) blocks_.RestoreBatch(time, blocks);
+  for (const auto& [stream_id, starts] : spec_.recovered.taken_over) {
+    for (const auto& [start, sequence] : starts) {
+      blocks_.RestoreAllocated(stream_id, start, sequence);
+    }
   }
 }
 
-void ReceiverTracker::AddRecovered(const BatchBlocks& unallocated) {
-  for (const auto& [stream_id, blocks] : unallocated) {
+void ReceiverTracker::AddRecovered(const ReceivedBefore& before) {
+  for (const auto& [stream_id, blocks] : spec_.recovered.unallocated) {
     for (const ReceivedBlock& block : blocks) blocks_.AddBlock(block);
+  }
+  for (const ReceivedBefore::Held& held : before.blocks()) {
+    proto::BlockReport report;
+    report.set_stream_id(held.block.id().stream_id());
+    *report.add_blocks() = held.block;
+    HandleBlockReport(held.worker_id, report);
   }
 }
 
@@ -323,7 +395,8 @@ void ReceiverTracker::OnLostLogRead(const std::shared_ptr<LostLog>& log) {
     return;
   }
   for (const proto::StoredBlock& stored : *log->found) {
-    ReceivedBlock block = ToReceivedBlock(log->stream_id, stored);
+    ReceivedBlock block = ToReceivedBlock(stored, /*worker_id=*/0);
+    block.id.stream_id = log->stream_id;
     if (blocks_.AddBlock(block)) locations_.NoteLogged(block.id);
   }
   ended_starts_[log->stream_id].push_back(log->start);
@@ -344,6 +417,9 @@ void ReceiverTracker::Drop(const std::vector<BlockRef>& blocks, int64_t worker_i
 
 void ReceiverTracker::HandleReceiverEvent(int64_t worker_id, const proto::ReceiverEvent& event) {
   Receiver* const receiver = Find(event.stream_id());
+  const bool has_left = receiver != nullptr && event.kind() == proto::ReceiverEvent::STOPPED &&
+                        receiver->leaving.erase(worker_id) > 0;
+  if (has_left) return Place(*receiver);
   // Of a receiver that was given up: another one runs in its place.
   if (receiver == nullptr || receiver->worker_id != worker_id) return;
   ReceiverInfo& info = receiver->info;
@@ -386,6 +462,7 @@ void ReceiverTracker::WorkerAdded() {
 
 void ReceiverTracker::WorkerLost(int64_t worker_id) {
   for (auto& [stream_id, receiver] : receivers_) {
+    if (receiver.leaving.erase(worker_id) > 0) Place(receiver);
     if (receiver.worker_id != worker_id) continue;
     StartEnded(receiver, /*is_lost=*/true);
     receiver.worker_id.reset();

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "driver/cluster/worker_registry.h"
 #include "driver/event/listener_bus.h"
 #include "driver/receiver/rate_controller.h"
+#include "driver/receiver/received_before.h"
 #include "driver/receiver/received_block_tracker.h"
 #include "proto/worker.pb.h"
 
@@ -41,7 +43,8 @@ class ReceiverTracker {
   ReceiverTracker(const ReceiverTracker&) = delete;
   ReceiverTracker& operator=(const ReceiverTracker&) = delete;
 
-  void Start();
+  // Receivers of an earlier driver that workers have go on where they are the same.
+  void Start(const ReceivedBefore& before);
   // Receivers store what they have and end; `done` runs when all have, or their workers are lost.
   void Stop(Closure done);
 
@@ -66,9 +69,9 @@ class ReceiverTracker {
 
   ReceivedBlockTracker& blocks() { return blocks_; }
   // What an earlier driver has left, before all others: the batches that it had made, and what goes
-  // to the next one that is allocated.
-  void RestoreBatches(const std::vector<Time>& made, const std::map<Time, BatchBlocks>& recovered);
-  void AddRecovered(const BatchBlocks& unallocated);
+  // to the next one that is allocated. What workers have beside that is dropped.
+  void RestoreBatches(const std::vector<Time>& made);
+  void AddRecovered(const ReceivedBefore& before);
   // Starts of receivers with logs of which all blocks are known by now; each is told once.
   ReceiverStarts TakeEndedStarts() { return std::exchange(ended_starts_, {}); }
   // Nothing runs and nothing will, and what a lost worker has logged is known.
@@ -81,6 +84,8 @@ class ReceiverTracker {
     std::optional<int64_t> worker_id;  // Where it runs or was told to.
     std::optional<int64_t> failed_worker;
     int64_t next_sequence = 0;
+    int64_t first_sequence = 0;  // What is below was received under an earlier driver.
+    std::set<int64_t> leaving;   // Workers on which one of an earlier driver's is to end first.
     StreamLimits limits;
     // Of the blocks of its present placement, which are numbered from there on.
     int64_t placement_sequence = 0;
@@ -102,6 +107,11 @@ class ReceiverTracker {
     absl::StatusOr<std::vector<proto::StoredBlock>> found = std::vector<proto::StoredBlock>();
   };
 
+  void TakeOver(const ReceivedBefore& before);
+  void Adopt(const ReceivedBefore::Running& running);
+  bool TakeBlock(const ReceivedBlock& block);
+  bool IsTakenOver(int64_t stream_id) const;
+  int64_t UnprocessedBytes(const Receiver& receiver) const;
   void NoteReported(const ReceivedBlock& block);
   void StartEnded(const Receiver& receiver, bool is_lost);
   void ReadLostLog(const std::shared_ptr<LostLog>& log);

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "driver/batch/streaming_handle.h"
 #include "driver/lineage/rdd_node.h"
 
 namespace millrace::internal {
@@ -66,6 +67,12 @@ class DriverHandle {
   virtual Lease PutBroadcast(int64_t broadcast_id, std::string encoded) = 0;
   virtual void RegisterAccumulator(int64_t accumulator_id, AccumulatorMerge merge) = 0;
   virtual void UnregisterAccumulator(int64_t accumulator_id) = 0;
+
+  // Another driver of the application may come after this one, and find its workers with what they
+  // have received.
+  virtual bool may_be_replaced() const = 0;
+  // What workers have that an earlier driver has left.
+  virtual EarlierBlocks BlocksReceivedBefore() = 0;
 
   // Slots of all workers: the default number of partitions.
   virtual int total_slots() = 0;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/epoch_ids.h"
 #include "common/concurrent/one_shot.h"
 
 namespace millrace::internal {
@@ -9,8 +10,8 @@ namespace {
 
 using JobOutcome = absl::StatusOr<JobResult>;
 
-// Ids of different epochs differ.
-constexpr int kIdBits = 40;
+// For the event loop to come to a question.
+constexpr std::chrono::seconds kLoopTimeout{30};
 
 absl::Status Stopped() { return absl::CancelledError("the driver has stopped"); }
 
@@ -35,7 +36,8 @@ class DriverService::Delivery {
 DriverService::DriverService(Env& env, DriverTransport& transport, DriverOptions options)
     : env_(env),
       repairs_states_(options.repairs_states),
-      next_id_((options.epoch << kIdBits) + 1),
+      may_be_replaced_(options.may_be_replaced),
+      next_id_(FirstIdOfEpoch(options.epoch) + 1),
       core_(env, transport,
             [&] {
               options.on_slots_changed = [this](int slots) {
@@ -121,6 +123,13 @@ void DriverService::StateSaved(int64_t state_id, RddRef load) {
   port_->Post([this, state_id, load = std::move(load)]() mutable {
     core_.StateSaved(state_id, std::move(load));
   });
+}
+
+EarlierBlocks DriverService::BlocksReceivedBefore() {
+  const auto found = std::make_shared<OneShot<EarlierBlocks>>();
+  if (!port_->Post([this, found] { found->Set(core_.earlier_blocks()); })) return {};
+  EarlierBlocks* const blocks = found->WaitFor(kLoopTimeout);
+  return blocks == nullptr ? EarlierBlocks() : std::move(*blocks);
 }
 
 Lease DriverService::PutBroadcast(int64_t broadcast_id, std::string encoded) {

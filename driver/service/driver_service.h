@@ -52,6 +52,8 @@ class DriverService final : public DriverHandle {
   Lease CacheLease(int64_t rdd_id) override;
   Lease StateLease(int64_t state_id) override;
   bool repairs_states() const override { return repairs_states_; }
+  bool may_be_replaced() const override { return may_be_replaced_; }
+  EarlierBlocks BlocksReceivedBefore() override;
   void StateSaved(int64_t state_id, RddRef load) override;
   Lease PutBroadcast(int64_t broadcast_id, std::string encoded) override;
   void RegisterAccumulator(int64_t accumulator_id, AccumulatorMerge merge) override;
@@ -70,6 +72,7 @@ class DriverService final : public DriverHandle {
 
   Env& env_;
   const bool repairs_states_;
+  const bool may_be_replaced_;
   std::atomic<int64_t> next_id_;
   std::atomic<int> total_slots_{0};
   std::atomic<int> waiting_{0};  // Callers of RunJob.

@@ -191,6 +191,12 @@ void BlockStore::DropRdd(int64_t rdd_id) {
   while (it != entries_.end() && it->first.id == rdd_id) it = Erase(it);
 }
 
+void BlockStore::DropRddsBelow(int64_t rdd_id) {
+  absl::MutexLock lock(&mutex_);
+  auto it = entries_.lower_bound(StoreKey::Cached(0, 0));
+  while (it != entries_.end() && it->first.id < rdd_id) it = Erase(it);
+}
+
 std::vector<std::pair<StoreKey, StorageLevel>> BlockStore::TakeDropped() {
   absl::MutexLock lock(&mutex_);
   return std::exchange(dropped_, {});

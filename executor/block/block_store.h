@@ -90,6 +90,8 @@ class BlockStore {
   void Drop(const StoreKey& key);
   // All cached partitions of the data set.
   void DropRdd(int64_t rdd_id);
+  // Of all data sets with ids below that.
+  void DropRddsBelow(int64_t rdd_id);
 
   // Cached partitions that were dropped to make room since the last call.
   std::vector<std::pair<StoreKey, StorageLevel>> TakeDropped();

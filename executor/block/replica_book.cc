@@ -50,4 +50,17 @@ std::vector<proto::BlockReport> ReplicaBook::GiveUp(int64_t receiving_worker) {
   return reports;
 }
 
+void ReplicaBook::TakeBack(int64_t receiving_worker) {
+  const absl::MutexLock lock(&mutex_);
+  given_up_.erase(receiving_worker);
+}
+
+std::vector<proto::StoredBlock> ReplicaBook::blocks() const {
+  std::vector<proto::StoredBlock> blocks;
+  const absl::MutexLock lock(&mutex_);
+  blocks.reserve(blocks_.size());
+  for (const auto& [key, block] : blocks_) blocks.push_back(block);
+  return blocks;
+}
+
 }  // namespace millrace::internal

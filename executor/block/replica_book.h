@@ -21,8 +21,8 @@ namespace millrace::internal {
 // and not yet reported is reported when it is lost.
 //
 // Threads: any.
-// Invariants: a worker that was given up has no copies here, and gets none; a block that was
-// dropped does not come back.
+// Invariants: a worker that was given up has no copies here, and gets none until it is taken back;
+// a block that was dropped does not come back.
 class ReplicaBook {
  public:
   // FailedPrecondition: the worker was given up. NotFound: the block was dropped, and comes late.
@@ -31,11 +31,15 @@ class ReplicaBook {
   void Remove(const proto::DropBlocks& dropped) ABSL_LOCKS_EXCLUDED(mutex_);
   // The worker is lost: reports of its copies, a stream each, in the order of their cutting.
   std::vector<proto::BlockReport> GiveUp(int64_t receiving_worker) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A later driver has it among its workers.
+  void TakeBack(int64_t receiving_worker) ABSL_LOCKS_EXCLUDED(mutex_);
+  // By stream and sequence.
+  std::vector<proto::StoredBlock> blocks() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   using Key = std::pair<int64_t, int64_t>;  // Stream, sequence.
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::map<Key, proto::StoredBlock> blocks_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<Key, int64_t> receiving_workers_ ABSL_GUARDED_BY(mutex_);  // Of the same.
   absl::flat_hash_set<int64_t> given_up_ ABSL_GUARDED_BY(mutex_);

@@ -49,6 +49,9 @@ void ExecutorDaemon::OnMessage(const proto::ToExecutor& message) {
     case proto::ToExecutor::kForgetApplication:
       Forget(message.forget_application().app_id());
       break;
+    case proto::ToExecutor::kMoveWorkers:
+      MoveWorkers(message.move_workers());
+      break;
     case proto::ToExecutor::KIND_NOT_SET:  // Of a later version.
       break;
   }
@@ -120,6 +123,12 @@ void ExecutorDaemon::Forget(const std::string& app_id) {
     if (key.first == app_id) keys.push_back(key);
   }
   for (const WorkerKey& key : keys) End(key);
+}
+
+void ExecutorDaemon::MoveWorkers(const proto::MoveWorkers& move) {
+  for (const auto& [key, worker] : workers_) {
+    if (key.first == move.app_id()) host_.SetDriver(key.first, key.second, move.driver_address());
+  }
 }
 
 bool ExecutorDaemon::HasWorkersOf(const std::string& app_id) const {

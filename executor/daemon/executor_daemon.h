@@ -55,6 +55,7 @@ class ExecutorDaemon {
   void End(const WorkerKey& key);
   void OnWorkerEnded(const WorkerKey& key, const proto::ProcessExit& exit);
   void Forget(const std::string& app_id);
+  void MoveWorkers(const proto::MoveWorkers& move);
   bool HasWorkersOf(const std::string& app_id) const;
 
   Env& env_;

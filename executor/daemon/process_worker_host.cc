@@ -22,6 +22,7 @@ namespace {
 
 constexpr char kWorkDir[] = "/work";
 constexpr char kPidFile[] = "/pid";
+constexpr char kDriverFile[] = "/driver";
 constexpr int64_t kLogBytesMax = int64_t{64} << 20;
 constexpr int kLogFilesMax = 8;
 
@@ -103,6 +104,7 @@ absl::Status ProcessWorkerHost::Recover() {
       const std::string dir = app_dir + "/" + worker.name;
       KillLeftover(fs_, dir + kPidFile);
       RETURN_IF_ERROR(fs_.DeleteRecursively(dir + kPidFile));
+      RETURN_IF_ERROR(fs_.DeleteRecursively(dir + kDriverFile));
       RETURN_IF_ERROR(fs_.DeleteRecursively(dir + kWorkDir));
     }
   }
@@ -114,6 +116,10 @@ void ProcessWorkerHost::Start(const proto::LaunchWorker& launch,
                               std::function<void(proto::ProcessExit)> on_ended) {
   const WorkerKey key(launch.worker().app_id(), launch.worker().worker_id());
   const auto running = std::make_shared<Running>();
+  {
+    const absl::MutexLock lock(&running->mutex);
+    running->driver_address = launch.driver_address();
+  }
   running_[key] = running;
   running->thread = StartThread("worker", [this, key, launch, running, on_ended] {
     proto::ProcessExit exit = RunWorker(launch, *running);
@@ -165,6 +171,7 @@ absl::StatusOr<LoggedProcess::Options> ProcessWorkerHost::Prepare(
   for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
            {"MILLRACE_ROLE", "worker"},
            {"MILLRACE_DRIVER_ADDRESS", launch.driver_address()},
+           {"MILLRACE_DRIVER_FILE", dir + kDriverFile},
            {"MILLRACE_APP_ID", worker.app_id()},
            {"MILLRACE_WORKER_ID", absl::StrCat(worker.worker_id())},
            {"MILLRACE_WORKER_CORES", absl::StrCat(worker.cores())},
@@ -181,12 +188,13 @@ absl::StatusOr<std::unique_ptr<LoggedProcess>> ProcessWorkerHost::StartProcess(
   ASSIGN_OR_RETURN(LoggedProcess::Options options, Prepare(launch));
   const absl::MutexLock lock(&running.mutex);
   if (running.end_requests > 0) return absl::CancelledError("it was told to end before it started");
+  const std::string dir = WorkerDir(launch.worker().app_id(), launch.worker().worker_id());
+  RETURN_IF_ERROR(WriteFileAtomically(fs_, dir + kDriverFile, running.driver_address));
   ASSIGN_OR_RETURN(std::unique_ptr<LoggedProcess> process,
                    LoggedProcess::Start(fs_, std::move(options)));
   const std::string pid_text =
       absl::StrCat(process->pid(), " ", StartTicks(process->pid()).value_or(0));
-  RETURN_IF_ERROR(WriteFileAtomically(
-      fs_, WorkerDir(launch.worker().app_id(), launch.worker().worker_id()) + kPidFile, pid_text));
+  RETURN_IF_ERROR(WriteFileAtomically(fs_, dir + kPidFile, pid_text));
   running.process = process.get();
   return process;
 }
@@ -212,11 +220,25 @@ proto::ProcessExit ProcessWorkerHost::RunWorker(const proto::LaunchWorker& launc
     exit.set_reason(absl::StrCat("not started: ", process.status().message()));
     exit.set_is_requested(absl::IsCancelled(process.status()));
   }
-  for (const char* name : {kPidFile, kWorkDir}) {
+  for (const char* name : {kPidFile, kDriverFile, kWorkDir}) {
     const absl::Status status = fs_.DeleteRecursively(dir + name);
     LOG_IF(WARNING, !status.ok()) << "what a worker left stays: " << status;
   }
   return exit;
+}
+
+void ProcessWorkerHost::SetDriver(const std::string& app_id, int64_t worker_id,
+                                  const std::string& driver_address) {
+  const auto it = running_.find({app_id, worker_id});
+  if (it == running_.end()) return;
+  Running& running = *it->second;
+  const absl::MutexLock lock(&running.mutex);
+  running.driver_address = driver_address;
+  if (running.process == nullptr) return;  // It will be told at its start.
+  const absl::Status status =
+      WriteFileAtomically(fs_, WorkerDir(app_id, worker_id) + kDriverFile, driver_address);
+  LOG_IF(WARNING, !status.ok()) << "worker " << worker_id << " of " << app_id
+                                << " will not find its new driver: " << status;
 }
 
 void ProcessWorkerHost::RequestEnd(const std::string& app_id, int64_t worker_id) {

@@ -23,6 +23,7 @@ namespace millrace {
 
 //   DIR/APPLICATION/WORKER/stdout, stderr, and the rotated ones
 //                          pid              while it runs: its number and when it was started
+//                          driver           while it runs: where it finds its driver
 //                          work/            its working directory; goes when it ends
 //
 // Each worker has a thread, which fetches what it needs, starts it and waits for it: a process dies
@@ -52,6 +53,8 @@ class ProcessWorkerHost : public WorkerHost {
 
   void Start(const proto::LaunchWorker& launch,
              std::function<void(proto::ProcessExit)> on_ended) override;
+  void SetDriver(const std::string& app_id, int64_t worker_id,
+                 const std::string& driver_address) override;
   void RequestEnd(const std::string& app_id, int64_t worker_id) override;
   void Forget(const std::string& app_id) override;
 
@@ -66,6 +69,7 @@ class ProcessWorkerHost : public WorkerHost {
     absl::Mutex mutex;
     LoggedProcess* process ABSL_GUARDED_BY(mutex) = nullptr;
     int end_requests ABSL_GUARDED_BY(mutex) = 0;
+    std::string driver_address ABSL_GUARDED_BY(mutex);
   };
 
   proto::ProcessExit RunWorker(const proto::LaunchWorker& launch, Running& running);

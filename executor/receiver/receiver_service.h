@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "proto/worker.pb.h"
 
@@ -33,6 +34,8 @@ class ReceiverService {
   virtual void UpdateRate(const proto::UpdateRate& request) = 0;
   // Each stream that has not stopped answers with one report that carries the batch time.
   virtual void CutBlocks(int64_t batch_time_ms) = 0;
+  // Those that have not stopped.
+  virtual std::vector<proto::RunningReceiver> Running() const { return {}; }
 };
 
 }  // namespace millrace::internal

@@ -82,6 +82,7 @@ void ThreadedReceiverService::Start(const proto::StartReceiver& request) {
     options.blocks.log = stream->log.get();
   }
   stream->stream_id = request.stream_id();
+  stream->request = request;
   stream->name = request.label();
   stream->block_interval_micros = request.block_interval_ms() * kMicrosPerMs;
   stream->supervisor = std::make_unique<ReceiverSupervisor>(
@@ -169,6 +170,9 @@ void ThreadedReceiverService::ArmCutTimer(const std::shared_ptr<Stream>& stream)
 
 void ThreadedReceiverService::Deliver(Stream& stream) {
   for (proto::BlockReport& report : stream.supervisor->generator().TakeReports(NowMs())) {
+    for (const proto::StoredBlock& block : report.blocks()) {
+      stream.reported_bytes += block.size_bytes();
+    }
     listener_->OnBlockReport(std::move(report));
   }
 }
@@ -185,6 +189,19 @@ void ThreadedReceiverService::CutBlocks(int64_t batch_time_ms) {
     cut.push_back(stream);
   }
   for (const std::shared_ptr<Stream>& stream : cut) Deliver(*stream);
+}
+
+std::vector<proto::RunningReceiver> ThreadedReceiverService::Running() const {
+  std::vector<proto::RunningReceiver> running;
+  for (const auto& [id, stream] : streams_) {
+    proto::RunningReceiver& receiver = running.emplace_back();
+    *receiver.mutable_start() = stream->request;
+    receiver.set_stored_bytes(stream->reported_bytes);
+  }
+  std::sort(running.begin(), running.end(), [](const auto& a, const auto& b) {
+    return a.start().stream_id() < b.start().stream_id();
+  });
+  return running;
 }
 
 void ThreadedReceiverService::Stop(int64_t stream_id, const std::string& reason) {

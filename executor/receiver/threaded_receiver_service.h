@@ -37,10 +37,13 @@ class ThreadedReceiverService : public ReceiverService {
   void Stop(int64_t stream_id, const std::string& reason) override;
   void UpdateRate(const proto::UpdateRate& request) override;
   void CutBlocks(int64_t batch_time_ms) override;
+  std::vector<proto::RunningReceiver> Running() const override;
 
  private:
   struct Stream {
     int64_t stream_id = 0;
+    proto::StartReceiver request;
+    int64_t reported_bytes = 0;
     std::string name;
     int64_t block_interval_micros = 0;
     bool may_spill = false;

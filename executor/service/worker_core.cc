@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/epoch_ids.h"
 #include "common/base/mistake.h"
 #include "executor/service/valid_utf8.h"
 
@@ -23,14 +24,21 @@ WorkerCore::WorkerCore(WorkerOptions options, const Parts& parts)
   receivers_.SetListener(this);
 }
 
-void WorkerCore::Start() {
+void WorkerCore::Start(const std::vector<proto::StoredBlock>& copies) {
+  is_connected_ = true;
   proto::ToDriver message;
   proto::WorkerHello& hello = *message.mutable_hello();
   hello.set_host(options_.host);
-  hello.set_task_slots(static_cast<uint32_t>(free_slots_));
+  hello.set_task_slots(static_cast<uint32_t>(std::max(1, options_.task_slots)));
   hello.set_binary_digest(options_.binary_digest);
   hello.set_application_id(options_.application_id);
   hello.set_peer_address(options_.peer_address);
+  hello.set_driver_epoch(driver_epoch_);
+  for (const auto& [id, block] : received_) *hello.add_blocks() = block;
+  for (const proto::StoredBlock& copy : copies) *hello.add_blocks() = copy;
+  for (proto::RunningReceiver& receiver : receivers_.Running()) {
+    *hello.add_receivers() = std::move(receiver);
+  }
   Send(std::move(message));
   // Again, to a driver that was lost: one heart beats.
   env_.Cancel(heartbeat_timer_);
@@ -39,8 +47,30 @@ void WorkerCore::Start() {
 
 bool WorkerCore::Hears(const proto::ToWorker& message) {
   if (message.driver_epoch() < driver_epoch_) return false;
-  driver_epoch_ = message.driver_epoch();
+  const int64_t epoch_before = std::exchange(driver_epoch_, message.driver_epoch());
+  if (epoch_before != 0 && epoch_before != driver_epoch_) ForgetDriver();
   return true;
+}
+
+// Nobody waits for the tasks any more, and nobody would drop what the driver before had here.
+void WorkerCore::ForgetDriver() {
+  const int64_t first_id = FirstIdOfEpoch(driver_epoch_);
+  std::vector<int64_t> task_ids;
+  for (auto& [id, task] : tasks_) {
+    task->is_forgotten = true;
+    task->dropped_rdds.insert(task->dropped_rdds.end(), task->written_rdds.begin(),
+                              task->written_rdds.end());
+    task->state_dropped = task->updated_state != kNoId;
+    task_ids.push_back(id);
+  }
+  for (const int64_t id : task_ids) CancelTask(id);
+  services_.states.AbortBelow(first_id, [this](int64_t id) { return tasks_.contains(id); });
+  services_.states.DropBelow(first_id);
+  services_.blocks.DropRddsBelow(first_id);
+  services_.blocks.TakeDropped();
+  services_.shuffles.DropBelow(first_id);
+  broadcasts_.clear();
+  RemoveDiscardedFiles();
 }
 
 void WorkerCore::Handle(proto::ToWorker message) {
@@ -240,14 +270,16 @@ void WorkerCore::End(int64_t task_id) {
   const auto it = tasks_.find(task_id);
   const std::unique_ptr<Task> task = std::move(it->second);
   tasks_.erase(it);
+  if (task->is_forgotten) services_.states.Abort(task_id);
   DropAgain(*task);
-  SendStatus(std::move(task->status));
+  if (!task->is_forgotten) SendStatus(std::move(task->status));
   SendDroppedPartitions();
 }
 
 void WorkerCore::Refuse(int64_t task_id, proto::TaskStatus::Outcome outcome,
                         const absl::Status& error) {
-  tasks_.erase(task_id);
+  const auto task = tasks_.extract(task_id);
+  if (task.mapped()->is_forgotten) return;
   proto::TaskStatus status;
   status.set_task_id(task_id);
   SetFailure(error, status);
@@ -330,6 +362,7 @@ void WorkerCore::DropRdd(int64_t rdd_id) {
 
 void WorkerCore::DropBlocks(const proto::DropBlocks& drop) {
   for (const proto::BlockId& id : drop.blocks()) {
+    received_.erase({id.stream_id(), id.sequence()});
     services_.blocks.Drop(StoreKey::Block(id.stream_id(), id.sequence()));
   }
   RemoveDiscardedFiles();
@@ -356,6 +389,11 @@ void WorkerCore::RemoveDiscardedFiles() {
 // Saying things to the driver.
 
 void WorkerCore::OnBlockReport(proto::BlockReport report) {
+  for (const proto::StoredBlock& block : report.blocks()) {
+    proto::StoredBlock& kept = received_[{block.id().stream_id(), block.id().sequence()}];
+    kept = block;
+    kept.clear_replica();  // The worker that has the copy says so itself.
+  }
   proto::ToDriver message;
   *message.mutable_block_report() = std::move(report);
   Send(std::move(message));
@@ -397,6 +435,7 @@ void WorkerCore::SendHeartbeats() {
 }
 
 void WorkerCore::Send(proto::ToDriver message) {
+  if (!is_connected_) return;
   message.set_worker_id(options_.worker_id);
   transport_.SendToDriver(std::move(message));
 }

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -40,9 +42,9 @@ struct WorkerOptions {
 //
 // Threads: lives on its Env's event loop and is called only there. It must outlive the tasks and
 // timers that it gave to the Env.
-// Invariants: a launched task is answered with exactly one status; at most `task_slots` run. One
-// whose outputs are on their way to other workers runs no more, and is answered when they have
-// acknowledged them.
+// Invariants: a launched task is answered with exactly one status, unless its driver is replaced;
+// at most `task_slots` run. One whose outputs are on their way to other workers runs no more, and
+// is answered when they have acknowledged them.
 class WorkerCore : public ReceiverService::Listener {
  public:
   // What it stands on; all outlive it.
@@ -59,10 +61,16 @@ class WorkerCore : public ReceiverService::Listener {
   WorkerCore(const WorkerCore&) = delete;
   WorkerCore& operator=(const WorkerCore&) = delete;
 
-  // Says hello to the driver.
-  void Start();
+  // There is a connection to the driver: says hello, and that these copies of other workers' blocks
+  // are here, too.
+  void Start(const std::vector<proto::StoredBlock>& copies = {});
+  // The connection is gone: nothing is said until the next Start. What is received is kept for the
+  // driver that comes.
+  void Disconnected() { is_connected_ = false; }
   // False: it is said by a driver that has been replaced, and is to be ignored.
   bool Hears(const proto::ToWorker& message);
+  // Of the driver that it listens to; 0: it has heard none.
+  int64_t driver_epoch() const { return driver_epoch_; }
   void Handle(proto::ToWorker message);
   // Map outputs came in by another way than a task of this worker.
   void OnMapOutputsArrived();
@@ -74,6 +82,8 @@ class WorkerCore : public ReceiverService::Listener {
 
   void OnBlockReport(proto::BlockReport report) override;
   void OnReceiverEvent(proto::ReceiverEvent event) override;
+  // What others here have to say to the driver.
+  void Send(proto::ToDriver message);
 
  private:
   struct Task : LaunchedTask {
@@ -86,10 +96,12 @@ class WorkerCore : public ReceiverService::Listener {
     std::vector<int64_t> dropped_rdds;
     bool state_dropped = false;
     TimerId acknowledgement_timer = kNoTimer;
+    bool is_forgotten = false;  // By a driver that was replaced.
   };
   static constexpr int64_t kNoId = -1;
   using WaitingTasks = std::vector<int64_t>;  // Ids; those that are gone are passed over.
 
+  void ForgetDriver();
   void Launch(proto::TaskRequest request);
   absl::Status TakeBroadcasts(Task& task);
   void NoteOutputs(Task& task);
@@ -117,7 +129,6 @@ class WorkerCore : public ReceiverService::Listener {
 
   void SendDroppedPartitions();
   void SendHeartbeats();
-  void Send(proto::ToDriver message);
 
   const WorkerOptions options_;
   Env& env_;
@@ -129,6 +140,10 @@ class WorkerCore : public ReceiverService::Listener {
   const TaskRunner runner_;
 
   int64_t driver_epoch_ = 0;
+  bool is_connected_ = true;
+  // Blocks that receivers here have stored, or lost workers' had, until they are dropped: by stream
+  // and sequence.
+  std::map<std::pair<int64_t, int64_t>, proto::StoredBlock> received_;
   bool stopped_ = false;
   TimerId heartbeat_timer_ = kNoTimer;
   int free_slots_;

@@ -41,7 +41,9 @@ void WorkerNode::MakeCore(WorkerOptions options) {
 }
 
 void WorkerNode::Handle(proto::ToWorker message) {
+  const int64_t epoch_before = core_->driver_epoch();
   if (!core_->Hears(message)) return;
+  if (epoch_before != 0 && core_->driver_epoch() != epoch_before) ForgetPeers();
   switch (message.kind_case()) {
     case proto::ToWorker::kPeers:
       for (const auto& peer : message.peers().added()) AddPeer(peer);
@@ -50,9 +52,8 @@ void WorkerNode::Handle(proto::ToWorker message) {
     case proto::ToWorker::kCopyBlocks:
       return copier_.Copy(message.copy_blocks(), [this](proto::BlocksCopied copied) {
         proto::ToDriver answer;
-        answer.set_worker_id(options_.worker_id);
         *answer.mutable_blocks_copied() = std::move(copied);
-        parts_.transport.SendToDriver(std::move(answer));
+        core_->Send(std::move(answer));
       });
     case proto::ToWorker::kDropBlocks:
       replicas_.Remove(message.drop_blocks());
@@ -63,6 +64,8 @@ void WorkerNode::Handle(proto::ToWorker message) {
 }
 
 void WorkerNode::AddPeer(const proto::Peers::Peer& peer) {
+  introduced_.insert(peer.worker_id());
+  replicas_.TakeBack(peer.worker_id());
   const auto address = ParseHostPort(peer.address());
   parts_.peers.AddPeer(peer.worker_id(), peer.address());
   const std::string host = address.ok() ? address->host : peer.address();
@@ -70,7 +73,14 @@ void WorkerNode::AddPeer(const proto::Peers::Peer& peer) {
   router_.AddPeer(peer.worker_id(), host == options_.host);
 }
 
+// A new driver introduces those that it has. What the others still send is not kept, for nobody
+// would ever hear of it.
+void WorkerNode::ForgetPeers() {
+  for (const int64_t worker_id : std::exchange(introduced_, {})) RemovePeer(worker_id);
+}
+
 void WorkerNode::RemovePeer(int64_t worker_id) {
+  introduced_.erase(worker_id);
   replicator_.RemovePeer(worker_id);
   router_.RemovePeer(worker_id);
   parts_.peers.RemovePeer(worker_id);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/functional/function_ref.h"
@@ -60,6 +61,9 @@ class WorkerNode {
   void MakeCore(WorkerOptions options);
   WorkerCore& core() { return *core_; }
 
+  // There is a connection to the driver, and there is none any more.
+  void Connected() { core_->Start(replicas_.blocks()); }
+  void Disconnected() { core_->Disconnected(); }
   // Every message but Shutdown, which is its owner's.
   void Handle(proto::ToWorker message);
   // On any thread. May wait for the disk, but not after `reply`, which is called once.
@@ -72,6 +76,7 @@ class WorkerNode {
  private:
   void AddPeer(const proto::Peers::Peer& peer);
   void RemovePeer(int64_t worker_id);
+  void ForgetPeers();
 
   const Options options_;
   const Parts parts_;
@@ -87,6 +92,7 @@ class WorkerNode {
   ShuffleRouter router_;
   RemoteReads remote_reads_;
   PeerService peer_service_;
+  std::set<int64_t> introduced_;  // Peers, by the driver that is listened to.
   std::unique_ptr<WorkerCore> core_;
 };
 

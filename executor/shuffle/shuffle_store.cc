@@ -77,7 +77,9 @@ bool ShuffleStore::Reserve(size_t bytes) {
 }
 
 absl::Status ShuffleStore::CheckExpected(const MapOutput& output) const {
-  if (dropped_.Contains(output.shuffle_id) && !IsMade(Mistake::kLateMapOutputsKept)) {
+  const bool was_dropped =
+      output.shuffle_id < dropped_below_ || dropped_.Contains(output.shuffle_id);
+  if (was_dropped && !IsMade(Mistake::kLateMapOutputsKept)) {
     return absl::FailedPreconditionError(
         absl::StrCat("shuffle ", output.shuffle_id, " was dropped"));
   }
@@ -239,6 +241,17 @@ void ShuffleStore::Drop(int64_t shuffle_id) {
   if (it == shuffles_.end()) return;
   Release(it->second);
   shuffles_.erase(it);
+}
+
+void ShuffleStore::DropBelow(int64_t shuffle_id) {
+  absl::MutexLock lock(&mutex_);
+  dropped_below_ = std::max(dropped_below_, shuffle_id);
+  absl::erase_if(shuffles_, [&](auto& shuffle) {
+    if (shuffle.first >= shuffle_id) return false;
+    Release(shuffle.second);
+    return true;
+  });
+  std::erase_if(ready_, [&](const ReduceKey& key) { return key.shuffle_id < shuffle_id; });
 }
 
 void ShuffleStore::Forget(Shuffle& shuffle, size_t memory_bytes) {

@@ -87,6 +87,8 @@ class ShuffleStore {
 
   // For good: its id is never used again.
   void Drop(int64_t shuffle_id);
+  // The same for all with ids below that.
+  void DropBelow(int64_t shuffle_id);
 
   size_t shuffle_count() const;
 
@@ -139,6 +141,7 @@ class ShuffleStore {
   absl::flat_hash_map<int64_t, Shuffle> shuffles_ ABSL_GUARDED_BY(mutex_);
   std::vector<ReduceKey> ready_ ABSL_GUARDED_BY(mutex_);
   RecentIds dropped_ ABSL_GUARDED_BY(mutex_);
+  int64_t dropped_below_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace millrace::internal

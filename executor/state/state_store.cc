@@ -107,17 +107,32 @@ bool StateStore::Holds(int64_t task_id) const {
   return held_by_task_.contains(task_id);
 }
 
-void StateStore::Drop(int64_t state_id) {
+void StateStore::Drop(int64_t state_id) { DropRange(state_id, state_id + 1); }
+
+void StateStore::DropBelow(int64_t state_id) { DropRange(0, state_id); }
+
+void StateStore::DropRange(int64_t first_id, int64_t end_id) {
   absl::MutexLock lock(&mutex_);
   for (auto it = entries_.begin(); it != entries_.end();) {
     const auto entry = it++;
-    if (entry->first.state_id != state_id) continue;
+    if (entry->first.state_id < first_id || entry->first.state_id >= end_id) continue;
     if (entry->second.holder_task_id != kNone) {
       entry->second.drop_when_free = true;
     } else {
       entries_.erase(entry);
     }
   }
+}
+
+void StateStore::AbortBelow(int64_t task_id, absl::FunctionRef<bool(int64_t)> runs) {
+  std::vector<int64_t> ended;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [id, keys] : held_by_task_) {
+      if (id < task_id && !runs(id)) ended.push_back(id);
+    }
+  }
+  for (const int64_t id : ended) Judge(id, /*commit=*/false);
 }
 
 size_t StateStore::partition_count() const {

@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "executor/task/task_node.h"
@@ -63,6 +64,10 @@ class StateStore {
 
   // Held partitions go when they are committed or aborted.
   void Drop(int64_t state_id);
+  // The same for all with ids below that.
+  void DropBelow(int64_t state_id);
+  // Of the attempts with ids below that which wait to be judged; `runs` says which still run.
+  void AbortBelow(int64_t task_id, absl::FunctionRef<bool(int64_t)> runs);
 
   size_t partition_count() const;
   // As of each partition's latest commit or abort.
@@ -87,6 +92,7 @@ class StateStore {
   absl::Status Check(const StateUpdateRequest& request, const Entry* entry) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Judge(int64_t task_id, bool commit);
+  void DropRange(int64_t first_id, int64_t end_id);
   void Release(const StateKey& key, bool commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;

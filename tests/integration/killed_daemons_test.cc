@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/integration/logged_records.h"
 #include "tests/integration/test_cluster.h"
 #include "tests/integration/word_log.h"
 #include "tests/support/printed_batches.h"
@@ -131,6 +132,35 @@ TEST(KilledDriverTest, ALogIsCountedExactly) {
       << cluster.Submit({"--logs", id}).err;
   EXPECT_THAT(cluster.Submit({"--kill", id, "--wait"}).out, ::testing::HasSubstr("attempt 4"));
   log.Check();
+}
+
+// What receivers have stored is on workers, which live on, and so do the receivers.
+TEST(KilledDriverTest, WhatWorkersHaveReceivedIsCountedOnce) {
+  TestCluster cluster;
+  cluster.AddExecutor("a", 1);
+  cluster.AddExecutor("b", 1);
+  const LoggedRecords records(cluster.path());
+  Command arguments = {"--supervise", "--num-executors", "2", "--executor-cores", "1"};
+  const Command program = records.ProgramWithoutLog({});
+  arguments.insert(arguments.end(), program.begin(), program.end());
+  const std::string id = cluster.SubmitToCluster(arguments);
+  const auto await_more = [&](size_t more) {
+    const size_t before = records.Output().size();
+    return Eventually([&] { return records.Output().size() >= before + more; });
+  };
+  ASSERT_TRUE(await_more(1'000)) << cluster.Submit({"--logs", id}).err;
+  const std::vector<pid_t> workers = {cluster.AwaitWorker("a"), cluster.AwaitWorker("b")};
+  pid_t killed = -1;
+  for (int kill = 0; kill < 3; ++kill) {
+    const pid_t driver = cluster.DriverPid(id);
+    ASSERT_TRUE(driver > 1 && driver != killed) << driver;
+    ASSERT_EQ(::kill(driver, SIGKILL), 0);
+    killed = driver;
+    ASSERT_TRUE(await_more(1'000)) << cluster.Submit({"--logs", id}).err;
+  }
+  EXPECT_EQ(workers, (std::vector<pid_t>{cluster.AwaitWorker("a"), cluster.AwaitWorker("b")}));
+  EXPECT_THAT(cluster.Submit({"--kill", id, "--wait"}).out, ::testing::HasSubstr("attempt 4"));
+  records.Check();
 }
 
 std::string NameOf(const ::testing::TestParamInfo<Victim>& info) {

@@ -24,8 +24,11 @@ class LoggedRecords {
   }
 
   Command ProgramWith(Command settings) const {
+    settings.push_back(Setting("streaming.receiver.writeAheadLog.enable=true"));
+    return ProgramWithoutLog(settings);
+  }
+  Command ProgramWithoutLog(Command settings) const {
     Command arguments = {Path("checkpoint"), Path("output"), Path("safe")};
-    arguments.push_back(Setting("streaming.receiver.writeAheadLog.enable=true"));
     arguments.push_back(Setting("streaming.gracefulStopTimeout=60s"));
     arguments.insert(arguments.end(), settings.begin(), settings.end());
     return Program("logged_records", arguments);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tests/sim/disk.h"
 #include "tests/sim/network.h"
 #include "tests/sim/sim_env.h"
 #include "tests/sim/world.h"
@@ -13,7 +14,8 @@
 namespace millrace::sim {
 
 struct Cluster {
-  Cluster(uint64_t seed, const Pace& pace) : pace(pace), world(seed), network(world) {}
+  Cluster(uint64_t seed, const Pace& pace)
+      : pace(pace), world(seed), network(world), disk(world, fs) {}
 
   NodeId NewNode() { return ++last_node; }
 
@@ -21,6 +23,7 @@ struct Cluster {
   MemoryFileSystem fs;  // A shared directory.
   World world;
   Network network;
+  Disk disk;  // Of the files.
   NodeId last_node = kNobody;
   std::vector<NodeId> outside;  // Processes that are not the application's.
 };

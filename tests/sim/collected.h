@@ -27,10 +27,11 @@ struct Collected {
 void Collect(const DStream<std::string>& stream, const std::shared_ptr<Collected>& collected,
              const HasEnded& has_ended);
 
-// What is wrong with it: batches that were left out, came twice though none `may_repeat`, differ
-// from what the program must put out, or failed with an error that `may_fail` does not excuse.
+// What is wrong with it: batches that were left out, unless some `may_miss`, came twice though none
+// `may_repeat`, differ from what the program must put out, or failed with an error that `may_fail`
+// does not excuse.
 std::vector<std::string> Compare(const Collected& collected, const Program& program,
-                                 const Shape& shape, bool may_repeat,
+                                 const Shape& shape, bool may_repeat, bool may_miss,
                                  const std::function<bool(const absl::Status&)>& may_fail);
 
 }  // namespace millrace::sim

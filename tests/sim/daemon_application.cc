@@ -15,6 +15,9 @@ namespace {
 
 constexpr int64_t kReconnectMicros = 300'000;
 constexpr int64_t kReplaceMicros = 50'000;
+// As worker_fleet.cc.
+constexpr int64_t kLeftWorkerMicros = 5'000'000;
+constexpr int64_t kWorkersOfADriver = 1'000'000;
 constexpr int64_t kReplaceMicrosMax = 10'000'000;
 constexpr int64_t kBeginMicrosMax = 500'000;
 constexpr int64_t kRegisterMicros = 20'000'000;
@@ -116,6 +119,7 @@ void Application::Connect() {
   proto::FromApplication message;
   proto::RegisterApplication& request = *message.mutable_register_();
   request.set_app_id(app_id_);
+  request.set_epoch(epoch_);
   request.set_name(options_.plan.name);
   request.set_submission_id(options_.submission_id);
   *request.mutable_program() = ProgramOf(options_.plan);
@@ -152,6 +156,7 @@ void Application::OnRegistered(const proto::ApplicationRegistered& registered) {
   is_registered_ = true;
   ScheduleHeartbeat(std::clamp<int64_t>(registered.heartbeat_interval_ms(), 10, 60'000) * 1000);
   if (!app_id_.empty()) {
+    SendMoved();
     // What it was asked before the connection broke, if it is still true.
     for (const auto& [id, worker] : workers_) {
       if (worker.is_released) {
@@ -163,20 +168,53 @@ void Application::OnRegistered(const proto::ApplicationRegistered& registered) {
     return;
   }
   app_id_ = registered.app_id();
-  // Another attempt of a submission is another application.
-  if (!site_.applications.emplace(app_id_, this).second) {
+  epoch_ = registered.epoch();
+  // Another attempt of a submission may be the same application.
+  const Application*& known = site_.applications[app_id_];
+  if (known != nullptr &&
+      (submission_id().empty() || known->submission_id() != submission_id() || epoch_ < 2)) {
     site_.Fail(absl::StrCat(options_.plan.name, " is called ", app_id_, ", as one before"));
   }
+  known = this;
+  Expect(registered);
   const auto& possible = registered.possible_cores();
   free_cores_.assign(possible.begin(), possible.end());
   std::sort(free_cores_.begin(), free_cores_.end());
   cores_otherwise_ = free_cores_.empty() ? std::max(options_.plan.demand.cores_per_worker(), 1)
                                          : free_cores_.front();
-  Add(options_.plan.takes_all ? std::max(possible.size(), 1) : options_.plan.workers);
+  const int wanted =
+      options_.plan.takes_all ? std::max(possible.size() + count_, 1) : options_.plan.workers;
+  Add(std::max(0, wanted - count_));
   if (options_.plan.lifetime_micros > 0) {
     process_.env().After(options_.plan.lifetime_micros, [this] { Stop(options_.plan.exit_code); });
   }
   if (options_.plan.changes_size) ChangeSize();
+}
+
+// Workers that the driver before has left, for a while.
+void Application::Expect(const proto::ApplicationRegistered& registered) {
+  last_worker_id_ = (epoch_ - 1) * kWorkersOfADriver;
+  for (const proto::WorkerRef& left : registered.workers()) {
+    workers_[left.worker_id()] = {.cores = left.cores(), .is_launched = true};
+    ++count_;
+  }
+  has_left_workers_ = count_ > 0;
+  if (!has_left_workers_) return;
+  SendMoved();
+  process_.env().After(kLeftWorkerMicros, [this] {
+    for (auto& [id, worker] : workers_) {
+      if (id > (epoch_ - 1) * kWorkersOfADriver || worker.phase != Phase::kAskedFor) continue;
+      worker.phase = Phase::kGone;
+      Release(id);
+    }
+  });
+}
+
+void Application::SendMoved() {
+  if (!has_left_workers_) return;
+  proto::FromApplication message;
+  message.mutable_moved()->set_driver_address(address_);
+  connection_->SendToServer(std::move(message));
 }
 
 void Application::OnClosed(const absl::Status& status) {

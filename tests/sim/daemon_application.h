@@ -80,6 +80,8 @@ class Application {
   void OnClosed(const absl::Status& status);
   void SendRequest(int64_t worker_id, const Worker& worker);
   void SendRelease(int64_t worker_id);
+  void SendMoved();
+  void Expect(const proto::ApplicationRegistered& registered);
   void ScheduleHeartbeat(int64_t interval_micros);
   Connection::Handlers Accept(const Connection::Ref& connection);
   void OnHello(const Connection::Ref& connection, const proto::WorkerRef& hello);
@@ -100,6 +102,8 @@ class Application {
   Endpoint endpoint_;
   Connection::Ref connection_;
   std::string app_id_;
+  int64_t epoch_ = 0;
+  bool has_left_workers_ = false;  // By the driver before.
   bool is_registered_ = false;
   bool is_ending_ = false;
   bool is_unregistering_ = false;

@@ -228,7 +228,8 @@ class Check {
     }
     if (HasEnded(status.state())) {
       for (const auto& [app_id, application] : applications_) {
-        if (application->submission_id() == id) Wrong(name + " has an application, " + app_id);
+        if (application->submission_id() == id)
+          Wrong(absl::StrCat(name, " has an application, ", app_id));
       }
     }
   }

@@ -22,7 +22,7 @@ Connection::Connection(Site& site, Process& caller, Service service, Handlers ha
 Connection::Ref Connection::Open(Process& caller, const std::string& address, Service service,
                                  Handlers handlers) {
   Site& site = caller.site();
-  const Ref connection(new Connection(site, caller, service, std::move(handlers)));
+  Ref connection(new Connection(site, caller, service, std::move(handlers)));
   site.connections.push_back(connection);
   caller.Add(connection);
   Network& network = site.cluster.network;

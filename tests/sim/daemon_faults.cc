@@ -19,6 +19,7 @@ constexpr int64_t kSlownessMax = 100;
 constexpr int64_t kClockJumpMicrosMax = 5'000'000;
 // Artifacts that were used before are no longer fresh.
 constexpr int64_t kLongClockJumpMicros = 700'000'000;
+constexpr int64_t kFullMicrosMax = 15'000'000;
 constexpr int64_t kFailingMicrosMax = 15'000'000;
 // As pings tell it to callers.
 constexpr int64_t kPingMicrosMin = 10'000'000;
@@ -48,6 +49,7 @@ void DaemonFaults::End() {
     site_.cluster.network.Unblock(from, to);
   }
   site_.cluster.network.ResetDelayMax();
+  site_.cluster.fs.SetFault(nullptr);
   for (Process* const process : slow_) {
     process->env().SetSlowness(1);
     process->env().PauseUntil(0);
@@ -196,6 +198,8 @@ void DaemonFaults::Make(DaemonFault fault) {
       site_.Log(absl::StrCat("the driver daemon's clock jumps by ", micros, " us"));
       return parts_.host.JumpWallClock(micros);
     }
+    case DaemonFault::kFullDisk:
+      return FillDisk();
   }
 }
 
@@ -205,6 +209,19 @@ void DaemonFaults::KillInStep() {
   } else {
     parts_.host.KillAfterChanges(world_.Between(0, kStepsMax));
   }
+}
+
+void DaemonFaults::FillDisk() {
+  site_.Log("the driver daemon's disk is full");
+  site_.cluster.fs.SetFault([](FileOp op, const std::string& path) {
+    return op == FileOp::kAppend
+               ? absl::ResourceExhaustedError(absl::StrCat("no space left for '", path, "'"))
+               : absl::OkStatus();
+  });
+  world_.After(world_.Between(1, kFullMicrosMax), node_, EventKind::kFault, [this] {
+    site_.Log("the driver daemon's disk has room again");
+    site_.cluster.fs.SetFault(nullptr);
+  });
 }
 
 void DaemonFaults::Slow(const std::string& name, Process* process) {
@@ -223,7 +240,9 @@ void DaemonFaults::Partition() {
   if (world_.OneIn(2)) ways.emplace_back(other, one);
   const int64_t micros = world_.OneIn(2) ? world_.Between(1, kPartitionMicrosMax)
                                          : world_.Between(1, kPartitionMicrosMax / 20);
-  for (const auto& [from, to] : ways) {
+  for (const auto& way : ways) {
+    const NodeId from = way.first;
+    const NodeId to = way.second;
     site_.Log(absl::StrCat("nothing comes from machine ", from, " to machine ", to, " for ", micros,
                            " us"));
     site_.cluster.network.Block(from, to);

@@ -27,6 +27,7 @@ enum class DaemonFault : uint8_t {
   kSlowProcess,
   kPause,      // A daemon or an application stands still for a while.
   kClockJump,  // Of the driver daemon's wall clock.
+  kFullDisk,   // Of the driver daemon, for a while.
 };
 
 // Makes faults of the given kinds at times that the seed decides, and starts daemons again.
@@ -50,6 +51,7 @@ class DaemonFaults {
   void Make(DaemonFault fault);
   void KillInStep();
   void Partition();
+  void FillDisk();
   void Slow(const std::string& name, Process* process);
   // Null: none is there.
   Process* PickProcess(std::string& name);

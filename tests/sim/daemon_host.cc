@@ -59,7 +59,7 @@ class DaemonHost::Incarnation final : public DaemonPeers, public RunHost {
     if (!process_.files().Stat(request.program_path()).ok()) {
       return absl::NotFoundError(request.program_path());
     }
-    const absl::Status status = host_.runs_.Start(run, request);
+    absl::Status status = host_.runs_.Start(run, request);
     process_.BeforeStep();
     return status;
   }
@@ -168,8 +168,9 @@ class DaemonHost::Incarnation final : public DaemonPeers, public RunHost {
 
   template <class Reply>
   static void Finish(const Connection::Ref& connection, absl::StatusOr<Reply> reply) {
-    if (reply.ok()) connection->SendToCaller(*std::move(reply));
-    connection->Close(reply.status());
+    const absl::Status status = reply.status();
+    if (status.ok()) connection->SendToCaller(*std::move(reply));
+    connection->Close(status);
   }
 
   void AnswerSubmission(const Connection::Ref& connection,

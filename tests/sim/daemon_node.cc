@@ -70,9 +70,16 @@ class DaemonNode::Incarnation final : public DriverLink, public WorkerHost {
              std::function<void(proto::ProcessExit)> on_ended) override {
     CheckRoom();
     const Key key(launch.worker().app_id(), launch.worker().worker_id());
-    started_[key] = {.on_ended = std::move(on_ended)};
+    started_[key] = {.on_ended = std::move(on_ended), .driver_address = launch.driver_address()};
     process_.env().After(node_.site_.cluster.world.Delay(kPrepareMicrosMax),
                          [this, key, launch] { Fetch(key, launch); });
+  }
+  void SetDriver(const std::string& app_id, int64_t worker_id,
+                 const std::string& driver_address) override {
+    const auto it = started_.find({app_id, worker_id});
+    if (it == started_.end()) return;
+    it->second.driver_address = driver_address;
+    if (it->second.worker != nullptr) it->second.worker->SetDriver(driver_address);
   }
   void RequestEnd(const std::string& app_id, int64_t worker_id) override {
     const auto it = started_.find({app_id, worker_id});
@@ -92,6 +99,7 @@ class DaemonNode::Incarnation final : public DriverLink, public WorkerHost {
   using Key = std::pair<std::string, int64_t>;
   struct Started {
     std::function<void(proto::ProcessExit)> on_ended;
+    std::string driver_address = {};
     DaemonWorker* worker = nullptr;  // Null: it is being prepared.
     bool is_end_requested = false;
   };
@@ -135,8 +143,10 @@ class DaemonNode::Incarnation final : public DriverLink, public WorkerHost {
       return End(key, exit);
     }
     if (node_.is_failing_) return End(key, ExitOf(127, "not started: nothing works here"));
+    proto::LaunchWorker latest = launch;
+    latest.set_driver_address(started.driver_address);
     node_.workers_.push_back(std::make_unique<DaemonWorker>(
-        node_.site_, node_.machine_, launch, node_.options_.has_clinging_workers,
+        node_.site_, node_.machine_, latest, node_.options_.has_clinging_workers,
         [this, key](const proto::ProcessExit& exit) {
           process_.env().Post([this, key, exit] { End(key, exit); });
         }));

@@ -41,13 +41,14 @@ const std::vector<Scenario>& Scenarios() {
        {kKillDriverDaemon, kKillDriverDaemonInStep, kPartition, kBreakConnection}},
       {"crashes", {kKillExecutorDaemon, kCrashWorker, kCrashDriver, kFailingLaunches}},
       {"partitions", {kPartition, kPartition, kBreakConnection, kSlowNetwork}},
-      {"slow", {kSlowNetwork, kSlowProcess, kPause, kClockJump}},
+      {"slow", {kSlowNetwork, kSlowProcess, kPause, kClockJump, kFullDisk}},
       {"clocks", {kClockJump, kClockJump, kKillDriverDaemon, kCrashDriver}},
       {kFullStore, {kKillDriverDaemon, kKillDriverDaemon, kPartition, kPartition, kPause}},
+      {"full_disk", {kFullDisk, kFullDisk, kKillDriverDaemon, kCrashDriver}},
       {"everything",
        {kKillDriverDaemon, kKillDriverDaemonInStep, kRestartMachine, kKillExecutorDaemon,
         kCrashWorker, kCrashDriver, kFailingLaunches, kBreakConnection, kPartition, kSlowNetwork,
-        kSlowProcess, kPause, kClockJump}},
+        kSlowProcess, kPause, kClockJump, kFullDisk}},
   };
   return scenarios;
 }
@@ -146,6 +147,7 @@ class DaemonRun {
 
   ApplicationPlan PlanOf(const std::string& program, int attempt) {
     const Submitted& submitted = *users_.Find(program);
+    if (submitted.is_refused) site_.Fail(absl::StrCat(program, " was refused, and starts"));
     ApplicationPlan plan = submitted.plan;
     if (attempt <= submitted.failing_attempts) {
       plan.exit_code = 3;

@@ -90,6 +90,7 @@ void DaemonUsers::SendSubmit(Submitted& submitted) {
   Ask(process_, kDaemonAddress, Service::kSubmissions, request,
       [this, &submitted](const absl::StatusOr<MessageRef>& answer) {
         if (!answer.ok()) {
+          submitted.is_refused = absl::IsResourceExhausted(answer.status());
           if (!AsksAgain(submitted, answer.status())) return;
           // The program may have gone meanwhile.
           process_.env().After(site_.cluster.world.Between(1, kAgainMicrosMax),
@@ -129,6 +130,11 @@ void DaemonUsers::Kill(Submitted& submitted) {
   Ask(process_, kDaemonAddress, Service::kSubmissions, request,
       [this, &submitted](const absl::StatusOr<MessageRef>& answer) {
         --waiting_count_;
+        if (absl::IsResourceExhausted(answer.status())) {  // Its disk is full.
+          process_.env().After(site_.cluster.world.Between(1, kAgainMicrosMax),
+                               [this, &submitted] { Kill(submitted); });
+          return;
+        }
         if (answer.ok()) {
           site_.Log(absl::StrCat(submitted.submission_id, " will be killed"));
           submitted.is_kill_answered = true;

@@ -23,6 +23,7 @@ struct Submitted {
   std::string request_id;
   std::string submission_id;   // Empty: not answered.
   bool is_given_up = false;    // The user does not ask again: it may run or not.
+  bool is_refused = false;     // So it must not run.
   bool is_kill_asked = false;  // It may have been heard.
   bool is_kill_answered = false;
   proto::SubmissionStatus status;  // The last one that was seen.

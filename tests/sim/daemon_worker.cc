@@ -6,7 +6,7 @@ namespace millrace::sim {
 namespace {
 
 // As worker_process.cc.
-constexpr int64_t kDriverGraceMicros = 10'000'000;
+constexpr int64_t kDriverGraceMicros = 30'000'000;
 constexpr int64_t kReconnectMicros = 200'000;
 // Clinging ones look for their driver all their life, but not as often.
 constexpr int64_t kClingingReconnectMicros = 5'000'000;

@@ -22,6 +22,8 @@ class DaemonWorker {
   DaemonWorker(Site& site, NodeId machine, const proto::LaunchWorker& launch, bool is_clinging,
                OnExit on_exit);
 
+  // It finds its driver there from now on.
+  void SetDriver(const std::string& address) { driver_address_ = address; }
   // SIGTERM; again: SIGKILL.
   void RequestEnd();
   void Kill(int signal, const std::string& reason);
@@ -40,7 +42,7 @@ class DaemonWorker {
 
   Site& site_;
   const proto::WorkerRef ref_;
-  const std::string driver_address_;
+  std::string driver_address_;
   const bool is_clinging_;
   const OnExit on_exit_;
   Process process_;

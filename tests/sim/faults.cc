@@ -15,6 +15,10 @@ constexpr int64_t kSlownessMax = 10;
 constexpr int64_t kOverloadSlownessMax = 40;
 constexpr int64_t kClockJumpMicrosMax = 3'000'000;
 constexpr int64_t kFailingMicrosMax = 10'000'000;
+constexpr int64_t kBadDiskMicrosMax = 4'000'000;
+constexpr int64_t kDiskDelayMicrosMax = 300'000;
+constexpr int64_t kRoomBytesMax = 3'000;
+constexpr int64_t kFailingOneInMax = 20;
 // Of files, until a worker crashes in the midst of them.
 constexpr int64_t kChangesMax = 20;
 
@@ -35,6 +39,7 @@ void Faults::End() {
   cluster_.world.Kill(node_);
   for (const auto& [from, to] : std::exchange(blocked_, {})) cluster_.network.Unblock(from, to);
   cluster_.network.ResetDelayMax();
+  cluster_.disk.Reset();
   for (const auto& [id, worker] : runtime_->workers().alive()) worker->SetFailing(false);
   SetAllSlowness(1);
   Log("no faults from here on");
@@ -136,6 +141,10 @@ void Faults::Make(Fault fault) {
       Log(absl::StrCat("the driver's wall clock jumps by ", step, " us"));
       return runtime_->env().JumpWallClock(step);
     }
+    case Fault::kFullDisk:
+    case Fault::kFailingDisk:
+    case Fault::kSlowDisk:
+      return SpoilDisk(fault);
     case Fault::kFailingTasks:
       return FailTasks();
   }
@@ -214,6 +223,29 @@ void Faults::FailTasks() {
     Log(absl::StrCat("tasks fail no more on worker ", id));
     SimWorker* const worker = runtime_->workers().Find(id);
     if (worker != nullptr) worker->SetFailing(false);
+  });
+}
+
+void Faults::SpoilDisk(Fault fault) {
+  World& world = cluster_.world;
+  if (fault == Fault::kSlowDisk) {
+    Log("the disk is slow");
+    cluster_.disk.SetDelayMax(world.Between(1, kDiskDelayMicrosMax));
+  } else {
+    has_failed_files_ = true;
+    if (fault == Fault::kFullDisk) {
+      const int64_t bytes = world.Between(0, kRoomBytesMax);
+      Log(absl::StrCat("the disk has room for ", bytes, " bytes"));
+      cluster_.disk.SetRoom(static_cast<uint64_t>(bytes));
+    } else {
+      const int64_t one_in = world.Between(1, kFailingOneInMax);
+      Log(absl::StrCat("one in ", one_in, " changes of files fails"));
+      cluster_.disk.SetFailing(one_in);
+    }
+  }
+  world.After(world.Between(1, kBadDiskMicrosMax), node_, EventKind::kFault, [this] {
+    Log("the disk is as it should be");
+    cluster_.disk.Reset();
   });
 }
 

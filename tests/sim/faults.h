@@ -22,8 +22,11 @@ enum class Fault : uint8_t {
   kCutOff,           // A worker is out of reach of all others, for good.
   kSlowNetwork,
   kSlowProcess,
-  kOverload,      // All processes are slower than their input comes, for a while.
-  kClockJump,     // Of the driver's wall clock.
+  kOverload,     // All processes are slower than their input comes, for a while.
+  kClockJump,    // Of the driver's wall clock.
+  kFullDisk,     // What is written does not fit, for a while.
+  kFailingDisk,  // Some of what is written, synced or renamed fails, for a while.
+  kSlowDisk,
   kFailingTasks,  // On one worker at a time, for a while: what succeeds elsewhere fails there.
 };
 
@@ -51,6 +54,7 @@ class Faults {
   // Workers that crashed or were cut off for so long that they may have been given up.
   int lost_worker_count() const { return lost_worker_count_; }
   bool has_failed_tasks() const { return has_failed_tasks_; }
+  bool has_failed_files() const { return has_failed_files_; }
   // When something last began to go wrong, or to go right again.
   int64_t changed_micros() const { return changed_micros_; }
   // Each with its time.
@@ -68,6 +72,7 @@ class Faults {
   void Overload();
   void SetAllSlowness(int64_t factor);
   void FailTasks();
+  void SpoilDisk(Fault fault);
 
   Cluster& cluster_;
   const std::shared_ptr<SimRuntime>& runtime_;
@@ -79,6 +84,7 @@ class Faults {
   int lost_worker_count_ = 0;
   bool is_failing_tasks_ = false;
   bool has_failed_tasks_ = false;
+  bool has_failed_files_ = false;
   std::vector<std::pair<NodeId, NodeId>> blocked_;
   std::vector<std::string> log_;
 };

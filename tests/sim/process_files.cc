@@ -11,6 +11,7 @@ absl::Status ProcessFiles::BeforeLook() const {
 }
 
 absl::Status ProcessFiles::BeforeChange() {
+  disk_.AwaitChange();  // It may have ended when this returns.
   if (!has_ended_ && changes_left_ != kEndless && changes_left_-- == 0) {
     has_ended_ = true;
     on_end_();

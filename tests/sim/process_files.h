@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/fs/file_system.h"
+#include "tests/sim/disk.h"
 
 namespace millrace::sim {
 
@@ -20,7 +21,8 @@ namespace millrace::sim {
 // Threads: whoever has the turn.
 class ProcessFiles final : public FileSystem {
  public:
-  explicit ProcessFiles(FileSystem& files) : files_(files) {}
+  // Both outlive it.
+  ProcessFiles(FileSystem& files, Disk& disk) : files_(files), disk_(disk) {}
 
   void End() { has_ended_ = true; }
   // It ends before the change behind so many others; `on_end` is told at once.
@@ -54,6 +56,7 @@ class ProcessFiles final : public FileSystem {
   absl::Status BeforeChange();
 
   FileSystem& files_;
+  Disk& disk_;
   bool has_ended_ = false;
   int64_t changes_left_ = kEndless;
   std::function<void()> on_end_;

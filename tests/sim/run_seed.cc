@@ -36,6 +36,9 @@ constexpr int64_t kSendsOfBatch = 4;
 constexpr char kCheckpointDirectory[] = "/checkpoint";
 // Of files, until a driver ends in the midst of them.
 constexpr int64_t kChangesMax = 20;
+// Of the program's process, while the disk does not let it.
+constexpr int kStartAttempts = 20;
+constexpr int64_t kStartAgainMicros = 1'000'000;
 // Until a worker has heard of one that has come.
 constexpr int64_t kJoinMicrosMax = 1'000'000;
 // For as long as it takes to give up copying a block to a worker.
@@ -73,10 +76,17 @@ const std::vector<Scenario>& Scenarios() {
       {"driver_and_others_crash",
        {Fault::kCrash, Fault::kBreakConnection, Fault::kSlowProcess},
        DriverEnd::kCrashes},
+      {"bad_disks",
+       {Fault::kFullDisk, Fault::kFailingDisk, Fault::kSlowDisk, Fault::kCrash,
+        Fault::kBreakConnection}},
+      {"bad_disks_and_driver_crashes",
+       {Fault::kFullDisk, Fault::kFailingDisk, Fault::kSlowDisk, Fault::kCrash},
+       DriverEnd::kCrashes},
       {"everything",
        {Fault::kCrash, Fault::kCutOff, Fault::kBreakConnection, Fault::kBreakPeers,
         Fault::kLoseAnswer, Fault::kOverload, Fault::kPartition, Fault::kSlowNetwork,
-        Fault::kSlowProcess, Fault::kClockJump, Fault::kFailingTasks}},
+        Fault::kSlowProcess, Fault::kClockJump, Fault::kFailingTasks, Fault::kFullDisk,
+        Fault::kFailingDisk, Fault::kSlowDisk}},
   };
   return scenarios;
 }
@@ -229,7 +239,7 @@ class Run {
 
   // False: it does not start.
   bool StartProcess() {
-    files_.push_back(std::make_unique<ProcessFiles>(cluster_.fs));
+    files_.push_back(std::make_unique<ProcessFiles>(cluster_.fs, cluster_.disk));
     has_ended_ = std::make_shared<bool>(false);
     process_.core = MakeContext(*files_.back());
     process_.streaming = std::make_unique<StreamingContext>(
@@ -243,12 +253,12 @@ class Run {
     const auto here = internal::Location::Current();
     if (restarts_ > 0) streaming.core().RecoverFrom({"RecoverFrom", here}, kCheckpointDirectory);
     const absl::Status started = streaming.core().Start(here, /*catch_signals=*/false);
-    if (!started.ok()) Fail(absl::StrCat("it does not start: ", started.ToString()));
+    if (!started.ok()) failed_start_ = started;
     return started.ok();
   }
 
   void RunProgram() {
-    if (!StartProcess()) return;
+    if (!StartProcess()) return FailStart();
     Faults faults(cluster_, runtime_, setting_.scenario.faults);
     ReceivedCheck received([this]() -> const SimWorkers& { return runtime_->workers(); },
                            [this, &faults] { return IsQuiet(faults); });
@@ -266,6 +276,7 @@ class Run {
     runtime_->workers().SetOnEnd(nullptr);
     lost_workers_ = faults.lost_worker_count();
     has_failed_tasks_ = faults.has_failed_tasks();
+    has_failed_files_ = faults.has_failed_files();
     result_.log = faults.log();
     Check(received);
     process_.streaming = nullptr;  // All that holds on to data on workers goes with it.
@@ -277,9 +288,11 @@ class Run {
 
   void Check(const ReceivedCheck& received) {
     for (const std::string& wrong : received.Failures()) Fail(wrong);
+    // Where it cannot be noted which of what is logged a batch has, it is not made.
+    const bool may_miss = has_failed_files_ && setting_.input.is_logged;
     for (const std::string& wrong :
          Compare(*collected_, setting_.program, setting_.shape, /*may_repeat=*/restarts_ > 0,
-                 [&](const absl::Status& error) {
+                 may_miss, [&](const absl::Status& error) {
                    return MayFail(error) || received.IsOfLostBlock(error);
                  })) {
       Fail(wrong);
@@ -339,6 +352,8 @@ class Run {
     return restarted.ok();
   }
 
+  void FailStart() { Fail(absl::StrCat("it does not start: ", failed_start_.ToString())); }
+
   bool HasCheckpoint() {
     const auto files = cluster_.fs.List(kCheckpointDirectory);
     return files.ok() && std::any_of(files->begin(), files->end(), [](const FileInfo& file) {
@@ -369,7 +384,17 @@ class Run {
     ++restarts_;
     world.RunFor(world.Between(1, 3 * IntervalMicros()));
     faults.Log("the program is started again");
-    const bool has_started = StartProcess();
+    bool has_started = StartProcess();
+    // Whoever supervises it starts it again; what is wrong with the disk is over some time.
+    for (int left = kStartAttempts; !has_started && faults.has_failed_files() && left > 0; --left) {
+      faults.Log(absl::StrCat("it does not start: ", failed_start_.ToString()));
+      EndProcess();
+      runtime_->Crash();
+      process_ = Process();
+      world.RunFor(kStartAgainMicros);
+      has_started = StartProcess();
+    }
+    if (!has_started) FailStart();
     faults.Resume();
     return has_started;
   }
@@ -393,6 +418,8 @@ class Run {
     // elsewhere, if there is an elsewhere.
     const bool failed_where_it_had_to_run =
         has_failed_tasks_ && (misses_update || absl::StrContains(message, kFailingReason));
+    // A batch that could not be noted was not made.
+    if (misses_update && has_failed_files_ && setting_.input.is_logged) return true;
     if (failed_where_it_had_to_run && (setting_.program.keeps_state || lost_workers_ > 0)) {
       return true;
     }
@@ -454,6 +481,8 @@ class Run {
   Process process_;
   int lost_workers_ = 0;
   bool has_failed_tasks_ = false;
+  bool has_failed_files_ = false;
+  absl::Status failed_start_;
   int restarts_ = 0;
   RunResult result_;
 };

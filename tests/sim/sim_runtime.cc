@@ -32,7 +32,7 @@ SimRuntime::SimRuntime(Cluster& cluster, const Options& options)
     : cluster_(cluster),
       env_(cluster.world, cluster.NewNode(), *options.fs, cluster.pace),
       workers_(cluster, env_.node(), options.worker),
-      fleet_(env_, workers_, workers_, driver_),
+      fleet_(env_, workers_, workers_, driver_, {}),
       driver_(env_, fleet_, MakeDriverOptions(options)) {
   workers_.SetFleet(fleet_);
 }

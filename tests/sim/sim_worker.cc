@@ -20,7 +20,7 @@ std::string HostOf(int64_t worker_id) { return absl::StrCat("host", worker_id); 
 SimWorker::SimWorker(SimWorkers& owner, int64_t worker_id)
     : owner_(owner),
       id_(worker_id),
-      files_(owner.cluster().fs),
+      files_(owner.cluster().fs, owner.cluster().disk),
       env_(owner.cluster().world, owner.cluster().NewNode(), files_, owner.cluster().pace),
       peers_(owner, env_.node()),
       worker_({.worker_id = worker_id,

@@ -52,6 +52,10 @@ class MemoryFileSystem : public FileSystem {
     absl::MutexLock lock(&mutex_);
     capacity_bytes_ = bytes;
   }
+  uint64_t used_bytes() const {
+    absl::MutexLock lock(&mutex_);
+    return UsedBytes();
+  }
   // The modification time of what is written from now on.
   void SetNowMs(int64_t now_ms) {
     absl::MutexLock lock(&mutex_);

@@ -1,6 +1,7 @@
 #include "client/dstream/received_log.h"
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -181,6 +182,7 @@ TEST_F(ReceivedLogTest, ACheckpointThatContradictsItselfIsRefused) {
   EXPECT_EQ(log.Restore(saved).code(), absl::StatusCode::kDataLoss);
   proto::InputBlock block;
   block.set_sequence(Sequence(7, 0));
+  block.set_logged_bytes(10);
   EXPECT_EQ(log.RestoreBlock(kStream, block).status().code(), absl::StatusCode::kDataLoss);
 }
 
@@ -222,6 +224,59 @@ TEST_F(ReceivedLogTest, LogsOfEarlierDriversGoAsAWhole) {
   cleaner.KnowEarlier(next.earlier_directories());
   for (int i = 0; i < 3; ++i) cleaner.CheckpointWritten({});
   EXPECT_THAT(fs_.AllPaths(), Not(Contains(HasSubstr(log.directory()))));
+}
+
+// Of a driver that logs nothing: workers alone have the blocks.
+class BlocksOnWorkersTest : public ReceivedLogTest {
+ protected:
+  static ReceivedLog Books() {
+    LoggingRuns runs;
+    runs.root = "/checkpoint/receivedData";
+    return ReceivedLog(runs, "words");
+  }
+  static ReceivedBlock Block(int64_t start, int64_t number) {
+    ReceivedBlock block;
+    block.id = {kStream, (start << 32) + number};
+    return block;
+  }
+};
+
+TEST_F(BlocksOnWorkersTest, WhatWorkersStillHaveAndNoBatchHadIsTakenOver) {
+  ReceivedLog log = Books();
+  const ReceivedLog::Batches batches = {{Time(1000), {Block(0, 1), Block(2, 0)}}};
+  log.Assign(batches.begin()->second);
+  const proto::ReceivedLog saved = Save(log, batches);
+  ReceivedLog next = Books();
+  ASSERT_TRUE(next.Restore(saved).ok());
+  proto::InputBlock block;
+  ReceivedLog::SaveBlock(Block(2, 0), block);
+  const auto restored = next.RestoreBlock(kStream, block);
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ(restored->id.sequence, Block(2, 0).id.sequence);
+  EXPECT_FALSE(restored->log_place.has_value());
+  // Of starts that the checkpoint knows, of one between them, and of a later one.
+  const std::vector<ReceivedBlock> held = {Block(0, 0), Block(0, 1), Block(0, 2), Block(1, 0),
+                                           Block(2, 0), Block(2, 1), Block(5, 0)};
+  EXPECT_THAT(Sequences(next.TakeOver(held, 7)),
+              ElementsAre(Block(0, 2).id.sequence, Block(1, 0).id.sequence, Block(2, 1).id.sequence,
+                          Block(5, 0).id.sequence));
+  EXPECT_EQ(next.first_sequence(), int64_t{7} << 32) << "a receiver may run with number 6";
+  const std::map<int64_t, int64_t> assigned = next.AssignedOnWorkers();
+  EXPECT_EQ(assigned.at(0), Block(0, 1).id.sequence);
+  EXPECT_EQ(assigned.at(1), -1);
+  EXPECT_THAT(next.Needed({}), IsEmpty()) << "there are no logs";
+}
+
+TEST_F(BlocksOnWorkersTest, StartsWithoutNumberAreNotKeptForEver) {
+  ReceivedLog log = Books();
+  for (int64_t start = 0; start < 1000; ++start) log.Assign({Block(start, 0)});
+  const ReceivedLog::Batches batches = {{Time(1000), {Block(3, 0)}}};
+  const proto::ReceivedLog saved = Save(log, batches);
+  EXPECT_EQ(saved.starts_size(), 65) << "the last ones, and one that a batch reads";
+  ReceivedLog next = Books();
+  ASSERT_TRUE(next.Restore(saved).ok());
+  EXPECT_THAT(Sequences(next.TakeOver({Block(3, 1), Block(4, 1), Block(999, 1)}, 1000)),
+              ElementsAre(Block(3, 1).id.sequence, Block(999, 1).id.sequence));
 }
 
 }  // namespace

@@ -55,6 +55,17 @@ class BlockLogTest : public ::testing::Test {
   MemoryFileSystem fs_;
 };
 
+TEST_F(BlockLogTest, WhatIsListedIsOnTheDisk) {
+  auto killed = SegmentWriter::Create(fs_, "/log", 1);
+  ASSERT_TRUE(killed.ok()) << killed.status();
+  ASSERT_TRUE(killed->Append(Record(1, {"a"})).ok());  // And no sync.
+  const auto blocks = ListLoggedBlocks(fs_, "/log", 0);
+  ASSERT_TRUE(blocks.ok()) << blocks.status();
+  ASSERT_THAT(SequencesOf(*blocks), ElementsAre(1));
+  fs_.LoseUnsynced();
+  EXPECT_TRUE(ReadLoggedBlock(fs_, blocks->front().id()).ok());
+}
+
 TEST_F(BlockLogTest, ABlockIsReadInThePiecesInWhichItWasStored) {
   Write(1, {Record(1, {"a\n", "", "bc\r"}), Record(2, {})});
   const auto blocks = ListLoggedBlocks(fs_, "/log", 0);

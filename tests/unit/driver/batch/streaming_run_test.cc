@@ -607,6 +607,119 @@ TEST_F(StreamingRunTest, BlocksOfALostWorkerComeFromTheirSecondCopies) {
   EXPECT_THAT(graph_->received, ElementsAre(Pair(1000, 1), Pair(1000, 2), Pair(2000, 3)));
 }
 
+// A driver of a later epoch, and what a worker tells it of its predecessor's time.
+class TakenOverTest : public StreamingRunTest {
+ protected:
+  static constexpr int64_t kEarlier = 1;
+  static constexpr int64_t kStart = int64_t{1} << 32;  // The first number behind those.
+
+  // Blocks and a receiver of stream 0, which were there before it said hello.
+  void AddWorkerWith(int64_t id, const std::vector<int64_t>& sequences, bool receives) {
+    proto::ToDriver message;
+    message.set_worker_id(id);
+    proto::WorkerHello& hello = *message.mutable_hello();
+    hello.set_host("host" + std::to_string(id));
+    hello.set_task_slots(1);
+    hello.set_driver_epoch(kEarlier);
+    for (const int64_t sequence : sequences) {
+      proto::StoredBlock& block = *hello.add_blocks();
+      block.mutable_id()->set_sequence(sequence);
+      block.set_size_bytes(100);
+    }
+    if (receives) {
+      proto::RunningReceiver& running = *hello.add_receivers();
+      running.mutable_start()->set_operator_name("receiver");
+      running.mutable_start()->set_storage_level(
+          static_cast<uint32_t>(StorageLevel::kMemoryAndDisk2));
+      running.set_stored_bytes(900);
+    }
+    core_.HandleMessage(std::move(message));
+  }
+  static std::vector<ReceivedBlock> BlocksOf(const std::vector<int64_t>& sequences) {
+    std::vector<ReceivedBlock> blocks;
+    for (const int64_t sequence : sequences) {
+      blocks.emplace_back().id = {0, sequence};
+      blocks.back().size_bytes = 100;
+    }
+    return blocks;
+  }
+  // The checkpoint has batches 2000, which has ended, and 3000, which has not.
+  void ResumeAt(int64_t millis) {
+    AdvanceMillis(millis);
+    spec_.resume = ResumePoint{Time(2000), Time(3000)};
+    spec_.recovered.batches[Time(3000)][0] = BlocksOf({3});
+    spec_.recovered.unallocated[0] = BlocksOf({4});
+    spec_.recovered.taken_over[0] = {{0, 3}};
+  }
+};
+
+TEST_F(TakenOverTest, ReceiversAndBlocksOnWorkersGoOn) {
+  AddReceiver(0);
+  spec_.backpressure_enabled = true;
+  AddWorkerWith(1, {2, 3, 4, 5}, /*receives=*/true);
+  AddWorkerWith(2, {3, 4, 6}, /*receives=*/false);  // Copies, one of which nobody has reported.
+  ResumeAt(3500);
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(workers_.CountSent(proto::ToWorker::kStartReceiver), 0);
+  EXPECT_EQ(workers_.CountSent(proto::ToWorker::kStopReceiver), 0);
+  EXPECT_THAT(DroppedBlocks(), ElementsAre(2, 3, 3))
+      << "2 was in a batch; 3 is in one that is over";
+  Report(1, 0, {7});
+  Report(1, 0, {2, 5, 7});  // Once more.
+  AdvanceMillis(500);
+  Report(1, 0, {}, 4000);
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(3000, 3), Pair(4000, 4), Pair(4000, 5),
+                                            Pair(4000, 6), Pair(4000, 7)));
+  // The receiver is one of this driver's, and numbers of the next one are new.
+  ReceiverSays(1, 0, proto::ReceiverEvent::STOPPED);
+  AdvanceMillis(spec_.receiver_restart_delay.count());
+  ASSERT_EQ(workers_.CountSent(proto::ToWorker::kStartReceiver), 1);
+  for (const SentMessage& sent : workers_.sent()) {
+    if (!sent.message.has_start_receiver()) continue;
+    EXPECT_EQ(sent.message.start_receiver().first_sequence(), kStart);
+  }
+}
+
+TEST_F(TakenOverTest, AReceiverThatIsNotTheSameEndsBeforeItsStreamHasAnother) {
+  AddReceiver(0);
+  spec_.receivers[0].params = "another port";
+  AddWorkerWith(1, {4}, /*receives=*/true);
+  ResumeAt(3500);
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(workers_.CountSent(proto::ToWorker::kStopReceiver), 1);
+  EXPECT_EQ(workers_.CountSent(proto::ToWorker::kStartReceiver), 0);
+  Report(1, 0, {5});  // Its last.
+  ReceiverSays(1, 0, proto::ReceiverEvent::STOPPED);
+  EXPECT_EQ(workers_.CountSent(proto::ToWorker::kStartReceiver), 1);
+  AdvanceMillis(500);
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(3000, 3), Pair(4000, 4), Pair(4000, 5)));
+}
+
+TEST_F(TakenOverTest, WhatNoCheckpointKnowsOfIsDropped) {
+  AddReceiver(0);
+  AddWorkerWith(1, {2, 3}, /*receives=*/true);
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(DroppedBlocks(), ElementsAre(2, 3));
+  Report(1, 0, {4});
+  EXPECT_THAT(DroppedBlocks(), ElementsAre(2, 3, 4));
+  ReceiverSays(1, 0, proto::ReceiverEvent::STOPPED);
+  ReceiverSays(1, 0, proto::ReceiverEvent::STARTED);
+  Report(1, 0, {kStart});
+  AdvanceMillis(1000);
+  Report(1, 0, {}, 1000);
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(1000, kStart)));
+}
+
+TEST_F(TakenOverTest, WhoComesBehindTheStartIsNotTaken) {
+  AddReceiver(0);
+  ASSERT_TRUE(Start().ok());
+  AddWorkerWith(1, {2}, /*receives=*/true);
+  EXPECT_TRUE(workers_.disconnected().contains(1));
+  AddWorkerWith(2, {}, /*receives=*/false);
+  EXPECT_FALSE(workers_.disconnected().contains(2));
+  EXPECT_EQ(workers_.CountSent(proto::ToWorker::kStartReceiver), 1);
+}
+
 // Its receiver's worker does not know who has got it.
 TEST_F(StreamingRunTest, ABlockWhoseSecondCopyIsNotConfirmedIsDroppedOnAllWorkers) {
   AddWorker(1, 1);

@@ -45,12 +45,19 @@ class RecordingPeers : public DaemonPeers {
       said.push_back(to + "end " + std::to_string(message.end_worker().worker_id()));
     } else if (message.has_forget_application()) {
       said.push_back(to + "forget");
+    } else if (message.has_move_workers()) {
+      said.push_back(to + "move to " + message.move_workers().driver_address());
     }
   }
   void SendToApplication(SessionId session, proto::ToApplication message) override {
     const std::string to = std::to_string(session) + " ";
     if (message.has_registered()) {
       app_ids[session] = message.registered().app_id();
+      epochs[session] = message.registered().epoch();
+      left_workers.clear();
+      for (const auto& worker : message.registered().workers()) {
+        left_workers.push_back(static_cast<int>(worker.worker_id()));
+      }
       heartbeat_interval_ms[session] = message.registered().heartbeat_interval_ms();
       possible_cores.assign(message.registered().possible_cores().begin(),
                             message.registered().possible_cores().end());
@@ -72,6 +79,8 @@ class RecordingPeers : public DaemonPeers {
 
   std::vector<std::string> said;
   std::map<SessionId, std::string> app_ids;
+  std::map<SessionId, int64_t> epochs;
+  std::vector<int> left_workers;
   std::map<SessionId, int64_t> heartbeat_interval_ms;
   std::vector<int> possible_cores;
   std::map<SessionId, absl::Status> closed;
@@ -143,11 +152,26 @@ class DriverDaemonTest : public ::testing::Test {
                           const std::vector<int>& launched = {}) {
     proto::FromApplication message = Registration(cores_max);
     message.mutable_register_()->set_app_id(app_id);
+    message.mutable_register_()->set_epoch(app_id.empty() ? 0 : 1);
     for (const int worker_id : launched)
       message.mutable_register_()->add_launched_workers(worker_id);
     daemon_->OnApplicationMessage(session, message);
     env_->RunUntilIdle();
     return peers_.app_ids[session];
+  }
+  std::string Submitted(SessionId session, const std::string& app_id = "", int64_t epoch = 0) {
+    proto::FromApplication message = Registration();
+    message.mutable_register_()->set_submission_id("driver-1");
+    message.mutable_register_()->set_app_id(app_id);
+    message.mutable_register_()->set_epoch(epoch);
+    daemon_->OnApplicationMessage(session, message);
+    env_->RunUntilIdle();
+    return peers_.app_ids.contains(session) ? peers_.app_ids[session] : "";
+  }
+  void Moved(SessionId session, const std::string& address) {
+    proto::FromApplication message;
+    message.mutable_moved()->set_driver_address(address);
+    daemon_->OnApplicationMessage(session, message);
   }
   void TakeAll(SessionId session, int cores_max = 0) {
     proto::FromApplication message = Registration(cores_max);
@@ -375,18 +399,65 @@ TEST_F(DriverDaemonTest, AnApplicationThatComesBackInTimeKeepsItsWorkers) {
   EXPECT_EQ(peers_.closed[4].code(), absl::StatusCode::kNotFound);
 }
 
-TEST_F(DriverDaemonTest, TheNextAttemptOfASubmissionTakesThePlaceOfTheLast) {
-  Executor(1, "a", 2);
-  proto::FromApplication message = Registration();
-  message.mutable_register_()->set_submission_id("driver-1");
-  daemon_->OnApplicationMessage(2, message);
-  Request(2, 1, 2);
+TEST_F(DriverDaemonTest, TheNextDriverOfASubmissionHasTheWorkersOfTheLast) {
+  Executor(1, "a", 4);
+  const std::string app = Submitted(2);
+  Request(2, 1, 1);
+  Request(2, 2, 1);
+  Release(2, 2);
+  Executor(7, "b", 2);
   daemon_->OnClosed(2);
   peers_.Take();
-  daemon_->OnApplicationMessage(3, message);
+  EXPECT_EQ(Submitted(3), app);
+  EXPECT_EQ(peers_.epochs[3], 2);
+  EXPECT_THAT(peers_.left_workers, ElementsAre(1)) << "the other one was told to end";
   EXPECT_THAT(peers_.possible_cores, ElementsAre(2));
-  Request(3, 1, 2);
-  EXPECT_THAT(peers_.Take(), ElementsAre("1 forget", "3 launched 1", "1 launch 1 with 2"));
+  Moved(3, "other:2");
+  EXPECT_THAT(peers_.Take(), ElementsAre("1 move to other:2"));
+}
+
+TEST_F(DriverDaemonTest, ADriverThatWasReplacedDoesNotComeBack) {
+  Executor(1, "a", 2);
+  const std::string app = Submitted(2);
+  EXPECT_EQ(Submitted(3), app);
+  EXPECT_EQ(peers_.closed[2].code(), absl::StatusCode::kFailedPrecondition);
+  daemon_->OnClosed(3);
+  Submitted(4, app, /*epoch=*/1);
+  EXPECT_EQ(peers_.closed[4].code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Submitted(5, app, /*epoch=*/2), app);
+  // The next daemon knows that, too.
+  Open();
+  Submitted(14, app, /*epoch=*/1);
+  EXPECT_EQ(peers_.closed[14].code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(DriverDaemonTest, ADriverThatComesWithADaemonWaitsForTheWorkersThatItMayHave) {
+  Executor(1, "a", 2);
+  const std::string app = Submitted(2);
+  Request(2, 1, 2);
+  Open();
+  peers_.Take();
+  Submitted(12);
+  Submitted(13);
+  daemon_->OnClosed(13);
+  EXPECT_FALSE(peers_.app_ids.contains(12));
+  Executor(11, "a", 2, {{app, 1}});
+  env_->Advance(DriverDaemon::kRecoveryMicros + kSecond);
+  EXPECT_EQ(peers_.app_ids[12], app);
+  EXPECT_FALSE(peers_.app_ids.contains(13));
+  EXPECT_THAT(peers_.left_workers, ElementsAre(1));
+  Moved(12, "other:2");
+  EXPECT_THAT(peers_.Take(), ElementsAre("11 move to other:2"));
+}
+
+TEST_F(DriverDaemonTest, ADriverThatComesWhileTheLastOneEndsIsAnotherApplication) {
+  Executor(1, "a", 2);
+  const std::string app = Submitted(2);
+  proto::FromApplication ending;
+  ending.mutable_ending();
+  daemon_->OnApplicationMessage(2, ending);
+  EXPECT_NE(Submitted(3), app);
+  EXPECT_EQ(peers_.epochs[3], 1);
 }
 
 TEST_F(DriverDaemonTest, ItHearsOfWorkersThatEndedWhileItWasAway) {

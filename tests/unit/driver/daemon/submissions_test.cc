@@ -15,6 +15,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 constexpr int64_t kSecond = 1'000'000;
 
@@ -267,6 +268,23 @@ TEST_F(SubmissionsTest, ThoseThatTheDaemonDidNotLiveToForgetAreForgotten) {
   EXPECT_THAT(host_.forgotten, IsEmpty());
   Open();
   EXPECT_THAT(host_.forgotten, ElementsAre(ids[0]));
+}
+
+TEST_F(SubmissionsTest, WhatCannotBeRecordedIsNeitherDoneNorSaid) {
+  const std::string a = Submit(Request());
+  const std::string b = Submit(Request(/*supervise=*/true));
+  const std::string waiting = Submit(Request());
+  ASSERT_EQ(fs_.DeleteRecursively(dir_.path() + "/s"), absl::OkStatus());
+  EXPECT_FALSE(submissions_->Kill(a).ok());
+  host_.End(a + "#1", 0);
+  host_.End(b + "#1", 1);
+  Advance(5 * kSecond);
+  EXPECT_EQ(StatusOf(a).state(), proto::FINISHED);
+  EXPECT_EQ(StatusOf(b).state(), proto::RELAUNCHING);
+  EXPECT_EQ(StatusOf(waiting).state(), proto::SUBMITTED);
+  ASSERT_EQ(fs_.CreateDirs(dir_.path() + "/s"), absl::OkStatus());
+  Advance(Submissions::kStoreAgainMicros);
+  EXPECT_THAT(host_.started, UnorderedElementsAre(a + "#1", b + "#1", b + "#2", waiting + "#1"));
 }
 
 TEST_F(SubmissionsTest, ARepeatedRequestStartsNothingTwice) {

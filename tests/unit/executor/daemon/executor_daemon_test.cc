@@ -51,6 +51,12 @@ class FakeLink : public DriverLink {
     message.mutable_end_worker()->set_worker_id(worker_id);
     callbacks_.on_message(message);
   }
+  void Move(const std::string& app_id, const std::string& driver_address) {
+    proto::ToExecutor message;
+    message.mutable_move_workers()->set_app_id(app_id);
+    message.mutable_move_workers()->set_driver_address(driver_address);
+    callbacks_.on_message(message);
+  }
   void Forget(const std::string& app_id) {
     proto::ToExecutor message;
     message.mutable_forget_application()->set_app_id(app_id);
@@ -74,6 +80,11 @@ class FakeWorkers : public WorkerHost {
         launch.worker().app_id() + "/" + std::to_string(launch.worker().worker_id());
     said.push_back("start " + name);
     on_ended_[name] = std::move(on_ended);
+  }
+  void SetDriver(const std::string& app_id, int64_t worker_id,
+                 const std::string& driver_address) override {
+    said.push_back("driver of " + app_id + "/" + std::to_string(worker_id) + " at " +
+                   driver_address);
   }
   void RequestEnd(const std::string& app_id, int64_t worker_id) override {
     said.push_back("end " + app_id + "/" + std::to_string(worker_id));
@@ -137,6 +148,17 @@ TEST_F(ExecutorDaemonTest, StartsWorkersAndReportsTheirEnd) {
   workers_.Ended("app/1");
   EXPECT_THAT(link_.Take(), ElementsAre("register", "ended 1: crash"));
   EXPECT_THAT(daemon_.workers(), IsEmpty());
+}
+
+TEST_F(ExecutorDaemonTest, TellsWorkersWhereTheirNextDriverIs) {
+  link_.Registered();
+  link_.Launch("app", 1);
+  link_.Launch("other", 1);
+  link_.Launch("app", 2);
+  workers_.Take();
+  link_.Move("app", "there:2");
+  EXPECT_THAT(workers_.Take(),
+              ElementsAre("driver of app/1 at there:2", "driver of app/2 at there:2"));
 }
 
 TEST_F(ExecutorDaemonTest, EndsAWorkerOnceForSigkillWouldFollow) {

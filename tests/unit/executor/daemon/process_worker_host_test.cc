@@ -94,6 +94,21 @@ TEST_F(ProcessWorkerHostTest, AWorkerKnowsWhoItIs) {
   EXPECT_FALSE(fs_.Stat(dir_.path() + "/applications/app/3/pid").ok());
 }
 
+TEST_F(ProcessWorkerHostTest, AWorkerFindsTheDriverThatCameBehindItsFirst) {
+  Script(
+      "cat \"$MILLRACE_DRIVER_FILE\"; touch started; "
+      "until grep -q other \"$MILLRACE_DRIVER_FILE\"; do sleep 0.01; done");
+  Start(Launch());
+  const std::string dir = dir_.path() + "/applications/app/3";
+  while (!fs_.Stat(dir + "/work/started").ok()) {
+  }
+  host_->SetDriver("app", 3, "other:2");
+  host_->SetDriver("app", 4, "of a worker that is not there");
+  EXPECT_EQ(AwaitEnd().code(), 0);
+  EXPECT_EQ(Contents("stdout"), "there:1");
+  EXPECT_FALSE(fs_.Stat(dir + "/driver").ok());
+}
+
 TEST_F(ProcessWorkerHostTest, ACrashIsReportedWithItsSignalAndLastWords) {
   Script("echo last words >&2; kill -ABRT $$");
   Start(Launch());

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/epoch_ids.h"
 #include "common/time/system_clock.h"
 #include "tests/support/fake_env.h"
 #include "tests/support/memory_file_system.h"
@@ -44,6 +45,12 @@ class NotingReceivers : public ReceiverService {
     report.set_stream_id(1);
     report.set_batch_time_ms(batch_time_ms);
     listener_->OnBlockReport(std::move(report));
+  }
+
+  std::vector<proto::RunningReceiver> Running() const override {
+    proto::RunningReceiver running;
+    running.set_stored_bytes(77);
+    return {running};
   }
 
   std::vector<std::string> calls;
@@ -152,6 +159,13 @@ class WorkerCoreTest : public ::testing::Test, protected WorkerTransport {
   }
   void Launch(int64_t task_id, uint64_t plan, const std::vector<proto::Binding>& bindings) {
     proto::ToWorker message;
+    AddTask(message, task_id, plan, bindings);
+    core_.Handle(std::move(message));
+  }
+  void LaunchOf(int64_t driver_epoch, int64_t task_id, uint64_t plan,
+                const std::vector<proto::Binding>& bindings) {
+    proto::ToWorker message;
+    message.set_driver_epoch(driver_epoch);
     AddTask(message, task_id, plan, bindings);
     core_.Handle(std::move(message));
   }
@@ -551,6 +565,72 @@ TEST_F(WorkerCoreTest, ADriverThatWasReplacedIsNotListenedTo) {
   older.mutable_cut_blocks()->set_batch_time_ms(2);
   core_.Handle(std::move(older));
   EXPECT_THAT(receivers_.calls, ElementsAre("cut 1"));
+}
+
+TEST_F(WorkerCoreTest, WhatBelongedToADriverThatWasReplacedGoesAndWhatWasReceivedStays) {
+  proto::ToWorker first;
+  first.set_driver_epoch(1);
+  first.mutable_put_broadcast()->set_broadcast_id(3);
+  core_.Handle(std::move(first));
+  const int64_t id = FirstIdOfEpoch(1);
+  StoreData block;
+  block.buffers.push_back(Buffer::CopyOf("b"));
+  ASSERT_TRUE(blocks_.Put(StoreKey::Block(0, 5), block).ok());
+  proto::BlockReport report;
+  report.add_blocks()->mutable_id()->set_sequence(5);
+  report.mutable_blocks(0)->set_replica(2);
+  report.add_blocks()->mutable_id()->set_sequence(6);
+  core_.OnBlockReport(report);
+  proto::ToWorker drop;
+  drop.set_driver_epoch(1);
+  drop.mutable_drop_blocks()->add_blocks()->set_sequence(6);
+  core_.Handle(std::move(drop));
+  LaunchOf(1, id + 1, kState, {StateUpdateOf(id + 9, 0, 1000, -1, id + 8), SplitBinding({1})});
+  LaunchOf(1, id + 2, kMap, {ShuffleOutput(id + 7, 0, 1), SplitBinding({2})});
+  env_.RunUntilIdle();
+  ASSERT_TRUE(states_.Holds(id + 1));
+  env_.HoldTasks(true);
+  LaunchOf(1, id + 3, kCollect, {SplitBinding({3})});
+  LaunchOf(1, id + 4, kReduce, {ShuffleInput(id + 6, 0, 1)});
+  core_.Disconnected();
+  messages_.clear();
+  core_.Start();
+  ASSERT_EQ(messages_.size(), 1u);
+  const proto::WorkerHello& hello = messages_[0].hello();
+  EXPECT_EQ(hello.driver_epoch(), 1);
+  ASSERT_EQ(hello.blocks_size(), 1);
+  EXPECT_EQ(hello.blocks(0).id().sequence(), 5);
+  EXPECT_EQ(hello.blocks(0).replica(), 0) << "the other worker says so itself";
+  ASSERT_EQ(hello.receivers_size(), 1);
+  EXPECT_EQ(hello.receivers(0).stored_bytes(), 77);
+
+  statuses_.clear();
+  proto::ToWorker second;
+  second.set_driver_epoch(2);
+  core_.Handle(std::move(second));
+  EXPECT_FALSE(states_.Holds(id + 1));
+  EXPECT_EQ(states_.partition_count(), 0u);
+  EXPECT_EQ(shuffles_.shuffle_count(), 0u);
+  EXPECT_EQ(blocks_.entry_count(), 1u);
+  env_.HoldTasks(false);
+  env_.RunUntilIdle();
+  EXPECT_TRUE(core_.idle());
+  EXPECT_THAT(statuses_, IsEmpty()) << "nobody waits for them";
+  // A map task of another worker that does not know yet.
+  MapOutput late;
+  late.shuffle_id = id + 7;
+  late.pieces.emplace_back(0, Buffer::CopyOf("x"));
+  EXPECT_EQ(shuffles_.Put(std::move(late)).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(WorkerCoreTest, NothingIsSaidWithoutAConnection) {
+  core_.Disconnected();
+  proto::BlockReport report;
+  report.add_blocks()->mutable_id()->set_sequence(5);
+  core_.OnBlockReport(report);
+  EXPECT_THAT(messages_, IsEmpty());
+  core_.Start();
+  EXPECT_EQ(messages_.at(0).hello().blocks_size(), 1);
 }
 
 TEST_F(WorkerCoreTest, AfterStopNothingStartsAndEverythingIsAnswered) {

@@ -39,17 +39,20 @@ class WorkerNodeTest : public ::testing::Test, protected WorkerTransport {
 
   void SendToDriver(proto::ToDriver message) override {
     if (message.has_block_report()) reports_.push_back(message.block_report());
+    if (message.has_hello()) hellos_.push_back(message.hello());
   }
-  // A copy of a block of worker 2.
-  void PutCopy() {
+  // A copy of a block of worker 2; returns the answer's error.
+  int PutCopy(int64_t sequence = 5) {
     proto::PeerRequest request;
     proto::PutBlock& put = *request.mutable_put_block();
     put.set_receiving_worker(2);
-    put.mutable_block()->mutable_id()->set_sequence(5);
+    put.mutable_block()->mutable_id()->set_sequence(sequence);
     put.set_storage_level(3);
     put.add_buffers("bytes");
+    int error = -1;
     node_.HandlePeer(std::move(request),
-                     [](const proto::PeerReply& reply) { EXPECT_EQ(reply.error_code(), 0); });
+                     [&](const proto::PeerReply& reply) { error = reply.error_code(); });
+    return error;
   }
   void SayThatWorker2IsGone(int64_t driver_epoch) {
     proto::ToWorker message;
@@ -62,18 +65,19 @@ class WorkerNodeTest : public ::testing::Test, protected WorkerTransport {
   FakeEnv env_{fs_};
   NoPeers peers_;
   std::vector<proto::BlockReport> reports_;
+  std::vector<proto::WorkerHello> hellos_;
   WorkerNode node_;
 };
 
 TEST_F(WorkerNodeTest, CopiesOfALostWorkersBlocksAreReported) {
-  PutCopy();
+  EXPECT_EQ(PutCopy(), 0);
   SayThatWorker2IsGone(1);
   ASSERT_THAT(reports_, SizeIs(1));
   EXPECT_EQ(reports_[0].blocks(0).id().sequence(), 5);
 }
 
 TEST_F(WorkerNodeTest, WhatAReplacedDriverSaysOfOtherWorkersIsIgnored) {
-  PutCopy();
+  EXPECT_EQ(PutCopy(), 0);
   proto::ToWorker message;
   message.set_driver_epoch(7);
   message.mutable_drop_shuffle()->set_shuffle_id(1);
@@ -87,6 +91,28 @@ TEST_F(WorkerNodeTest, WhatAReplacedDriverSaysOfOtherWorkersIsIgnored) {
   node_.Handle(std::move(drop));
   SayThatWorker2IsGone(7);
   EXPECT_THAT(reports_, SizeIs(1));
+}
+
+TEST_F(WorkerNodeTest, ANewDriverIsToldOfCopiesAndTakesThoseOfItsOwnWorkersAlone) {
+  proto::ToWorker introduced;
+  introduced.set_driver_epoch(1);
+  proto::Peers::Peer& peer = *introduced.mutable_peers()->add_added();
+  peer.set_worker_id(2);
+  peer.set_address("there:1");
+  node_.Handle(introduced);
+  EXPECT_EQ(PutCopy(), 0);
+  node_.Disconnected();
+  node_.Connected();
+  ASSERT_THAT(hellos_, SizeIs(1));
+  ASSERT_EQ(hellos_[0].blocks_size(), 1);
+  EXPECT_EQ(hellos_[0].blocks(0).id().sequence(), 5);
+  proto::ToWorker message;
+  message.set_driver_epoch(2);
+  node_.Handle(message);
+  EXPECT_NE(PutCopy(6), 0) << "worker 2 is none of its workers so far";
+  introduced.set_driver_epoch(2);
+  node_.Handle(introduced);
+  EXPECT_EQ(PutCopy(7), 0);
 }
 
 }  // namespace
