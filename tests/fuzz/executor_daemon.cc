@@ -58,6 +58,10 @@ class Workers : public WorkerHost {
     const Key key(launch.worker().app_id(), launch.worker().worker_id());
     CHECK(running.emplace(key, std::move(on_ended)).second) << "a worker was started twice";
   }
+  void SetDriver(const std::string& app_id, int64_t worker_id,
+                 const std::string& /*driver_address*/) override {
+    CHECK(running.contains({app_id, worker_id})) << "a worker that does not run is told something";
+  }
   void RequestEnd(const std::string& app_id, int64_t worker_id) override {
     CHECK(running.contains({app_id, worker_id})) << "a worker that does not run is to end";
   }
@@ -166,6 +170,12 @@ ScriptStep End(const std::string& app_id, int64_t worker_id) {
   message.mutable_end_worker()->set_worker_id(worker_id);
   return StepOf(kDriver, message);
 }
+ScriptStep Move(const std::string& app_id) {
+  proto::ToExecutor message;
+  message.mutable_move_workers()->set_app_id(app_id);
+  message.mutable_move_workers()->set_driver_address("host:8");
+  return StepOf(kDriver, message);
+}
 ScriptStep Forget(const std::string& app_id) {
   proto::ToExecutor message;
   message.mutable_forget_application()->set_app_id(app_id);
@@ -178,7 +188,7 @@ FuzzSeeds Seeds() {
        WriteScript({Registered(1000), Launch("a", 1), Launch("a", 2), Launch("b", 1), Moment(0),
                     End("a", 1), Moment(2), Forget("a"), Moment(2), Moment(2), Forget("b")})},
       {"reconnect", WriteScript({Registered(10), Launch("a", 1), Moment(1), Moment(3), Moment(0),
-                                 Registered(10), Moment(2), Moment(1 + 4), Moment(0)})}};
+                                 Registered(10), Move("a"), Moment(2), Moment(1 + 4), Moment(0)})}};
 }
 
 std::vector<const google::protobuf::Message*> Prototypes() {
