@@ -73,6 +73,7 @@ void ExecutorDaemon::OnClosed(const absl::Status& status) {
 }
 
 void ExecutorDaemon::ScheduleHeartbeat(int64_t interval_micros) {
+  env_.Cancel(heartbeat_timer_);  // Of a registration that was said twice.
   heartbeat_timer_ = env_.After(interval_micros, [this, interval_micros] {
     proto::FromExecutor message;
     message.mutable_heartbeat();

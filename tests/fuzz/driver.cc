@@ -193,7 +193,8 @@ class Harness {
   }
 
   void StartJobs() {
-    core_.accumulators().Register(7, [](std::string_view /*encoded*/) {});
+    core_.accumulators().Register(7,
+                                  [](std::string_view /*encoded*/, int64_t /*batch_time_ms*/) {});
     const RddRef cached = Persisted(Source(2));
     Collect(Shuffled("sum", cached, 2));
     Collect(cached);

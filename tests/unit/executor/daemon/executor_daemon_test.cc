@@ -129,6 +129,16 @@ TEST_F(ExecutorDaemonTest, RegistersAndSaysThatItLives) {
   EXPECT_THAT(link_.Take(), ElementsAre("register", "heartbeat", "heartbeat"));
 }
 
+TEST_F(ExecutorDaemonTest, RegisteredTwiceItBeatsOnceAndNoLongerThanItIsConnected) {
+  link_.Registered();
+  link_.Registered();
+  env_.Advance(2 * kSecond);
+  EXPECT_THAT(link_.Take(), ElementsAre("register", "heartbeat", "heartbeat"));
+  link_.Close(absl::UnavailableError("gone"));
+  env_.Advance(5 * kSecond);
+  EXPECT_THAT(link_.Take(), ElementsAre("register"));
+}
+
 TEST_F(ExecutorDaemonTest, StartsWorkersAndReportsTheirEnd) {
   link_.Registered();
   link_.Launch("app", 1);
