@@ -25,7 +25,8 @@ DriverCore::DriverCore(Env& env, DriverTransport& transport, DriverOptions optio
       tasks_(env_, workers_, options_.tasks, FirstIdOfEpoch(options_.epoch)),
       dag_({workers_, data_, tasks_, accumulators_, metrics_},
            {.max_failures = options_.tasks.max_failures,
-            .repairs_states = options_.repairs_states}) {
+            .repairs_states = options_.repairs_states,
+            .first_id = FirstIdOfEpoch(options_.epoch)}) {
   dag_.SetBatchFilter([this](int64_t batch_time_ms) {
     return streaming_ != nullptr && streaming_->IsUnfinished(batch_time_ms);
   });

@@ -317,6 +317,7 @@ absl::Status GraphCheckpoint::Write(const Built& built) {
   if (!status.ok()) return status;
   written_ = built.number;
   written_nanos_.store(MonotonicNanos());
+  written_completed_ms_.store(built.checkpoint.completed_time_ms());
   log_cleaner_.CheckpointWritten(built.logs);
   DropOvertaken(built);
   return absl::OkStatus();

@@ -116,6 +116,9 @@ class GraphCheckpoint {
   void KnowEarlierLogs(const std::set<std::string>& directories);
   // Without the lock: the last one was written long enough ago for one that nothing depends on.
   bool IsDueSoon() const;
+  // Of the last one that was written or gone on from: a driver to come makes the batches behind it
+  // again.
+  Time written_completed_time() const { return Time(written_completed_ms_.load()); }
 
  private:
   struct SavedState {
@@ -160,6 +163,7 @@ class GraphCheckpoint {
   // States that no checkpoint has named yet, with the number of the first that may.
   std::map<std::string, int64_t> unnamed_;
   std::atomic<int64_t> written_nanos_{0};
+  std::atomic<int64_t> written_completed_ms_{0};
 };
 
 }  // namespace millrace::internal

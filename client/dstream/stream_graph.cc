@@ -659,7 +659,12 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
     for (const InputNode* input : inputs_) remember = std::max(remember, input->remember());
     left_out_.erase(left_out_.begin(), left_out_.upper_bound(needed_behind - remember));
   }
-  if (checkpoint_ != nullptr) Save(std::move(snapshots));
+  if (checkpoint_ == nullptr) return needed_behind - remember;
+  Save(std::move(snapshots));
+  // Of these the next driver needs the blocks, where workers outlive this one.
+  if (context_->driver->may_be_replaced()) {
+    needed_behind = std::min(needed_behind, checkpoint_->written_completed_time());
+  }
   return needed_behind - remember;
 }
 

@@ -52,6 +52,8 @@ class DagScheduler final : public StageOwner {
     int max_failures = 4;
     // Lost partitions of states are made again. Otherwise what reads them fails.
     bool repairs_states = false;
+    // Shuffles of repairs are numbered down from its negative; other ids are positive.
+    int64_t first_id = 0;
   };
 
   DagScheduler(const Parts& parts, const Options& options)
@@ -62,6 +64,7 @@ class DagScheduler final : public StageOwner {
         metrics_(parts.metrics),
         placer_(parts.workers, parts.data),
         options_(options),
+        last_repair_shuffle_id_(-options.first_id),
         shuffle_owner_(std::make_shared<WorkerData*>(&data_)) {}
 
   // Waits for a worker while there is none.
@@ -175,7 +178,7 @@ class DagScheduler final : public StageOwner {
   absl::flat_hash_map<int64_t, Stage*> claims_;        // By data set that is being kept.
   std::vector<StageRef> state_waits_;                  // For their turn to update a state.
   absl::flat_hash_map<int64_t, const Job*> repairs_;   // Of lost partitions, by state.
-  int64_t last_repair_shuffle_id_ = 0;                 // Negative: others are positive.
+  int64_t last_repair_shuffle_id_;
   // Gone before the rest of this, so that what goes later asks for nothing.
   std::shared_ptr<WorkerData*> shuffle_owner_;
 };

@@ -11,6 +11,10 @@ absl::Status ReplicaBook::Add(int64_t receiving_worker, proto::StoredBlock block
     return absl::FailedPreconditionError(
         absl::StrCat("worker ", receiving_worker, " was given up"));
   }
+  if (suspended_.contains(receiving_worker)) {
+    return absl::UnavailableError(
+        absl::StrCat("the driver has not said yet whether worker ", receiving_worker, " is its"));
+  }
   const auto dropped = dropped_.find(key.first);
   if (dropped != dropped_.end() && dropped->second.Contains(key.second)) {
     return absl::NotFoundError(
@@ -50,9 +54,16 @@ std::vector<proto::BlockReport> ReplicaBook::GiveUp(int64_t receiving_worker) {
   return reports;
 }
 
+void ReplicaBook::Suspend(int64_t receiving_worker) {
+  const absl::MutexLock lock(&mutex_);
+  given_up_.erase(receiving_worker);
+  suspended_.insert(receiving_worker);
+}
+
 void ReplicaBook::TakeBack(int64_t receiving_worker) {
   const absl::MutexLock lock(&mutex_);
   given_up_.erase(receiving_worker);
+  suspended_.erase(receiving_worker);
 }
 
 std::vector<proto::StoredBlock> ReplicaBook::blocks() const {

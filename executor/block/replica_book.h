@@ -25,13 +25,16 @@ namespace millrace::internal {
 // a block that was dropped does not come back.
 class ReplicaBook {
  public:
-  // FailedPrecondition: the worker was given up. NotFound: the block was dropped, and comes late.
+  // FailedPrecondition: the worker was given up. Unavailable: it may not have been. NotFound: the
+  // block was dropped, and comes late.
   absl::Status Add(int64_t receiving_worker, proto::StoredBlock block) ABSL_LOCKS_EXCLUDED(mutex_);
   // The blocks are not needed any more, whether or not they lie here.
   void Remove(const proto::DropBlocks& dropped) ABSL_LOCKS_EXCLUDED(mutex_);
   // The worker is lost: reports of its copies, a stream each, in the order of their cutting.
   std::vector<proto::BlockReport> GiveUp(int64_t receiving_worker) ABSL_LOCKS_EXCLUDED(mutex_);
-  // A later driver has it among its workers.
+  // It was given up because there is a later driver, of which it is not known whether it has it.
+  void Suspend(int64_t receiving_worker) ABSL_LOCKS_EXCLUDED(mutex_);
+  // That driver has it.
   void TakeBack(int64_t receiving_worker) ABSL_LOCKS_EXCLUDED(mutex_);
   // By stream and sequence.
   std::vector<proto::StoredBlock> blocks() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -43,6 +46,7 @@ class ReplicaBook {
   std::map<Key, proto::StoredBlock> blocks_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<Key, int64_t> receiving_workers_ ABSL_GUARDED_BY(mutex_);  // Of the same.
   absl::flat_hash_set<int64_t> given_up_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<int64_t> suspended_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<int64_t, RecentIds> dropped_ ABSL_GUARDED_BY(mutex_);  // By stream.
 };
 

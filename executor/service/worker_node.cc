@@ -76,7 +76,10 @@ void WorkerNode::AddPeer(const proto::Peers::Peer& peer) {
 // A new driver introduces those that it has. What the others still send is not kept, for nobody
 // would ever hear of it.
 void WorkerNode::ForgetPeers() {
-  for (const int64_t worker_id : std::exchange(introduced_, {})) RemovePeer(worker_id);
+  for (const int64_t worker_id : std::exchange(introduced_, {})) {
+    RemovePeer(worker_id);
+    replicas_.Suspend(worker_id);
+  }
 }
 
 void WorkerNode::RemovePeer(int64_t worker_id) {

@@ -1,6 +1,7 @@
 #include "executor/shuffle/shuffle_store.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
@@ -78,7 +79,7 @@ bool ShuffleStore::Reserve(size_t bytes) {
 
 absl::Status ShuffleStore::CheckExpected(const MapOutput& output) const {
   const bool was_dropped =
-      output.shuffle_id < dropped_below_ || dropped_.Contains(output.shuffle_id);
+      std::abs(output.shuffle_id) < dropped_below_ || dropped_.Contains(output.shuffle_id);
   if (was_dropped && !IsMade(Mistake::kLateMapOutputsKept)) {
     return absl::FailedPreconditionError(
         absl::StrCat("shuffle ", output.shuffle_id, " was dropped"));
@@ -247,11 +248,12 @@ void ShuffleStore::DropBelow(int64_t shuffle_id) {
   absl::MutexLock lock(&mutex_);
   dropped_below_ = std::max(dropped_below_, shuffle_id);
   absl::erase_if(shuffles_, [&](auto& shuffle) {
-    if (shuffle.first >= shuffle_id) return false;
+    if (std::abs(shuffle.first) >= shuffle_id) return false;
     Release(shuffle.second);
     return true;
   });
-  std::erase_if(ready_, [&](const ReduceKey& key) { return key.shuffle_id < shuffle_id; });
+  std::erase_if(ready_,
+                [&](const ReduceKey& key) { return std::abs(key.shuffle_id) < shuffle_id; });
 }
 
 void ShuffleStore::Forget(Shuffle& shuffle, size_t memory_bytes) {

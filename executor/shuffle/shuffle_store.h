@@ -87,7 +87,7 @@ class ShuffleStore {
 
   // For good: its id is never used again.
   void Drop(int64_t shuffle_id);
-  // The same for all with ids below that.
+  // The same for all with ids below that, the sign aside: those of repairs are negative.
   void DropBelow(int64_t shuffle_id);
 
   size_t shuffle_count() const;

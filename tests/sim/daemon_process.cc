@@ -7,7 +7,7 @@ namespace millrace::sim {
 Process::Process(Site& site, NodeId machine)
     : site_(site),
       machine_(machine),
-      files_(site.cluster.fs, site.cluster.disk),
+      files_(site.cluster.fs),
       env_(site.cluster.world, site.cluster.NewNode(), files_, site.cluster.pace) {}
 
 // At the end of the run: what is still to come of it holds on to what goes with it.

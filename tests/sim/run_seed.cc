@@ -490,6 +490,9 @@ class Run {
         if (count > 0) absl::StrAppend(&left, count, " ", what, " on worker ", id, "; ");
       };
       note("blocks", worker->worker().blocks().entry_count());
+      for (const auto& key : worker->worker().blocks().BlockKeys()) {
+        absl::StrAppend(&left, ToString(key), "; ");
+      }
       note("shuffles", worker->worker().shuffles().shuffle_count());
       note("state partitions", worker->worker().states().partition_count());
       note("tasks", worker->worker().core().idle() ? 0 : 1);

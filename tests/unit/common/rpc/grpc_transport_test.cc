@@ -106,8 +106,7 @@ class GrpcTransportTest : public ::testing::Test {
 
   void Connect(const std::shared_ptr<const RpcSecurity>& security) {
     worker_ = std::make_unique<GrpcWorkerTransport>(worker_env_, security, worker_side_);
-    const absl::Status connected =
-        worker_->Connect(address(), kPatience, [] { return true; });
+    const absl::Status connected = worker_->Connect(address(), kPatience, [] { return true; });
     EXPECT_TRUE(connected.ok()) << connected;
   }
   static proto::ToDriver Hello(int64_t worker_id) {
