@@ -541,7 +541,7 @@ absl::Status StreamGraph::ChooseInputs(Time batch_time, const BatchBlocks& block
   ASSIGN_OR_RETURN(const int64_t attempts, context_->conf.GetInt(keys::kDriverLogMaxFailures));
   absl::Status status = checkpoint_->Write(*checkpoint);
   for (int64_t i = 1; i < attempts && !status.ok(); ++i) status = checkpoint_->Write(*checkpoint);
-  if (status.ok()) return status;
+  if (status.ok() || IsMade(Mistake::kUnnotedBatchMade)) return absl::OkStatus();
   const std::lock_guard lock(lock_);
   for (InputNode* input : needed_inputs_) input->PutOff(batch_time);
   return AnnotateStatus(status, "its checkpoint, so the next batch has its input");

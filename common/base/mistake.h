@@ -16,6 +16,7 @@ enum class Mistake : uint8_t {
   kTasksOfLostWorkerForgotten,
   kSlotsOfFailedTasksKept,    // For ever.
   kRecomputedOutputsCounted,  // In accumulators, a second time.
+  kSecondAttemptsCounted,     // Of a slow task that runs twice, as another task of its stage.
   // Driver: what workers keep.
   kLostMapOutputsTrusted,
   kLostCachedTrusted,
@@ -31,11 +32,14 @@ enum class Mistake : uint8_t {
   // Receivers and their blocks.
   kAckBeforeReplication,     // Of records whose second copy is still under way.
   kBlockReportCountedTwice,  // One that comes from the block's second holder, too.
+  kBlocksDroppedEarly,       // With the batch before theirs.
+  kAckBeforeLog,             // Of records that are not in their receiver's log yet.
   // Recovery.
   kStateSavedTooEarly,          // As of a batch that was cut short.
   kUnfinishedBatchesForgotten,  // By the next driver.
   kSavedChangesForgotten,       // Of a state that is loaded: all but what was saved of it first.
   kCheckpointAfterBatch,        // Of what an input has chosen for it.
+  kUnnotedBatchMade,            // Whose checkpoint could not be written.
   kNeededStateRemoved,          // That a kept checkpoint names.
   // Daemons.
   kSubmissionStartedUnrecorded,  // Its attempt is on the disk only then.

@@ -388,7 +388,9 @@ void TaskScheduler::Discard(const Running& running, int64_t task_id) {
 void TaskScheduler::Apply(const Running& running, proto::TaskStatus status) {
   TaskSet& set = *running.set;
   const TaskAttempt attempt{status.task_id(), running.worker_id};
-  if (set.task(running.index).state == TaskState::kDone) {
+  const bool counts_twice =
+      IsMade(Mistake::kSecondAttemptsCounted) && status.outcome() == proto::TaskStatus::SUCCEEDED;
+  if (set.task(running.index).state == TaskState::kDone && !counts_twice) {
     // The other attempt was first.
     if (set.is_judged_) Judge(attempt, /*commit=*/false);
     return;
