@@ -64,9 +64,10 @@ void ReceiverInputNode::TakeOver(const EarlierBlocks& held, bool recovers) {
   if (is_the_same && of_stream != held.blocks.end()) blocks = of_stream->second;
   std::set<int64_t> sequences;
   for (const ReceivedBlock& block : blocks) sequences.insert(block.id.sequence);
-  size_t lost = 0;
-  for (auto& [time, of_batch] : blocks_) {
-    lost += std::erase_if(of_batch, [&](const ReceivedBlock& block) {
+  // They stay in their batches, which fail as they do when a worker is lost with its blocks.
+  int64_t lost = 0;
+  for (const auto& [time, of_batch] : blocks_) {
+    lost += std::count_if(of_batch.begin(), of_batch.end(), [&](const ReceivedBlock& block) {
       return !block.log_place.has_value() && !sequences.contains(block.id.sequence);
     });
   }

@@ -89,7 +89,7 @@ class ReceiverInputNode final : public InputNode {
   // Behind Restore. `recovers` false: what earlier drivers have logged is none of this run's.
   absl::Status ReadEarlierLogs(FileSystem& fs, bool recovers);
   // Behind that: what workers still have of an earlier driver. What they do not have and is in no
-  // log is lost.
+  // log is lost, and batches that need it fail.
   void TakeOver(const EarlierBlocks& held, bool recovers);
   // Null: no books are kept.
   const ReceivedLog* log() const { return log_ ? &*log_ : nullptr; }

@@ -70,8 +70,12 @@ EarlierBlocks ReceivedBefore::Describe() const {
     ReceivedBlock block = ToReceivedBlock(held.block, held.worker_id);
     know_start(block.id.stream_id, block.id.sequence);
     std::vector<ReceivedBlock>& of_stream = described.blocks[block.id.stream_id];
-    if (!of_stream.empty() && of_stream.back().id.sequence == block.id.sequence) continue;
-    of_stream.push_back(std::move(block));
+    const bool is_another = of_stream.empty() || of_stream.back().id.sequence != block.id.sequence;
+    if (is_another) {
+      of_stream.push_back(std::move(block));
+    } else if (of_stream.back().record_count < 0) {
+      of_stream.back() = std::move(block);  // A worker may not know what its copy has.
+    }
   }
   for (const Running& running : receivers_) {
     know_start(running.receiver.start().stream_id(), running.receiver.start().first_sequence());

@@ -400,6 +400,15 @@ void WorkerCore::OnBlockReport(proto::BlockReport report) {
   SendDroppedPartitions();
 }
 
+void WorkerCore::NoteCopies(const proto::BlocksCopied& copied) {
+  for (const proto::BlockId& id : copied.blocks()) {
+    proto::StoredBlock block;
+    *block.mutable_id() = id;
+    block.set_record_count(-1);
+    received_.try_emplace({id.stream_id(), id.sequence()}, std::move(block));
+  }
+}
+
 void WorkerCore::OnReceiverEvent(proto::ReceiverEvent event) {
   event.set_message(ValidUtf8(std::move(*event.mutable_message())));
   event.set_error(ValidUtf8(std::move(*event.mutable_error())));

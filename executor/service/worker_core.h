@@ -82,6 +82,8 @@ class WorkerCore : public ReceiverService::Listener {
 
   void OnBlockReport(proto::BlockReport report) override;
   void OnReceiverEvent(proto::ReceiverEvent event) override;
+  // These are here because the driver wanted it so. What is known of them is little.
+  void NoteCopies(const proto::BlocksCopied& copied);
   // What others here have to say to the driver.
   void Send(proto::ToDriver message);
 
@@ -141,8 +143,8 @@ class WorkerCore : public ReceiverService::Listener {
 
   int64_t driver_epoch_ = 0;
   bool is_connected_ = true;
-  // Blocks that receivers here have stored, or lost workers' had, until they are dropped: by stream
-  // and sequence.
+  // Blocks that receivers here have stored, or lost workers had, and copies that the driver wanted,
+  // until they are dropped: by stream and sequence.
   std::map<std::pair<int64_t, int64_t>, proto::StoredBlock> received_;
   bool stopped_ = false;
   TimerId heartbeat_timer_ = kNoTimer;

@@ -51,6 +51,7 @@ void WorkerNode::Handle(proto::ToWorker message) {
       return;
     case proto::ToWorker::kCopyBlocks:
       return copier_.Copy(message.copy_blocks(), [this](proto::BlocksCopied copied) {
+        core_->NoteCopies(copied);
         proto::ToDriver answer;
         *answer.mutable_blocks_copied() = std::move(copied);
         core_->Send(std::move(answer));

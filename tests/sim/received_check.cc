@@ -120,10 +120,7 @@ void ReceivedCheck::CheckInput(const Input& input, std::vector<std::string>& fai
       seen.insert(SentRecord::OfLine(line).number);
     }
   }
-  // A driver that takes the place of another makes a batch again of the blocks that are left.
-  const bool may_lack_blocks = !lost_blocks_.empty() && input.source != nullptr;
   for (const Time time : input.received->changed) {
-    if (may_lack_blocks) continue;
     failures.push_back(
         absl::StrCat("batch ", time.ms(), " ms had other records when it came again"));
   }

@@ -44,6 +44,8 @@ class ReceivedCheck {
   // The error is one of a block that is lost, or of what was made of such.
   bool IsOfLostBlock(const absl::Status& error) const;
 
+  bool has_lost_blocks() const { return !lost_blocks_.empty(); }
+
   // What is wrong, when the run is over.
   std::vector<std::string> Failures() const;
 

@@ -300,6 +300,10 @@ class Run {
 
   void Check(const ReceivedCheck& received) {
     for (const std::string& wrong : received.Failures()) Fail(wrong);
+    // A driver that makes updates of state again goes on without one whose blocks are lost.
+    const bool may_lack_updates = setting_.workers_outlive_driver && restarts_ > 0 &&
+                                  setting_.program.keeps_state && received.has_lost_blocks();
+    if (may_lack_updates) return;
     // Where it cannot be noted what a batch has, it is not made.
     const bool may_miss = has_failed_files_ && IsChosen();
     for (const std::string& wrong :
@@ -432,7 +436,8 @@ class Run {
 
   // What a batch has does not follow from its time, and comes again as it was noted.
   bool IsChosen() const {
-    return setting_.input.is_logged || setting_.input.kind == InputKind::kLog;
+    return setting_.input.is_logged || setting_.input.kind == InputKind::kLog ||
+           (setting_.input.kind == InputKind::kReceived && setting_.workers_outlive_driver);
   }
 
   bool MayFail(const absl::Status& error) const {

@@ -623,6 +623,20 @@ TEST_F(WorkerCoreTest, WhatBelongedToADriverThatWasReplacedGoesAndWhatWasReceive
   EXPECT_EQ(shuffles_.Put(std::move(late)).code(), absl::StatusCode::kFailedPrecondition);
 }
 
+TEST_F(WorkerCoreTest, CopiesThatADriverWantedAreToldToTheNextOne) {
+  proto::BlocksCopied copied;
+  copied.add_blocks()->set_sequence(4);
+  copied.add_blocks()->set_sequence(5);
+  core_.NoteCopies(copied);
+  proto::ToWorker drop;
+  drop.mutable_drop_blocks()->add_blocks()->set_sequence(4);
+  core_.Handle(std::move(drop));
+  core_.Start();
+  ASSERT_EQ(messages_.at(0).hello().blocks_size(), 1);
+  EXPECT_EQ(messages_[0].hello().blocks(0).id().sequence(), 5);
+  EXPECT_EQ(messages_[0].hello().blocks(0).record_count(), -1);
+}
+
 TEST_F(WorkerCoreTest, NothingIsSaidWithoutAConnection) {
   core_.Disconnected();
   proto::BlockReport report;
