@@ -106,6 +106,7 @@ void ReceiverInputNode::StartsEnded(const std::vector<int64_t>& starts) {
 void ReceiverInputNode::BeginBatch(Time batch_time, const std::vector<ReceivedBlock>& blocks) {
   std::vector<ReceivedBlock>& of_batch = blocks_[batch_time];
   of_batch = std::exchange(put_off_, {});
+  if (put_off_since_) put_off_from_[batch_time] = *std::exchange(put_off_since_, std::nullopt);
   of_batch.insert(of_batch.end(), blocks.begin(), blocks.end());
   if (!log_) return;
   log_before_ = log_;
@@ -160,7 +161,17 @@ void ReceiverInputNode::PutOff(Time batch_time) {
   if (!log_before_ || batch == blocks_.end()) return;
   log_ = log_before_;
   put_off_ = std::exchange(batch->second, {});
+  const auto from = put_off_from_.extract(batch_time);
+  if (!put_off_.empty()) put_off_since_ = from.empty() ? batch_time : from.mapped();
   log_->Expect(put_off_);
+}
+
+Time ReceiverInputNode::DroppableUntil(Time behind) const {
+  Time first = behind;
+  for (const auto& [batch_time, from] : put_off_from_) {
+    if (batch_time > behind) first = std::min(first, from - slide());
+  }
+  return put_off_since_ ? std::min(first, *put_off_since_ - slide()) : first;
 }
 
 absl::StatusOr<RddRef> ReceiverInputNode::Compute(Time time) {
@@ -179,6 +190,7 @@ void ReceiverInputNode::ForgetBefore(Time batch_time) {
   // State that is not saved yet may have to be made again of them.
   if (log_) forgotten = std::min(forgotten, graph().ForgettableInputs(remember()));
   blocks_.erase(blocks_.begin(), blocks_.upper_bound(forgotten));
+  put_off_from_.erase(put_off_from_.begin(), put_off_from_.upper_bound(forgotten));
 }
 
 void ReceiverInputNode::ForgetAll() {
@@ -186,6 +198,8 @@ void ReceiverInputNode::ForgetAll() {
   blocks_.clear();
   earlier_.clear();
   put_off_.clear();
+  put_off_from_.clear();
+  put_off_since_.reset();
 }
 
 GeneratedInputNode::GeneratedInputNode(StreamGraph& graph, const Operation& operation,

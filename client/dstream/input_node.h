@@ -96,6 +96,9 @@ class ReceiverInputNode final : public InputNode {
   std::vector<NeededLog> NeededLogs() const;
   // What this driver is to begin with: adds it to that of others.
   void AddRecovered(const ResumePoint& from, RecoveredBlocks& to) const;
+  // The driver may drop the blocks of batches up to the returned time, if of all but for this up to
+  // `behind`: what was put off is in a later batch than the driver gave it to.
+  Time DroppableUntil(Time behind) const;
   // Of its receiver.
   void StartsEnded(const std::vector<int64_t>& starts);
 
@@ -127,6 +130,9 @@ class ReceiverInputNode final : public InputNode {
   std::optional<ReceivedLog> log_before_;  // The latest batch.
   std::vector<ReceivedBlock> earlier_;     // Logged by earlier drivers, and in no batch of theirs.
   std::vector<ReceivedBlock> put_off_;     // For the next batch.
+  // Of what was put off, by the batch that has it: the first batch that it was given to.
+  std::map<Time, Time> put_off_from_;
+  std::optional<Time> put_off_since_;  // The same, of what no batch has yet.
 };
 
 // A stream whose data set a function makes when the batch asks for it. One that is not repeatable

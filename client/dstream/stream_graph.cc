@@ -665,7 +665,12 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
   if (context_->driver->may_be_replaced()) {
     needed_behind = std::min(needed_behind, checkpoint_->written_completed_time());
   }
-  return needed_behind - remember;
+  Time droppable = needed_behind - remember;
+  const std::lock_guard lock(lock_);
+  for (const ReceiverInputNode* receiver : NeededReceivers()) {
+    droppable = receiver->DroppableUntil(droppable);
+  }
+  return droppable;
 }
 
 void StreamGraph::Save(std::vector<StateSnapshot> snapshots) {

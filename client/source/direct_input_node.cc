@@ -177,11 +177,15 @@ absl::StatusOr<RddRef> DirectInputNode::Compute(Time time) {
   return MakeDataSet({std::make_shared<const std::vector<OffsetRange>>(), {}});
 }
 
+// But for the latest that says how far batches have come: those behind it may all have failed.
 void DirectInputNode::ForgetBefore(Time batch_time) {
   InputNode::ForgetBefore(batch_time);
-  batches_.erase(batches_.begin(),
-                 batches_.upper_bound(
-                     std::min(batch_time - remember(), graph().ForgettableInputs(remember()))));
+  const Time forgotten = std::min(batch_time - remember(), graph().ForgettableInputs(remember()));
+  const auto latest = std::find_if(batches_.rbegin(), batches_.rend(),
+                                   [](const auto& batch) { return !batch.second.ranges->empty(); });
+  if (latest == batches_.rend()) return;
+  const auto end = batches_.lower_bound(std::min(forgotten + slide(), latest->first));
+  batches_.erase(batches_.begin(), end);
 }
 
 // A batch without records, too: a sink that has it must not be given others under its time.
@@ -236,13 +240,16 @@ absl::Status DirectInputNode::Restore(const proto::InputCheckpoint& from) {
   return absl::OkStatus();
 }
 
+// It stays, with nothing: where the others have been forgotten, it alone says how far they came.
 void DirectInputNode::PutOff(Time batch_time) {
   const auto batch = batches_.find(batch_time);
   if (batch == batches_.end()) return;
-  for (const OffsetRange& range : *batch->second.ranges) {
+  auto nothing = std::make_shared<std::vector<OffsetRange>>(*batch->second.ranges);
+  for (OffsetRange& range : *nothing) {
     next_[{range.topic, range.partition}] = range.from_offset;
+    range.until_offset = range.from_offset;
   }
-  batches_.erase(batch);
+  batch->second.ranges = std::move(nothing);
 }
 
 void DirectInputNode::Restart() {

@@ -127,6 +127,21 @@ TEST_P(ChosenInputsTest, ABatchThatCannotBeNotedFailsAndTheNextOneHasItsInput) {
   EXPECT_EQ(out.batches().back(), (Lines{"d"}));
 }
 
+// No batch is left that was made, and none has what is put off.
+TEST_P(ChosenInputsTest, ADriverThatCouldNoteNothingForLongLeavesHowFarItCame) {
+  auto out = h_.Output(Open());
+  Add("a", 500);
+  ASSERT_TRUE(h_.RunBatches(1).ok());
+  {
+    const BlockedCheckpoints blocked(directory_.path());
+    Add("b", 30'500);
+    for (int batch = 2; batch <= 70; ++batch) EXPECT_FALSE(h_.RunBatches(1).ok());
+  }
+  ASSERT_TRUE(h_.RestartDriver().ok());
+  ASSERT_TRUE(h_.RunBatches(1).ok());
+  EXPECT_EQ(out.batches(), (std::vector<Lines>{{"a"}, {"b"}}));
+}
+
 // A batch that was never made takes nothing when it is made once more, for a later one has all.
 TEST_P(ChosenInputsTest, ABatchThatCouldNotBeNotedIsEmptyWhenItIsMadeOnceMore) {
   auto lines = Open();
