@@ -249,7 +249,7 @@ void DirectInputNode::PutOff(Time batch_time) {
     next_[{range.topic, range.partition}] = range.from_offset;
     range.until_offset = range.from_offset;
   }
-  batch->second.ranges = std::move(nothing);
+  batch->second = {std::move(nothing), {}};
 }
 
 void DirectInputNode::Restart() {
