@@ -158,10 +158,9 @@ TEST_F(CheckpointDirectoryTest, AFileThatIsMissingIsNamedOrNoLoss) {
     stdfs::remove(path);
     const auto before = Files();
     Process program(KilledCounts());
-    for (int i = 0; i < 3; ++i) {
-      if (!program.NextLine(Process::kOut).has_value()) break;
-    }
-    program.Signal(SIGTERM);
+    bool runs = true;
+    for (int i = 0; i < 3 && runs; ++i) runs = program.NextLine(Process::kOut).has_value();
+    if (runs) program.Signal(SIGTERM);
     const auto exit_code = program.AwaitExit();
     if (exit_code == 1) {
       ++refused;
