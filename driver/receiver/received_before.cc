@@ -10,6 +10,12 @@ namespace {
 
 // Records or bytes: more than any block has.
 constexpr int64_t kOfABlockMax = int64_t{1} << 40;
+// Starts of receivers; there must be room for those of this driver behind them.
+constexpr int64_t kStartsMax = int64_t{1} << 30;
+
+bool CanBe(int64_t sequence) {
+  return sequence >= 0 && sequence >> ReceivedBlockTracker::kStartBits < kStartsMax;
+}
 
 }  // namespace
 
@@ -29,14 +35,18 @@ ReceivedBlock ToReceivedBlock(const proto::StoredBlock& stored, int64_t worker_i
 }
 
 void ReceivedBefore::Add(int64_t worker_id, const proto::WorkerHello& hello) {
-  for (const proto::StoredBlock& block : hello.blocks()) blocks_.push_back({worker_id, block});
+  for (const proto::StoredBlock& block : hello.blocks()) AddBlock(worker_id, block);
   for (const proto::RunningReceiver& receiver : hello.receivers()) {
-    receivers_.push_back({worker_id, receiver});
+    if (CanBe(receiver.start().first_sequence())) receivers_.push_back({worker_id, receiver});
   }
 }
 
 void ReceivedBefore::Add(int64_t worker_id, const proto::BlockReport& report) {
-  for (const proto::StoredBlock& block : report.blocks()) blocks_.push_back({worker_id, block});
+  for (const proto::StoredBlock& block : report.blocks()) AddBlock(worker_id, block);
+}
+
+void ReceivedBefore::AddBlock(int64_t worker_id, const proto::StoredBlock& block) {
+  if (CanBe(block.id().sequence())) blocks_.push_back({worker_id, block});
 }
 
 void ReceivedBefore::ReceiverStopped(int64_t worker_id, int64_t stream_id) {

@@ -11,8 +11,8 @@
 
 namespace millrace::internal {
 
-// Gathered from the hellos and reports of workers until there is a streaming run, which takes it
-// over or has it dropped.
+// Numbers that cannot be are passed over. Gathered from the hellos and reports of workers until
+// there is a streaming run, which takes it over or has it dropped.
 //
 // Threads: the driver core's event loop.
 class ReceivedBefore {
@@ -39,6 +39,8 @@ class ReceivedBefore {
   EarlierBlocks Describe() const;
 
  private:
+  void AddBlock(int64_t worker_id, const proto::StoredBlock& block);
+
   std::vector<Held> blocks_;
   std::vector<Running> receivers_;
 };
