@@ -50,8 +50,13 @@ class OneJobGraph : public BatchGraph {
 
 class Harness {
  public:
-  Harness() {
+  // `earlier`: the hello of a worker that another driver has left.
+  explicit Harness(const proto::ToDriver& earlier) {
     for (int64_t id = 1; id <= kWorkers; ++id) AddWorker(id);
+    if (earlier.has_hello()) {
+      core_.HandleMessage(earlier);
+      core_.earlier_blocks();
+    }
     StartStreaming();
     StartJobs();
     env_.RunUntilIdle();
@@ -216,6 +221,7 @@ class Harness {
       receiver.name = "Receiver-" + std::to_string(stream_id);
       spec.receivers.push_back(std::move(receiver));
     }
+    spec.recovered.taken_over[0] = {{0, 2}};
     StreamingRun::Observer observer;
     observer.batch_completed = [](Time /*time*/, const absl::Status& /*status*/) {};
     observer.error = [](const absl::Status& /*error*/) {};
@@ -246,9 +252,13 @@ class Harness {
 };
 
 bool Run(std::string_view bytes) {
-  Harness harness;
+  const std::vector<ScriptStep> steps = ReadScript(bytes);
+  proto::ToDriver earlier;
+  const bool begins_with_message = !steps.empty() && steps.front().kind % kKinds == kMessage;
+  if (begins_with_message && !ParseStep(steps.front(), earlier)) earlier.Clear();
+  Harness harness(earlier);
   bool is_right = true;
-  for (const ScriptStep& step : ReadScript(bytes)) is_right = harness.Take(step) && is_right;
+  for (const ScriptStep& step : steps) is_right = harness.Take(step) && is_right;
   return is_right && !harness.has_failed();
 }
 
@@ -320,9 +330,28 @@ std::string BlocksAreReceived() {
   return WriteScript(steps);
 }
 
+std::string AWorkerWasLeft() {
+  proto::ToDriver left;
+  left.set_worker_id(4);
+  proto::WorkerHello& hello = *left.mutable_hello();
+  hello.set_host("host4");
+  hello.set_task_slots(2);
+  hello.set_driver_epoch(1);
+  for (int64_t sequence = 1; sequence <= 4; ++sequence) {
+    hello.add_blocks()->mutable_id()->set_sequence(sequence);
+  }
+  proto::StartReceiver& start = *hello.add_receivers()->mutable_start();
+  start.set_operator_name("receiver");
+  start.set_storage_level(static_cast<uint32_t>(StorageLevel::kMemoryAndDisk2));
+  hello.add_receivers()->mutable_start()->set_stream_id(1);
+  return WriteScript({StepOf(kMessage, left), Moment(0), Succeeded(), Moment(0)});
+}
+
 FuzzSeeds Seeds() {
-  return {
-      {"all-succeed", AllSucceed()}, {"workers-go", WorkersGo()}, {"blocks", BlocksAreReceived()}};
+  return {{"all-succeed", AllSucceed()},
+          {"workers-go", WorkersGo()},
+          {"blocks", BlocksAreReceived()},
+          {"a-worker-was-left", AWorkerWasLeft()}};
 }
 
 std::vector<const google::protobuf::Message*> Prototypes() {
