@@ -35,9 +35,19 @@ void ReplicaBook::Remove(const proto::DropBlocks& dropped) {
 }
 
 std::vector<proto::BlockReport> ReplicaBook::GiveUp(int64_t receiving_worker) {
-  std::vector<proto::BlockReport> reports;
   const absl::MutexLock lock(&mutex_);
   given_up_.insert(receiving_worker);
+  return TakeOut(receiving_worker);
+}
+
+std::vector<proto::BlockReport> ReplicaBook::Suspend(int64_t receiving_worker) {
+  const absl::MutexLock lock(&mutex_);
+  suspended_.insert(receiving_worker);
+  return TakeOut(receiving_worker);
+}
+
+std::vector<proto::BlockReport> ReplicaBook::TakeOut(int64_t receiving_worker) {
+  std::vector<proto::BlockReport> reports;
   for (auto block = blocks_.begin(); block != blocks_.end();) {
     const auto [stream_id, sequence] = block->first;
     if (receiving_workers_.at(block->first) != receiving_worker) {
@@ -52,12 +62,6 @@ std::vector<proto::BlockReport> ReplicaBook::GiveUp(int64_t receiving_worker) {
     block = blocks_.erase(block);
   }
   return reports;
-}
-
-void ReplicaBook::Suspend(int64_t receiving_worker) {
-  const absl::MutexLock lock(&mutex_);
-  given_up_.erase(receiving_worker);
-  suspended_.insert(receiving_worker);
 }
 
 void ReplicaBook::TakeBack(int64_t receiving_worker) {

@@ -32,14 +32,18 @@ class ReplicaBook {
   void Remove(const proto::DropBlocks& dropped) ABSL_LOCKS_EXCLUDED(mutex_);
   // The worker is lost: reports of its copies, a stream each, in the order of their cutting.
   std::vector<proto::BlockReport> GiveUp(int64_t receiving_worker) ABSL_LOCKS_EXCLUDED(mutex_);
-  // It was given up because there is a later driver, of which it is not known whether it has it.
-  void Suspend(int64_t receiving_worker) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same where there is a later driver, of which it is not known whether it has the worker:
+  // that is told to try again.
+  std::vector<proto::BlockReport> Suspend(int64_t receiving_worker) ABSL_LOCKS_EXCLUDED(mutex_);
   // That driver has it.
   void TakeBack(int64_t receiving_worker) ABSL_LOCKS_EXCLUDED(mutex_);
   // By stream and sequence.
   std::vector<proto::StoredBlock> blocks() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  std::vector<proto::BlockReport> TakeOut(int64_t receiving_worker)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   using Key = std::pair<int64_t, int64_t>;  // Stream, sequence.
 
   mutable absl::Mutex mutex_;

@@ -78,19 +78,20 @@ void WorkerNode::AddPeer(const proto::Peers::Peer& peer) {
 // would ever hear of it.
 void WorkerNode::ForgetPeers() {
   for (const int64_t worker_id : std::exchange(introduced_, {})) {
-    RemovePeer(worker_id);
-    replicas_.Suspend(worker_id);
+    Disconnect(worker_id, replicas_.Suspend(worker_id));
   }
 }
 
 void WorkerNode::RemovePeer(int64_t worker_id) {
   introduced_.erase(worker_id);
+  Disconnect(worker_id, replicas_.GiveUp(worker_id));
+}
+
+void WorkerNode::Disconnect(int64_t worker_id, std::vector<proto::BlockReport> copies) {
   replicator_.RemovePeer(worker_id);
   router_.RemovePeer(worker_id);
   parts_.peers.RemovePeer(worker_id);
-  for (proto::BlockReport& report : replicas_.GiveUp(worker_id)) {
-    core_->OnBlockReport(std::move(report));
-  }
+  for (proto::BlockReport& report : copies) core_->OnBlockReport(std::move(report));
 }
 
 void WorkerNode::HandlePeer(proto::PeerRequest request,

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "common/env/env.h"
@@ -76,6 +77,7 @@ class WorkerNode {
  private:
   void AddPeer(const proto::Peers::Peer& peer);
   void RemovePeer(int64_t worker_id);
+  void Disconnect(int64_t worker_id, std::vector<proto::BlockReport> copies);
   void ForgetPeers();
 
   const Options options_;

@@ -141,7 +141,7 @@ TEST(KilledDriverTest, WhatWorkersHaveReceivedIsCountedOnce) {
   cluster.AddExecutor("b", 1);
   const LoggedRecords records(cluster.path());
   Command arguments = {"--supervise", "--num-executors", "2", "--executor-cores", "1"};
-  const Command program = records.ProgramWithoutLog({});
+  const Command program = records.ProgramWithoutLog({Setting("streaming.receiver.maxRate=5000")});
   arguments.insert(arguments.end(), program.begin(), program.end());
   const std::string id = cluster.SubmitToCluster(arguments);
   const auto await_more = [&](size_t more) {
@@ -159,7 +159,9 @@ TEST(KilledDriverTest, WhatWorkersHaveReceivedIsCountedOnce) {
     ASSERT_EQ(::kill(driver, SIGKILL), 0);
     if (is_with_daemon) cluster.RestartDriver();
     killed = driver;
-    ASSERT_TRUE(await_more(1'000)) << cluster.Submit({"--logs", id}).err;
+    ASSERT_TRUE(await_more(1'000)) << cluster.Submit({"--status", id}).out
+                                   << HttpGet(cluster.driver().http, "/api/v1/applications")
+                                   << cluster.Submit({"--logs", id}).err;
   }
   EXPECT_EQ(workers, (std::vector<pid_t>{cluster.AwaitWorker("a"), cluster.AwaitWorker("b")}));
   EXPECT_THAT(cluster.Submit({"--kill", id, "--wait"}).out, ::testing::HasSubstr("attempt 4"));

@@ -47,7 +47,9 @@ class LoggedRecords {
   std::map<std::string, int> Output() const {
     std::map<std::string, int> counts;
     for (const auto& batch : std::filesystem::directory_iterator(Path("output"))) {
-      if (!std::filesystem::exists(batch.path() / "_SUCCESS")) continue;
+      // What a driver that was killed had not given its name yet is no output.
+      const bool has_name = !batch.path().filename().string().starts_with(".");
+      if (!has_name || !std::filesystem::exists(batch.path() / "_SUCCESS")) continue;
       for (const auto& part : std::filesystem::directory_iterator(batch)) {
         std::ifstream file(part.path());
         for (std::string line; std::getline(file, line);) ++counts[line];
@@ -67,11 +69,25 @@ class LoggedRecords {
     for (const auto& [record, count] : output) {
       if (count > 1) repeated.push_back(record);
     }
-    EXPECT_THAT(repeated, ::testing::IsEmpty()) << repeated.size() << " of " << output.size();
+    EXPECT_THAT(repeated, ::testing::IsEmpty())
+        << repeated.size() << " of " << output.size() << ", the first one in "
+        << (repeated.empty() ? "" : BatchesOf(repeated.front()));
     EXPECT_FALSE(safe.empty());
   }
 
  private:
+  std::string BatchesOf(const std::string& record) const {
+    std::string batches;
+    for (const auto& batch : std::filesystem::directory_iterator(Path("output"))) {
+      for (const auto& part : std::filesystem::directory_iterator(batch)) {
+        std::ifstream file(part.path());
+        for (std::string line; std::getline(file, line);) {
+          if (line == record) batches += part.path().string() + " ";
+        }
+      }
+    }
+    return batches;
+  }
   std::string Path(const std::string& name) const { return directory_ + "/" + name; }
 
   const std::string directory_;
