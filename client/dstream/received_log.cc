@@ -170,7 +170,11 @@ absl::StatusOr<ReceivedBlock> ReceivedLog::RestoreBlock(int64_t stream_id,
 }
 
 ReceivedLog::Blocks ReceivedLog::TakeOver(const Blocks& held, int64_t end_start) {
-  if (end_start > 0 && end_start < kStartsMax) KnowStartsUpTo(end_start - 1);
+  // A worker's number: no more starts are listed for it than are kept.
+  if (end_start > 0 && end_start < kStartsMax) {
+    end_start_ = std::max(end_start_, end_start - kStartsOnWorkersMax);
+    KnowStartsUpTo(end_start - 1);
+  }
   Blocks taken;
   for (const ReceivedBlock& block : held) {
     const auto start = starts_.find(StartOf(block));

@@ -267,6 +267,15 @@ TEST_F(BlocksOnWorkersTest, WhatWorkersStillHaveAndNoBatchHadIsTakenOver) {
   EXPECT_THAT(next.Needed({}), IsEmpty()) << "there are no logs";
 }
 
+TEST_F(BlocksOnWorkersTest, ANumberOfAWorkerMakesNoLongList) {
+  ReceivedLog log = Books();
+  constexpr int64_t kFar = int64_t{1} << 29;
+  EXPECT_THAT(Sequences(log.TakeOver({Block(kFar, 1)}, kFar + 1)),
+              ElementsAre(Block(kFar, 1).id.sequence));
+  EXPECT_EQ(log.AssignedOnWorkers().size(), 64u);
+  EXPECT_EQ(log.first_sequence(), (kFar + 1) << 32);
+}
+
 TEST_F(BlocksOnWorkersTest, StartsWithoutNumberAreNotKeptForEver) {
   ReceivedLog log = Books();
   for (int64_t start = 0; start < 1000; ++start) log.Assign({Block(start, 0)});
