@@ -262,6 +262,7 @@ GraphCheckpoint::Built GraphCheckpoint::Build() {
   Built built{++built_, {}, {}, std::exchange(published_, {})};
   proto::Checkpoint& checkpoint = built.checkpoint;
   checkpoint.set_app_name(graph_.context()->conf.GetString(keys::kAppName).value_or(""));
+  checkpoint.set_application_id(graph_.context()->driver->application_id());
   checkpoint.set_batch_interval_ms(graph_.batch_interval().count());
   checkpoint.set_zero_time_ms(graph_.zero_time().ms());
   checkpoint.set_last_time_ms(graph_.last_made_time().ms());

@@ -1,5 +1,7 @@
 #include "driver/daemon/driver_daemon.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -17,6 +19,8 @@ namespace {
 constexpr int64_t kCheckMicros = 1'000'000;
 // In which an application that has come back says what it had asked for.
 constexpr int64_t kConfirmMicros = 1'000'000;
+// In which the connection of a driver that was killed has broken.
+constexpr int64_t kStillThereMicros = 2'000'000;
 constexpr int64_t kRelaunchMicros = 200'000;
 constexpr int64_t kRelaunchMicrosMax = 5'000'000;
 constexpr uint64_t kFirstNumberEnd = 10'000;
@@ -53,6 +57,17 @@ bool IsPossible(const proto::RegisterExecutor& request) {
                      [](const proto::WorkerRef& worker) {
                        return IsPossible(worker.cores(), worker.memory_mb());
                      });
+}
+
+// Workers of one program can be those of another one with the same.
+uint64_t Fingerprint(const proto::Program& program) {
+  const std::string bytes = program.SerializeAsString();
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
+
+bool IsOfSubmission(const proto::ApplicationRecord& record,
+                    const proto::RegisterApplication& request) {
+  return !request.submission_id().empty() && record.submission_id() == request.submission_id();
 }
 
 }  // namespace
@@ -240,7 +255,7 @@ void DriverDaemon::LoseExecutor(const std::string& executor_id, const std::strin
 
 void DriverDaemon::OnApplicationMessage(SessionId session, const proto::FromApplication& message) {
   if (message.kind_case() == proto::FromApplication::kRegister) {
-    OnRegisterApplication(session, message.register_());
+    OnRegisterApplication(session, message.register_(), env_.MonotonicMicros());
     return;
   }
   Application* const application = ApplicationOf(session);
@@ -290,22 +305,33 @@ absl::Status DriverDaemon::CheckApplication(const proto::RegisterApplication& re
   return absl::OkStatus();
 }
 
-// What the driver of this submission had before it was started again.
+// What the driver of this submission had before it was started again, or the one whose checkpoint
+// is to be gone on from.
 DriverDaemon::Application* DriverDaemon::EarlierAttempt(const proto::RegisterApplication& request) {
-  if (request.submission_id().empty() || !request.app_id().empty()) return nullptr;
-  const auto found =
-      std::find_if(applications_.begin(), applications_.end(), [&](const auto& entry) {
-        const Application& application = entry.second;
-        return application.record.submission_id() == request.submission_id() &&
-               !application.is_ending;
-      });
-  return found == applications_.end() ? nullptr : &found->second;
+  if (!request.app_id().empty()) return nullptr;
+  for (auto& [id, application] : applications_) {
+    const bool is_same =
+        IsOfSubmission(application.record, request) || id == request.resumes_app_id();
+    if (is_same && !application.is_ending) return &application;
+  }
+  return nullptr;
+}
+
+// Workers are told apart by their program: those of another one cannot go on.
+bool DriverDaemon::MayTakeOver(const Application& application,
+                               const proto::RegisterApplication& request) {
+  // The supervisor has seen the one before end.
+  if (IsOfSubmission(application.record, request)) return true;
+  return application.session == kNoSession &&
+         application.record.program_fingerprint() == Fingerprint(request.program());
 }
 
 // Its workers go on under the new driver, which no message of the old one can reach them behind.
-absl::Status DriverDaemon::TakeOver(Application& application) {
+absl::Status DriverDaemon::TakeOver(Application& application,
+                                    const proto::RegisterApplication& request) {
   proto::ApplicationRecord record = application.record;
   record.set_epoch(std::max<int64_t>(record.epoch(), 1) + 1);
+  record.set_submission_id(request.submission_id());
   RETURN_IF_ERROR(records_.Write(record.app_id(), record));
   application.record = std::move(record);
   application.claimed.clear();
@@ -316,19 +342,25 @@ absl::Status DriverDaemon::TakeOver(Application& application) {
   return absl::OkStatus();
 }
 
-// True: until executors had the time to say which workers it has.
-bool DriverDaemon::MustWait(SessionId session, const proto::RegisterApplication& request) {
+// True: until executors had the time to say which workers it has, or until the connection of a
+// driver that has just died has broken.
+bool DriverDaemon::MustWait(SessionId session, const proto::RegisterApplication& request,
+                            int64_t came_micros) {
   const Application* const earlier = EarlierAttempt(request);
-  const int64_t until = started_micros_ + kRecoveryMicros;
-  if (earlier == nullptr || !earlier->is_recovered || env_.MonotonicMicros() >= until) return false;
-  waiting_registrations_[session] = request;
+  if (earlier == nullptr) return false;
+  int64_t until = 0;
+  if (earlier->is_recovered) until = started_micros_ + kRecoveryMicros;
+  if (earlier->session != kNoSession && !IsOfSubmission(earlier->record, request)) {
+    until = std::max(until, came_micros + kStillThereMicros);
+  }
+  if (env_.MonotonicMicros() >= until) return false;
+  waiting_registrations_[session] = {.request = request, .came_micros = came_micros};
   return true;
 }
 
 void DriverDaemon::RegisterThoseThatWait() {
-  if (env_.MonotonicMicros() - started_micros_ < kRecoveryMicros) return;
-  for (const auto& [session, request] : std::exchange(waiting_registrations_, {})) {
-    OnRegisterApplication(session, request);
+  for (const auto& [session, waiting] : std::exchange(waiting_registrations_, {})) {
+    OnRegisterApplication(session, waiting.request, waiting.came_micros);
   }
 }
 
@@ -363,6 +395,8 @@ absl::StatusOr<std::string> DriverDaemon::NewApplication(
   record.set_submission_id(request.submission_id());
   record.set_started_ms(env_.NowMicros() / 1000);
   record.set_epoch(1);
+  record.set_may_be_replaced(request.may_be_replaced());
+  record.set_program_fingerprint(Fingerprint(request.program()));
   record.add_artifacts(request.program().sha256());
   for (const proto::ProgramFile& file : request.program().files()) {
     record.add_artifacts(file.sha256());
@@ -374,16 +408,20 @@ absl::StatusOr<std::string> DriverDaemon::NewApplication(
 }
 
 void DriverDaemon::OnRegisterApplication(SessionId session,
-                                         const proto::RegisterApplication& request) {
+                                         const proto::RegisterApplication& request,
+                                         int64_t came_micros) {
   const bool is_known =
       application_of_session_.contains(session) || waiting_registrations_.contains(session);
   absl::Status status =
       is_known ? absl::FailedPreconditionError("registered already") : CheckApplication(request);
-  if (status.ok() && MustWait(session, request)) return;
-  Application* const earlier = EarlierAttempt(request);
+  if (status.ok() && MustWait(session, request, came_micros)) return;
+  Application* earlier = EarlierAttempt(request);
+  if (status.ok() && earlier != nullptr && !MayTakeOver(*earlier, request)) {
+    LeaveBehind(std::exchange(earlier, nullptr)->record.app_id());
+  }
   absl::StatusOr<std::string> id = request.app_id();
   if (status.ok() && earlier != nullptr) {
-    status = TakeOver(*earlier);
+    status = TakeOver(*earlier, request);
     id = earlier->record.app_id();
   } else if (status.ok() && request.app_id().empty()) {
     id = NewApplication(request);
@@ -419,6 +457,15 @@ void DriverDaemon::OnRegisterApplication(SessionId session,
     }
   }
   if (!application.is_recovered) GiveClaimsUp(application);
+}
+
+// A driver goes on from its checkpoint and cannot have its workers.
+void DriverDaemon::LeaveBehind(const std::string& app_id) {
+  const bool is_gone = applications_.at(app_id).session == kNoSession;
+  LOG(WARNING) << app_id << " is gone on from by "
+               << (is_gone ? "another program: its workers end"
+                           : "a driver beside its own, which gets other workers");
+  if (is_gone) EndApplication(app_id, "another program goes on from its checkpoint");
 }
 
 void DriverDaemon::TellRegistered(const Application& application, bool is_taken_over) {
@@ -574,6 +621,7 @@ void DriverDaemon::OnClosed(SessionId session) {
   application.session = kNoSession;
   application.heard_micros = env_.MonotonicMicros();
   LOG(WARNING) << application.record.app_id() << " lost its connection; it may come back";
+  if (!waiting_registrations_.empty()) env_.Post([this] { RegisterThoseThatWait(); });
 }
 
 void DriverDaemon::AllocateSoon() {
@@ -732,13 +780,15 @@ void DriverDaemon::Check() {
     }
   }
   for (const std::string& id : gone) EndApplication(id, "its driver is gone");
+  RegisterThoseThatWait();
   EndRecovery();
   CheckLater();
 }
 
 int64_t DriverDaemon::GraceOf(const Application& application) const {
   const std::string& submission_id = application.record.submission_id();
-  const bool may_come_back = !submission_id.empty() && submissions_.MayComeBack(submission_id);
+  const bool may_come_back = submission_id.empty() ? application.record.may_be_replaced()
+                                                   : submissions_.MayComeBack(submission_id);
   return options_.application_grace_micros * (may_come_back ? 3 : 1);
 }
 

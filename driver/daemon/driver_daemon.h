@@ -99,16 +99,28 @@ class DriverDaemon {
     uint64_t order = 0;
   };
 
+  // Its application may have workers that have not come back yet after our start, or a driver that
+  // has died and whose connection has not broken yet.
+  struct WaitingDriver {
+    proto::RegisterApplication request;
+    int64_t came_micros = 0;  // Monotonic.
+  };
+
   void OnRegisterExecutor(SessionId session, const proto::RegisterExecutor& request);
   void OnWorkerEnded(const proto::WorkerEnded& ended);
   void AdoptWorker(Executor& executor, const proto::WorkerRef& worker);
   void LoseExecutor(const std::string& executor_id, const std::string& why);
 
-  void OnRegisterApplication(SessionId session, const proto::RegisterApplication& request);
+  // It came to the daemon at `came_micros`, and may have waited since.
+  void OnRegisterApplication(SessionId session, const proto::RegisterApplication& request,
+                             int64_t came_micros);
   absl::StatusOr<std::string> NewApplication(const proto::RegisterApplication& request);
   Application* EarlierAttempt(const proto::RegisterApplication& request);
-  absl::Status TakeOver(Application& application);
-  bool MustWait(SessionId session, const proto::RegisterApplication& request);
+  static bool MayTakeOver(const Application& application,
+                          const proto::RegisterApplication& request);
+  absl::Status TakeOver(Application& application, const proto::RegisterApplication& request);
+  void LeaveBehind(const std::string& app_id);
+  bool MustWait(SessionId session, const proto::RegisterApplication& request, int64_t came_micros);
   void RegisterThoseThatWait();
   void TellRegistered(const Application& application, bool is_taken_over);
   void OnMoved(Application& application, const std::string& driver_address);
@@ -159,8 +171,7 @@ class DriverDaemon {
   std::map<std::string, Application> applications_;  // By id.
   std::map<SessionId, std::string> executor_of_session_;
   std::map<SessionId, std::string> application_of_session_;
-  // Drivers whose application may have workers that have not come back yet after our start.
-  std::map<SessionId, proto::RegisterApplication> waiting_registrations_;
+  std::map<SessionId, WaitingDriver> waiting_registrations_;
   std::deque<proto::ApplicationStatus> ended_;
   uint64_t last_order_ = 0;
   int64_t check_due_micros_ = 0;  // Monotonic.
