@@ -16,6 +16,7 @@
 #include "common/config/keys.h"
 #include "common/fs/path.h"
 #include "common/time/system_clock.h"
+#include "driver/service/driver_handle.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {

@@ -184,7 +184,9 @@ TEST(KilledDriverTest, WhatAProgramHadReceivedIsCountedOnceWhenItIsStartedAgain)
     ASSERT_TRUE(Eventually([&] { return records.Output().size() >= before + 300; }))
         << driver.Describe();
     const std::vector<pid_t> now = {cluster.AwaitWorker("a"), cluster.AwaitWorker("b")};
-    if (run > 0) EXPECT_EQ(now, workers) << driver.Describe();
+    if (run > 0) {
+      EXPECT_EQ(now, workers) << driver.Describe();
+    }
     workers = now;
     driver.Signal(run < 3 ? SIGKILL : SIGTERM);
     EXPECT_EQ(driver.AwaitExit(), run < 3 ? 128 + SIGKILL : 0) << driver.Describe();
