@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "proto/application.pb.h"
 #include "proto/daemon_state.pb.h"
+#include "proto/driver.pb.h"
 
 namespace millrace {
 
