@@ -84,6 +84,8 @@ absl::Status GraphCheckpoint::Open(const std::map<const DStreamNode*, std::strin
 
 void GraphCheckpoint::BeginAfter(Time zero_time) {
   for (auto& [id, state] : states_) state.time = zero_time;
+  const absl::Status status = store_.TakeOver();
+  LOG_IF(ERROR, !status.ok()) << "the checkpoint directory: " << status;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -362,7 +364,8 @@ absl::Status GraphCheckpoint::Recover(const proto::Checkpoint& checkpoint, bool 
                                      accumulators, checkpoint.completed_time_ms(), may_lose_state),
                                  absl::StrCat("the checkpoint in '", store_.directory(), "'")));
   RestoreStates(checkpoint, chains);
-  return RestoreInputs(checkpoint);
+  RETURN_IF_ERROR(RestoreInputs(checkpoint));
+  return store_.TakeOver();
 }
 
 absl::StatusOr<SavedChain> GraphCheckpoint::ChainOf(const proto::StateCheckpoint& saved) {
