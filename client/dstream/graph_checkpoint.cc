@@ -364,8 +364,23 @@ absl::Status GraphCheckpoint::Recover(const proto::Checkpoint& checkpoint, bool 
                                      accumulators, checkpoint.completed_time_ms(), may_lose_state),
                                  absl::StrCat("the checkpoint in '", store_.directory(), "'")));
   RestoreStates(checkpoint, chains);
-  RETURN_IF_ERROR(RestoreInputs(checkpoint));
-  return store_.TakeOver();
+  return RestoreInputs(checkpoint);
+}
+
+absl::StatusOr<proto::Checkpoint> GraphCheckpoint::TakeOver(const proto::Checkpoint& read,
+                                                            bool may_lose_state) {
+  Chains ignored;
+  const absl::Status fits = FindStates(read, ignored);
+  if (!fits.ok() && !may_lose_state) return fits;
+  // A disk that is full now may have room when there is something to be saved.
+  const absl::Status status = store_.TakeOver();
+  LOG_IF(ERROR, !status.ok()) << "the checkpoint directory: " << status;
+  ASSIGN_OR_RETURN(std::optional<proto::Checkpoint> newest, store_.ReadLatest());
+  if (!newest.has_value()) {
+    return absl::DataLossError(
+        absl::StrCat("the checkpoint in '", store_.directory(), "' has vanished"));
+  }
+  return *std::move(newest);
 }
 
 absl::StatusOr<SavedChain> GraphCheckpoint::ChainOf(const proto::StateCheckpoint& saved) {

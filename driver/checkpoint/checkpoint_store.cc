@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -18,7 +19,10 @@ namespace {
 
 constexpr char kPrefix[] = "checkpoint-";
 constexpr char kOwnerPrefix[] = "owner-";
+constexpr char kTemporarySuffix[] = ".tmp";
 constexpr char kStateFolder[] = "state";
+// One that came before may take a number once more, but not again and again.
+constexpr int kSealAttempts = 10;
 constexpr uint64_t kFileBytesMax = uint64_t{1} << 30;
 
 std::set<std::string> StatePaths(const proto::Checkpoint& checkpoint) {
@@ -111,8 +115,44 @@ absl::Status CheckpointStore::Open() {
   return absl::OkStatus();
 }
 
+// Two drivers may believe that the directory is theirs: one was taken for dead, or somebody has
+// started the program twice. A number is given to one file only, so that each checkpoint is made by
+// one that knows the one before; and who came before learns by its mark that it must not go on.
+// That alone would do no harm, but the new one could come too late time and again: so it takes a
+// number first.
 absl::Status CheckpointStore::TakeOver() {
   if (owner_ == 0) RETURN_IF_ERROR(Claim());
+  absl::Status sealed = absl::AlreadyExistsError("");
+  for (int i = 0; i < kSealAttempts && absl::IsAlreadyExists(sealed); ++i) {
+    RETURN_IF_ERROR(Open());
+    const absl::StatusOr<std::string> latest =
+        kept_.empty() ? "" : ReadWholeFile(fs_, PathOf(newest()), kFileBytesMax);
+    RETURN_IF_ERROR(latest.status());
+    sealed = kept_.empty() ? absl::OkStatus() : Append(*latest, kept_.back().state_paths);
+  }
+  RETURN_IF_ERROR(sealed);
+  RETURN_IF_ERROR(DropOld());
+  return RemoveLeftovers();
+}
+
+absl::Status CheckpointStore::Claim() {
+  ASSIGN_OR_RETURN(const std::deque<int64_t> owners, Numbers(kOwnerPrefix));
+  const int64_t mine = owners.empty() ? 1 : owners.back() + 1;
+  ASSIGN_OR_RETURN(const auto mark, fs_.OpenForWrite(OwnerPath(mine), WriteMode::kCreateNew));
+  RETURN_IF_ERROR(mark->Close());
+  for (const int64_t owner : owners) RETURN_IF_ERROR(fs_.DeleteRecursively(OwnerPath(owner)));
+  owner_ = mine;
+  return absl::OkStatus();
+}
+
+// What a run that was cut off has left.
+absl::Status CheckpointStore::RemoveLeftovers() {
+  ASSIGN_OR_RETURN(const std::vector<FileInfo> files, fs_.List(directory_));
+  for (const FileInfo& file : files) {
+    const bool was_cut_off = !file.is_dir && absl::StartsWith(file.name, kPrefix) &&
+                             absl::EndsWith(file.name, kTemporarySuffix);
+    if (was_cut_off) RETURN_IF_ERROR(fs_.Delete(JoinPath(directory_, file.name)));
+  }
   const std::optional<std::set<std::string>> needed = NeededStates();
   ASSIGN_OR_RETURN(const std::vector<FileInfo> states, fs_.List(state_directory()));
   for (const FileInfo& state : states) {
@@ -125,32 +165,28 @@ absl::Status CheckpointStore::TakeOver() {
 }
 
 absl::Status CheckpointStore::Write(const proto::Checkpoint& checkpoint) {
-  RETURN_IF_ERROR(owner_ == 0 ? Claim() : CheckOwner());
-  const int64_t number = newest() + 1;
-  RETURN_IF_ERROR(WriteFileAtomically(fs_, PathOf(number), EncodeCheckpoint(checkpoint)));
-  kept_.push_back({number, StatePaths(checkpoint)});
+  if (owner_ == 0) RETURN_IF_ERROR(Claim());
+  ASSIGN_OR_RETURN(const bool is_mine, fs_.Exists(OwnerPath(owner_)));
+  if (!is_mine) return ReplacedError();
+  const absl::Status appended = Append(EncodeCheckpoint(checkpoint), StatePaths(checkpoint));
+  if (absl::IsAlreadyExists(appended)) return ReplacedError();
+  RETURN_IF_ERROR(appended);
   return DropOld();
 }
 
-// Two drivers may believe that the directory is theirs: one was taken for dead, or somebody has
-// started the program twice. Each checkpoint is to be made by the one that claimed it last, on what
-// it has read: who came before learns that its mark is gone.
-absl::Status CheckpointStore::Claim() {
-  ASSIGN_OR_RETURN(const std::deque<int64_t> owners, Numbers(kOwnerPrefix));
-  const int64_t mine = owners.empty() ? 1 : owners.back() + 1;
-  ASSIGN_OR_RETURN(const auto mark, fs_.OpenForWrite(OwnerPath(mine), WriteMode::kCreateNew));
-  RETURN_IF_ERROR(mark->Close());
-  for (const int64_t owner : owners) RETURN_IF_ERROR(fs_.DeleteRecursively(OwnerPath(owner)));
-  // Behind that nobody else writes.
-  ASSIGN_OR_RETURN(const std::deque<int64_t> numbers, Numbers(kPrefix));
-  if (!numbers.empty() && numbers.back() != newest()) return ReplacedError();
-  owner_ = mine;
-  return absl::OkStatus();
-}
-
-absl::Status CheckpointStore::CheckOwner() {
-  ASSIGN_OR_RETURN(const bool is_mine, fs_.Exists(OwnerPath(owner_)));
-  return is_mine ? absl::OkStatus() : ReplacedError();
+// AlreadyExists: the number is taken.
+absl::Status CheckpointStore::Append(const std::string& bytes,
+                                     std::optional<std::set<std::string>> state_paths) {
+  const std::string path = PathOf(newest() + 1);
+  const std::string temporary = absl::StrCat(path, ".", owner_, kTemporarySuffix);
+  absl::Status status = WriteAndSync(fs_, temporary, bytes);
+  if (status.ok()) status = fs_.RenameToNew(temporary, path);
+  if (!status.ok()) {
+    fs_.Delete(temporary).IgnoreError();
+    return status;
+  }
+  kept_.push_back({newest() + 1, std::move(state_paths)});
+  return fs_.SyncDir(directory_);
 }
 
 absl::Status CheckpointStore::ReplacedError() const {
@@ -163,7 +199,7 @@ absl::Status CheckpointStore::ReplacedError() const {
 absl::Status CheckpointStore::DropOld() {
   std::set<std::string> dropped;
   while (kept_.size() > kKept) {
-    RETURN_IF_ERROR(fs_.Delete(PathOf(kept_.front().number)));
+    RETURN_IF_ERROR(fs_.DeleteRecursively(PathOf(kept_.front().number)));
     if (kept_.front().state_paths) dropped.merge(*kept_.front().state_paths);
     kept_.pop_front();
   }

@@ -41,8 +41,8 @@ class CheckpointStore {
   absl::Status Open();
   // Whoever wrote into the directory before must not any more. Removes what a run that was cut off
   // has left, half-written or written for a checkpoint that never came; so nothing may be saved for
-  // a checkpoint to come before this. FailedPrecondition: there is a checkpoint that came behind
-  // Open.
+  // a checkpoint to come before this. That one may have written until now: what ReadLatest has read
+  // before is to be read again.
   absl::Status TakeOver();
   // On the disk when this returns; on an error the checkpoints that were there still are. Then
   // what only older checkpoints need is removed. FailedPrecondition: another store has taken the
@@ -63,7 +63,8 @@ class CheckpointStore {
   // Of the newest checkpoint; 0: none.
   int64_t newest() const { return kept_.empty() ? 0 : kept_.back().number; }
   absl::Status Claim();
-  absl::Status CheckOwner();
+  absl::Status RemoveLeftovers();
+  absl::Status Append(const std::string& bytes, std::optional<std::set<std::string>> state_paths);
   absl::Status ReplacedError() const;
   absl::StatusOr<proto::Checkpoint> Read(int64_t number);
   absl::Status DropOld();

@@ -169,7 +169,9 @@ TEST_F(CheckpointStoreTest, NoStateGoesWhileAnOlderCheckpointCannotBeRead) {
   EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-1"));
   // It is gone by now, and with the next run so is what nobody names.
   Write(next, At(5000));
-  ASSERT_TRUE(CheckpointStore(fs_, "/app").Open().ok());
+  CheckpointStore last(fs_, "/app");
+  ASSERT_TRUE(last.Open().ok());
+  ASSERT_TRUE(last.TakeOver().ok());
   EXPECT_THAT(NamesIn("/app/state"), ElementsAre());
 }
 
