@@ -315,6 +315,7 @@ absl::StatusOr<std::optional<ResumePoint>> StreamGraph::Recover() {
   last_batch_time_ = from.completed_time;
   last_input_ = from.last_time;
   must_catch_up_ = true;
+  left_outputs_ = std::make_shared<LeftOutputs>(*context_->fs);
   return resumed_;
 }
 
@@ -326,6 +327,7 @@ void StreamGraph::Restart() {
   unfinished_.clear();
   left_out_.clear();
   resumed_.reset();
+  left_outputs_.reset();
   checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
   const std::map<const DStreamNode*, std::string> ids = StreamIds();
   absl::Status opened = checkpoint_->Open(ids);
@@ -557,7 +559,8 @@ void StreamGraph::StartsEnded(const ReceiverStarts& starts) {
 
 GeneratedBatch StreamGraph::MakeBatch(Time batch_time) {
   const LocalPropertiesScope properties(*local_properties_);
-  const JobScope scope(batch_time.ms(), -1, absl::StrCat("batch ", ToString(batch_time)));
+  const JobScope scope(batch_time.ms(), -1, absl::StrCat("batch ", ToString(batch_time)),
+                       left_outputs_.get());
   GeneratedBatch batch;
   for (size_t i = 0; i < outputs_.size(); ++i) {
     auto job = MakeJob(static_cast<int>(i), batch_time);
@@ -580,9 +583,9 @@ GeneratedBatch StreamGraph::MakeBatch(Time batch_time) {
 namespace {
 
 absl::Status RunOutput(const OutputOperation& output, int output_op_id, const RddRef& rdd,
-                       Time batch_time) {
+                       Time batch_time, LeftOutputs* left_outputs) {
   const std::string label = ToString(output.operation);
-  const JobScope scope(batch_time.ms(), output_op_id, label);
+  const JobScope scope(batch_time.ms(), output_op_id, label, left_outputs);
   absl::Status status;
   try {
     status = output.run(rdd, batch_time);
@@ -608,9 +611,9 @@ std::optional<BatchJob> StreamGraph::MakeJob(int output_op_id, Time batch_time) 
   job.description = ToString(output->operation);
   if (rdd.ok()) {
     job.run = [output, output_op_id, rdd = *std::move(rdd), batch_time,
-               properties = local_properties_] {
+               properties = local_properties_, left_outputs = left_outputs_] {
       const LocalPropertiesScope scope(*properties);
-      return RunOutput(*output, output_op_id, rdd, batch_time);
+      return RunOutput(*output, output_op_id, rdd, batch_time, left_outputs.get());
     };
   } else {
     job.run = [status = rdd.status()] { return status; };

@@ -19,6 +19,7 @@
 #include "client/rdd/context_state.h"
 #include "client/rdd/local_properties.h"
 #include "common/concurrent/waiting_lock.h"
+#include "common/fs/left_outputs.h"
 #include "driver/batch/streaming_handle.h"
 
 namespace millrace::internal {
@@ -191,6 +192,8 @@ class StreamGraph final : public BatchGraph {
   std::set<Time> unfinished_;           // Batches that were made and have not ended.
   std::optional<ResumePoint> resumed_;  // From where this run goes on.
   bool must_catch_up_ = false;          // State is older than that.
+  // By the drivers before, which batches that run again have begun. Null: this run has not resumed.
+  std::shared_ptr<LeftOutputs> left_outputs_;
   // Of batches that were left out, the one behind them and the one before. No stream has a data set
   // there.
   std::map<Time, Time> left_out_;
