@@ -12,13 +12,16 @@
 #include "client/dstream/graph_checkpoint.h"
 #include "client/dstream/input_node.h"
 #include "client/dstream/run_for_effect.h"
+#include "client/dstream/saved_data_sets.h"
 #include "client/dstream/state_node.h"
+#include "client/rdd/input_files.h"
 #include "client/rdd/job_scope.h"
 #include "client/rdd/local_properties.h"
 #include "common/base/annotate_status.h"
 #include "common/base/mistake.h"
 #include "common/base/status_macros.h"
 #include "common/config/keys.h"
+#include "common/fs/path.h"
 #include "driver/receiver/received_block_tracker.h"
 #include "driver/service/driver_handle.h"
 #include "glog/logging.h"
@@ -191,9 +194,8 @@ absl::Status StreamGraph::Start() {
   }
   RETURN_IF_ERROR(StartInputs());
   if (!checkpoint_directory_.empty()) {
-    checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
     const std::map<const DStreamNode*, std::string> ids = StreamIds();
-    RETURN_IF_ERROR(AnnotateStatus(checkpoint_->Open(ids), "the checkpoint directory"));
+    RETURN_IF_ERROR(AnnotateStatus(OpenCheckpoint(ids), "the checkpoint directory"));
     RETURN_IF_ERROR(AnnotateStatus(BeginReceiverLogs(ids, first_start), "the logs of receivers"));
   }
   local_properties_ = std::make_shared<const LocalProperties>(ThreadProperties());
@@ -319,6 +321,14 @@ absl::StatusOr<std::optional<ResumePoint>> StreamGraph::Recover() {
   return resumed_;
 }
 
+absl::Status StreamGraph::OpenCheckpoint(const std::map<const DStreamNode*, std::string>& ids) {
+  checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
+  saved_data_sets_ = std::make_shared<SavedDataSets>(
+      *this, *context_->fs, AbsolutePath(JoinPath(checkpoint_directory_, "rdds")));
+  RETURN_IF_ERROR(checkpoint_->Open(ids));
+  return saved_data_sets_->Open(ids);
+}
+
 void StreamGraph::Restart() {
   const std::lock_guard lock(lock_);
   for (const auto& node : nodes_) node->Restart();
@@ -328,9 +338,8 @@ void StreamGraph::Restart() {
   left_out_.clear();
   resumed_.reset();
   left_outputs_.reset();
-  checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
   const std::map<const DStreamNode*, std::string> ids = StreamIds();
-  absl::Status opened = checkpoint_->Open(ids);
+  absl::Status opened = OpenCheckpoint(ids);
   opened.Update(BeginReceiverLogs(ids, FirstStartOfRun()));
   LOG_IF(ERROR, !opened.ok()) << "the checkpoint directory: " << opened;
 }
@@ -575,6 +584,7 @@ GeneratedBatch StreamGraph::MakeBatch(Time batch_time) {
   if (!updates->empty()) {
     for (BatchJob& job : batch.jobs) UpdateStateAfterFailure(job, context_, batch_time, updates);
   }
+  if (saved_data_sets_ != nullptr) AddSaves(batch_time, batch.jobs);
   batch.input_infos = std::exchange(input_infos_, {});
   batch.offset_ranges = std::exchange(offset_ranges_, {});
   return batch;
@@ -641,6 +651,27 @@ void StreamGraph::AddJobsOfUnasked(Time batch_time, std::vector<BatchJob>& jobs)
   }
 }
 
+void StreamGraph::AddSaves(Time batch_time, std::vector<BatchJob>& jobs) {
+  if (jobs.empty()) return;  // The next batch saves what is due.
+  struct Saves {
+    std::atomic<size_t> jobs_left;
+    std::vector<SavedDataSets::Due> due;
+  };
+  auto saves = std::make_shared<Saves>(jobs.size(), saved_data_sets_->TakeDue());
+  if (saves->due.empty()) return;
+  for (BatchJob& job : jobs) {
+    job.run = [run = std::move(job.run), saves, to = saved_data_sets_, context = context_,
+               batch_time, properties = local_properties_, left_outputs = left_outputs_] {
+      absl::Status status = run();
+      if (--saves->jobs_left > 0 || absl::IsCancelled(status)) return status;
+      const LocalPropertiesScope properties_scope(*properties);
+      const JobScope scope(batch_time.ms(), -1, "Checkpoint", left_outputs.get());
+      for (const SavedDataSets::Due& due : saves->due) to->Save(context, due);
+      return status;
+    };
+  }
+}
+
 Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
   milliseconds remember = batch_interval_;
   Time needed_behind = batch_time;
@@ -664,6 +695,7 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
   }
   if (checkpoint_ == nullptr) return needed_behind - remember;
   Save(std::move(snapshots));
+  RemoveForgotten();
   // Of these the next driver needs the blocks, where workers outlive this one.
   if (context_->driver->may_be_replaced()) {
     needed_behind = std::min(needed_behind, checkpoint_->written_completed_time());
@@ -674,6 +706,19 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
     droppable = receiver->DroppableUntil(droppable);
   }
   return droppable;
+}
+
+void StreamGraph::RemoveForgotten() {
+  std::vector<std::string> forgotten;
+  {
+    const std::lock_guard lock(lock_);
+    if (phase_ != Phase::kStarted) return;
+    forgotten = saved_data_sets_->TakeForgotten(checkpoint_->written_completed_time());
+  }
+  for (const std::string& path : forgotten) {
+    const absl::Status removed = context_->fs->DeleteRecursively(path);
+    LOG_IF(WARNING, !removed.ok()) << "a saved data set that nobody needs stays: " << removed;
+  }
 }
 
 void StreamGraph::Save(std::vector<StateSnapshot> snapshots) {
