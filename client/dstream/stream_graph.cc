@@ -247,11 +247,12 @@ absl::Status StreamGraph::BeginReceiverLogs(const std::map<const DStreamNode*, s
 
 absl::StatusOr<RecoveredBlocks> StreamGraph::ReadEarlierLogs(bool recovers) {
   const EarlierBlocks held = context_->driver->BlocksReceivedBefore();
+  ASSIGN_OR_RETURN(const bool may_lose, context_->conf.GetBool(keys::kCheckpointAllowStateLoss));
   const std::lock_guard lock(lock_);
   RecoveredBlocks recovered;
   for (ReceiverInputNode* receiver : NeededReceivers()) {
     if (receiver->log() == nullptr) continue;
-    RETURN_IF_ERROR(AnnotateStatus(receiver->ReadEarlierLogs(*context_->fs, recovers),
+    RETURN_IF_ERROR(AnnotateStatus(receiver->ReadEarlierLogs(*context_->fs, recovers, may_lose),
                                    absl::StrCat(receiver->label(), ": what was received before")));
     receiver->TakeOver(held, recovers && resumed_.has_value());
     checkpoint_->KnowEarlierLogs(receiver->log()->earlier_directories());
