@@ -85,6 +85,8 @@ absl::Status GraphCheckpoint::Open(const std::map<const DStreamNode*, std::strin
 
 void GraphCheckpoint::BeginAfter(Time zero_time) {
   for (auto& [id, state] : states_) state.time = zero_time;
+  const absl::Status status = store_.TakeOver();
+  LOG_IF(ERROR, !status.ok()) << "the checkpoint directory: " << status;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -265,6 +267,7 @@ GraphCheckpoint::Built GraphCheckpoint::Build() {
   Built built{++built_, {}, {}, std::exchange(published_, {})};
   proto::Checkpoint& checkpoint = built.checkpoint;
   checkpoint.set_app_name(graph_.context()->conf.GetString(keys::kAppName).value_or(""));
+  checkpoint.set_application_id(graph_.context()->driver->application_id());
   checkpoint.set_batch_interval_ms(graph_.batch_interval().count());
   checkpoint.set_zero_time_ms(graph_.zero_time().ms());
   checkpoint.set_last_time_ms(graph_.last_made_time().ms());
@@ -363,7 +366,8 @@ absl::Status GraphCheckpoint::Recover(const proto::Checkpoint& checkpoint, bool 
                                      accumulators, checkpoint.completed_time_ms(), may_lose_state),
                                  absl::StrCat("the checkpoint in '", store_.directory(), "'")));
   RestoreStates(checkpoint, chains);
-  return RestoreInputs(checkpoint);
+  RETURN_IF_ERROR(RestoreInputs(checkpoint));
+  return store_.TakeOver();
 }
 
 absl::StatusOr<SavedChain> GraphCheckpoint::ChainOf(const proto::StateCheckpoint& saved) {

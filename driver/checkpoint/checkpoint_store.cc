@@ -17,6 +17,7 @@ namespace millrace::internal {
 namespace {
 
 constexpr char kPrefix[] = "checkpoint-";
+constexpr char kOwnerPrefix[] = "owner-";
 constexpr char kStateFolder[] = "state";
 constexpr uint64_t kFileBytesMax = uint64_t{1} << 30;
 
@@ -52,7 +53,11 @@ std::string CheckpointStore::PathOf(int64_t number) const {
   return JoinPath(directory_, absl::StrCat(kPrefix, number));
 }
 
-absl::StatusOr<std::deque<int64_t>> CheckpointStore::Numbers() {
+std::string CheckpointStore::OwnerPath(int64_t owner) const {
+  return JoinPath(directory_, absl::StrCat(kOwnerPrefix, owner));
+}
+
+absl::StatusOr<std::deque<int64_t>> CheckpointStore::Numbers(const char* prefix) {
   std::deque<int64_t> numbers;
   const auto files = fs_.List(directory_);
   if (absl::IsNotFound(files.status())) return numbers;
@@ -60,7 +65,7 @@ absl::StatusOr<std::deque<int64_t>> CheckpointStore::Numbers() {
   for (const FileInfo& file : *files) {
     absl::string_view name = file.name;
     int64_t number = 0;
-    if (absl::ConsumePrefix(&name, kPrefix) && absl::SimpleAtoi(name, &number) && number > 0) {
+    if (absl::ConsumePrefix(&name, prefix) && absl::SimpleAtoi(name, &number) && number > 0) {
       numbers.push_back(number);
     }
   }
@@ -76,7 +81,7 @@ absl::StatusOr<proto::Checkpoint> CheckpointStore::Read(int64_t number) {
 }
 
 absl::StatusOr<std::optional<proto::Checkpoint>> CheckpointStore::ReadLatest() {
-  ASSIGN_OR_RETURN(const std::deque<int64_t> numbers, Numbers());
+  ASSIGN_OR_RETURN(const std::deque<int64_t> numbers, Numbers(kPrefix));
   if (numbers.empty()) return std::nullopt;
   absl::StatusOr<proto::Checkpoint> latest = Read(numbers.back());
   if (latest.ok()) return *std::move(latest);
@@ -96,13 +101,18 @@ absl::StatusOr<std::optional<proto::Checkpoint>> CheckpointStore::ReadLatest() {
 absl::Status CheckpointStore::Open() {
   RETURN_IF_ERROR(fs_.CreateDirs(state_directory()));
   kept_.clear();
-  ASSIGN_OR_RETURN(const std::deque<int64_t> numbers, Numbers());
+  ASSIGN_OR_RETURN(const std::deque<int64_t> numbers, Numbers(kPrefix));
   for (const int64_t number : numbers) {
     const absl::StatusOr<proto::Checkpoint> checkpoint = Read(number);
     Kept kept{number, std::nullopt};
     if (checkpoint.ok()) kept.state_paths = StatePaths(*checkpoint);
     kept_.push_back(std::move(kept));
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointStore::TakeOver() {
+  if (owner_ == 0) RETURN_IF_ERROR(Claim());
   const std::optional<std::set<std::string>> needed = NeededStates();
   ASSIGN_OR_RETURN(const std::vector<FileInfo> states, fs_.List(state_directory()));
   for (const FileInfo& state : states) {
@@ -115,10 +125,38 @@ absl::Status CheckpointStore::Open() {
 }
 
 absl::Status CheckpointStore::Write(const proto::Checkpoint& checkpoint) {
-  const int64_t number = kept_.empty() ? 1 : kept_.back().number + 1;
+  RETURN_IF_ERROR(owner_ == 0 ? Claim() : CheckOwner());
+  const int64_t number = newest() + 1;
   RETURN_IF_ERROR(WriteFileAtomically(fs_, PathOf(number), EncodeCheckpoint(checkpoint)));
   kept_.push_back({number, StatePaths(checkpoint)});
   return DropOld();
+}
+
+// Two drivers may believe that the directory is theirs: one was taken for dead, or somebody has
+// started the program twice. Each checkpoint is to be made by the one that claimed it last, on what
+// it has read: who came before learns that its mark is gone.
+absl::Status CheckpointStore::Claim() {
+  ASSIGN_OR_RETURN(const std::deque<int64_t> owners, Numbers(kOwnerPrefix));
+  const int64_t mine = owners.empty() ? 1 : owners.back() + 1;
+  ASSIGN_OR_RETURN(const auto mark, fs_.OpenForWrite(OwnerPath(mine), WriteMode::kCreateNew));
+  RETURN_IF_ERROR(mark->Close());
+  for (const int64_t owner : owners) RETURN_IF_ERROR(fs_.DeleteRecursively(OwnerPath(owner)));
+  // Behind that nobody else writes.
+  ASSIGN_OR_RETURN(const std::deque<int64_t> numbers, Numbers(kPrefix));
+  if (!numbers.empty() && numbers.back() != newest()) return ReplacedError();
+  owner_ = mine;
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointStore::CheckOwner() {
+  ASSIGN_OR_RETURN(const bool is_mine, fs_.Exists(OwnerPath(owner_)));
+  return is_mine ? absl::OkStatus() : ReplacedError();
+}
+
+absl::Status CheckpointStore::ReplacedError() const {
+  return absl::FailedPreconditionError(
+      absl::StrCat("another driver writes its checkpoints into '", directory_,
+                   "': this one, which did so before, must not any more"));
 }
 
 // States that no checkpoint has named yet are none of its business: one may be about to.
