@@ -54,6 +54,7 @@ std::string KeyFor(const std::string& id, const std::string& schema) {
 RddRef ReadFiles(const ContextRef& context, const std::string& path, const DataSetFormat& format,
                  const Name& name) {
   std::vector<std::string> files;
+  files.reserve(static_cast<size_t>(name.num_partitions));
   for (int i = 0; i < name.num_partitions; ++i) files.push_back(JoinPath(path, PartFileName(i)));
   RddRef data_set = MakeSplits(context, format.read, *format.type, std::move(files));
   data_set->batch_time_ms = name.time.ms();

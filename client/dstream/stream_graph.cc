@@ -655,10 +655,12 @@ void StreamGraph::AddJobsOfUnasked(Time batch_time, std::vector<BatchJob>& jobs)
 void StreamGraph::AddSaves(Time batch_time, std::vector<BatchJob>& jobs) {
   if (jobs.empty()) return;  // The next batch saves what is due.
   struct Saves {
-    std::atomic<size_t> jobs_left;
+    std::atomic<size_t> jobs_left{0};
     std::vector<SavedDataSets::Due> due;
   };
-  auto saves = std::make_shared<Saves>(jobs.size(), saved_data_sets_->TakeDue());
+  auto saves = std::make_shared<Saves>();
+  saves->jobs_left = jobs.size();
+  saves->due = saved_data_sets_->TakeDue();
   if (saves->due.empty()) return;
   for (BatchJob& job : jobs) {
     job.run = [run = std::move(job.run), saves, to = saved_data_sets_, context = context_,

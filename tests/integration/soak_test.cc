@@ -290,9 +290,9 @@ TEST_F(SoakTest, WhateverIsKilledOrStandsStill) {
     program->log().Check();
     EXPECT_THAT(program->log().Unnamed(), ::testing::IsEmpty());
   }
-  std::printf("seed %d: %d kills, %d pauses, %d batches, %lld words: %s\n", seed_, kills_, pauses_,
-              outside_.batches() + inside_.batches(),
-              static_cast<long long>(outside_.log().appended() + inside_.log().appended()),
+  const int64_t words = outside_.log().appended() + inside_.log().appended();
+  std::printf("seed %d: %d kills, %d pauses, %d batches, %s words: %s\n", seed_, kills_, pauses_,
+              outside_.batches() + inside_.batches(), std::to_string(words).c_str(),
               HasFailure() ? "NOT all outputs are right" : "every output is right");
 }
 
