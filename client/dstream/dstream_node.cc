@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/dstream/saved_data_sets.h"
 #include "client/dstream/stream_graph.h"
 #include "client/rdd/context_state.h"
 #include "driver/service/driver_handle.h"
@@ -20,19 +21,29 @@ std::string DStreamNode::label() const {
 
 absl::StatusOr<RddRef> DStreamNode::GetOrCompute(Time time) {
   if (!graph_.HasDataSetAt(time, slide_)) return RddRef();
-  if (const auto it = made_.find(time); it != made_.end()) return it->second;
+  SavedDataSets* const saved = graph_.saved_data_sets();
+  if (const auto it = made_.find(time); it != made_.end()) {
+    if (RddRef from_disk = saved == nullptr ? nullptr : saved->TakeSaved(*this, time)) {
+      KeepOnWorkers(from_disk);
+      it->second = std::move(from_disk);
+    }
+    return it->second;
+  }
   const int64_t generation = graph_.generation();
   if (failure_ && failure_->time == time && failure_->generation == generation) {
     return failure_->status;
   }
   const int64_t provisional_before = graph_.provisional_count();
-  absl::StatusOr<RddRef> made = Compute(time);
+  RddRef earlier = saved == nullptr ? nullptr : saved->FindEarlier(*this, time);
+  absl::StatusOr<RddRef> made = earlier == nullptr ? Compute(time) : std::move(earlier);
   if (!made.ok()) {
     failure_ = Failure{time, generation, made.status()};
     return made;
   }
   KeepOnWorkers(*made);
-  if (graph_.provisional_count() == provisional_before) made_.emplace(time, *made);
+  if (graph_.provisional_count() != provisional_before) return made;
+  made_.emplace(time, *made);
+  if (saved != nullptr) saved->Made(*this, time, *made);
   return made;
 }
 

@@ -6,10 +6,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/dstream/operation.h"
+#include "client/rdd/data_set_format.h"
 #include "common/record/storage_level.h"
 #include "common/time/time.h"
 #include "driver/lineage/rdd_node.h"
@@ -57,10 +59,12 @@ class DStreamNode {
   virtual void PersistForReuse();
   StorageLevel storage_level() const { return storage_level_; }
 
-  // How often the stream is saved, where the user or the kind of stream asks for it.
-  void set_checkpoint_interval(std::chrono::milliseconds interval) {
+  // How often the stream is saved, where the user or the kind of stream asks for it, and how.
+  void SetCheckpoint(std::chrono::milliseconds interval, DataSetFormat format) {
     checkpoint_interval_ = interval;
+    format_ = std::move(format);
   }
+  const DataSetFormat& format() const { return format_; }
   std::optional<std::chrono::milliseconds> checkpoint_interval() const;
   bool user_set_checkpoint_interval() const { return checkpoint_interval_.has_value(); }
   // Streams that carry state from batch to batch cannot do without; they name their own interval.
@@ -98,6 +102,7 @@ class DStreamNode {
   std::string state_name_;
   StorageLevel storage_level_ = StorageLevel::kNone;
   std::optional<std::chrono::milliseconds> checkpoint_interval_;
+  DataSetFormat format_;
   std::chrono::milliseconds remember_{0};
   // Null data sets are remembered too. So is an error, until the graph makes its next batch:
   // two outputs report one failure of one call, and a later batch that looks back tries again.

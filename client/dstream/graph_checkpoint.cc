@@ -11,6 +11,7 @@
 #include "client/dstream/run_for_effect.h"
 #include "client/dstream/state_node.h"
 #include "client/dstream/stream_graph.h"
+#include "client/rdd/save.h"
 #include "common/base/annotate_status.h"
 #include "common/base/status_macros.h"
 #include "common/config/keys.h"
@@ -144,7 +145,8 @@ std::optional<StateSnapshot> GraphCheckpoint::Begin(const std::string& id, const
     snapshot.base_partitions = state.chain.num_partitions;
   }
   snapshot.output = std::make_unique<AtomicOutput>(
-      fs_, JoinPath(store_.state_directory(), StateDirectory(id, time)), "new");
+      fs_, JoinPath(store_.state_directory(), StateDirectory(id, time)),
+      absl::StrCat(ProcessName(), "-", graph_.context()->driver->NewId()));
   const absl::Status begun = snapshot.output->Begin(IfOutputExists::kReplace);
   if (begun.ok()) return snapshot;
   LOG(ERROR) << state.node->label() << ": its state cannot be saved: " << begun;

@@ -4,8 +4,13 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/dstream/stream_graph.h"
 #include "common/base/status_macros.h"
+#include "common/config/keys.h"
+#include "common/fs/path.h"
+#include "common/log/segment_format.h"
 #include "glog/logging.h"
 #include "proto/checkpoint.pb.h"
 
@@ -47,7 +52,29 @@ void ReceiverInputNode::KeepBooks(ReceivedLog books, std::optional<ReceiverLogSp
   spec_.storage_level = WithOneCopy(spec_.storage_level);
 }
 
-absl::Status ReceiverInputNode::ReadEarlierLogs(FileSystem& fs, bool recovers) {
+absl::Status ReceiverInputNode::CheckEarlierLogs(FileSystem& fs, bool may_lose) {
+  ASSIGN_OR_RETURN(const std::set<std::string> missing, log_->MissingSegments(fs, blocks_));
+  if (missing.empty()) return absl::OkStatus();
+  const std::string message =
+      absl::StrCat("'", absl::StrJoin(missing, "', '"), "' is missing from what was logged");
+  if (!may_lose) {
+    return absl::DataLossError(absl::StrCat(
+        message, ". Nothing was overwritten. To go on without the records that were in it, set ",
+        std::string(keys::kCheckpointAllowStateLoss.name), "=true"));
+  }
+  LOG(WARNING) << label() << ": " << message << "; its records are let go of";
+  for (auto& [time, blocks] : blocks_) {
+    std::erase_if(blocks, [&missing](const ReceivedBlock& block) {
+      return block.log_place.has_value() &&
+             missing.contains(
+                 JoinPath(block.log_place->directory, SegmentName(block.log_place->segment)));
+    });
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReceiverInputNode::ReadEarlierLogs(FileSystem& fs, bool recovers, bool may_lose) {
+  if (recovers) RETURN_IF_ERROR(CheckEarlierLogs(fs, may_lose));
   ASSIGN_OR_RETURN(earlier_, log_->ReadEarlier(fs, input_id(), recovers));
   if (!earlier_.empty()) {
     LOG(INFO) << label() << ": the first new batch has " << earlier_.size()

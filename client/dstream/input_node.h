@@ -87,7 +87,8 @@ class ReceiverInputNode final : public InputNode {
   // receives, in the directory of the books.
   void KeepBooks(ReceivedLog books, std::optional<ReceiverLogSpec> log, bool outlives_driver);
   // Behind Restore. `recovers` false: what earlier drivers have logged is none of this run's.
-  absl::Status ReadEarlierLogs(FileSystem& fs, bool recovers);
+  // DataLoss: a file of theirs is missing; `may_lose`: its records are let go of.
+  absl::Status ReadEarlierLogs(FileSystem& fs, bool recovers, bool may_lose);
   // Behind that: what workers still have of an earlier driver. What they do not have and is in no
   // log is lost, and batches that need it fail.
   void TakeOver(const EarlierBlocks& held, bool recovers);
@@ -116,6 +117,7 @@ class ReceiverInputNode final : public InputNode {
 
  private:
   absl::StatusOr<RddRef> Compute(Time time) override;
+  absl::Status CheckEarlierLogs(FileSystem& fs, bool may_lose);
 
   const std::string receiver_class_;
   ReceiverSpec spec_;

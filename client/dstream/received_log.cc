@@ -194,6 +194,62 @@ std::map<int64_t, int64_t> ReceivedLog::AssignedOnWorkers() const {
   return assigned;
 }
 
+bool ReceivedLog::IsDone(int64_t start, int64_t done_below) const {
+  const auto known = starts_.find(start);
+  return known == starts_.end() ? start < done_below : known->second.is_ended;
+}
+
+ReceivedLog::Segments ReceivedLog::NamedSegments(const Batches& batches) const {
+  Segments named;
+  for (const auto& [number, start] : starts_) {
+    const bool is_to_read = start.run > 0 && !start.is_ended && start.assigned_segment > 0;
+    if (is_to_read) named[DirectoryOf(start.run, number)].insert(start.assigned_segment);
+  }
+  for (const auto& [time, blocks] : batches) {
+    for (const ReceivedBlock& block : blocks) {
+      if (!block.log_place.has_value()) continue;
+      named[block.log_place->directory].insert(block.log_place->segment);
+    }
+  }
+  return named;
+}
+
+absl::Status ReceivedLog::AddHoles(FileSystem& fs, Segments& named) const {
+  for (const int64_t run : runs_.earlier) {
+    const std::string of_stream = JoinPath(runs_.DirectoryOf(run), name_);
+    ASSIGN_OR_RETURN(const std::vector<int64_t> numbers, ListNumbered(fs, of_stream, ""));
+    for (const int64_t number : numbers) {
+      if (IsDone(number, end_start_)) continue;
+      const std::string directory = DirectoryOf(run, number);
+      ASSIGN_OR_RETURN(const std::vector<int64_t> there, ListSegments(fs, directory));
+      const auto known = starts_.find(number);
+      const int64_t assigned = known == starts_.end() ? 0 : known->second.assigned_segment;
+      int64_t next = std::max<int64_t>(assigned, 1);
+      for (const int64_t segment : there) {
+        if (segment < next) continue;
+        if (segment > next) named[directory].insert(next);
+        next = segment + 1;
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::set<std::string>> ReceivedLog::MissingSegments(FileSystem& fs,
+                                                                   const Batches& batches) const {
+  Segments named = NamedSegments(batches);
+  RETURN_IF_ERROR(AddHoles(fs, named));
+  std::set<std::string> missing;
+  for (const auto& [directory, segments] : named) {
+    ASSIGN_OR_RETURN(const std::vector<int64_t> there, ListSegments(fs, directory));
+    for (const int64_t segment : segments) {
+      if (std::binary_search(there.begin(), there.end(), segment)) continue;
+      missing.insert(JoinPath(directory, SegmentName(segment)));
+    }
+  }
+  return missing;
+}
+
 absl::StatusOr<ReceivedLog::Blocks> ReceivedLog::ReadEarlier(FileSystem& fs, int64_t stream_id,
                                                              bool recovers) {
   Blocks found;
@@ -217,9 +273,7 @@ absl::Status ReceivedLog::ReadRun(FileSystem& fs, int64_t stream_id, int64_t run
     end_start_ = std::max(end_start_, number + 1);
     const std::string directory = DirectoryOf(run, number);
     earlier_directories_.insert(directory);
-    const auto known = starts_.find(number);
-    const bool is_done = known == starts_.end() ? number < done_below : known->second.is_ended;
-    if (!recovers || is_done) continue;
+    if (!recovers || IsDone(number, done_below)) continue;
     Start& start = starts_[number];
     start.run = run;
     start.is_ended = true;  // It is sealed.

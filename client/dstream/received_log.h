@@ -68,6 +68,11 @@ class ReceivedLog {
   // Of a start that was restored.
   absl::StatusOr<ReceivedBlock> RestoreBlock(int64_t stream_id,
                                              const proto::InputBlock& saved) const;
+  // Behind Restore: files that are not there though `batches` have blocks of them, or something was
+  // written behind them that no batch has had. That the newest one is missing cannot be told where
+  // no batch has had anything of it.
+  absl::StatusOr<std::set<std::string>> MissingSegments(FileSystem& fs,
+                                                        const Batches& batches) const;
   // Reads what earlier runs have logged and no batch has had, in the order in which it came.
   // `recovers` false: that is none of this run's.
   absl::StatusOr<Blocks> ReadEarlier(FileSystem& fs, int64_t stream_id, bool recovers);
@@ -103,6 +108,15 @@ class ReceivedLog {
     bool is_done() const { return is_ended && assigned_sequence >= expected_sequence; }
   };
 
+  using Segments = std::map<std::string, std::set<int64_t>>;  // By directory.
+
+  // Those that the books name.
+  Segments NamedSegments(const Batches& batches) const;
+  // Adds, of starts that are to be read, what is missing in front of one that is there: of each
+  // hole its last.
+  absl::Status AddHoles(FileSystem& fs, Segments& named) const;
+  // No batch will need more of it than the books know.
+  bool IsDone(int64_t start, int64_t done_below) const;
   std::string DirectoryOf(int64_t run, int64_t start) const;
   void KnowStartsUpTo(int64_t start);
   void ForgetOldStarts(const std::set<int64_t>& read);

@@ -12,13 +12,16 @@
 #include "client/dstream/graph_checkpoint.h"
 #include "client/dstream/input_node.h"
 #include "client/dstream/run_for_effect.h"
+#include "client/dstream/saved_data_sets.h"
 #include "client/dstream/state_node.h"
+#include "client/rdd/input_files.h"
 #include "client/rdd/job_scope.h"
 #include "client/rdd/local_properties.h"
 #include "common/base/annotate_status.h"
 #include "common/base/mistake.h"
 #include "common/base/status_macros.h"
 #include "common/config/keys.h"
+#include "common/fs/path.h"
 #include "driver/receiver/received_block_tracker.h"
 #include "driver/service/driver_handle.h"
 #include "glog/logging.h"
@@ -191,9 +194,8 @@ absl::Status StreamGraph::Start() {
   }
   RETURN_IF_ERROR(StartInputs());
   if (!checkpoint_directory_.empty()) {
-    checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
     const std::map<const DStreamNode*, std::string> ids = StreamIds();
-    RETURN_IF_ERROR(AnnotateStatus(checkpoint_->Open(ids), "the checkpoint directory"));
+    RETURN_IF_ERROR(AnnotateStatus(OpenCheckpoint(ids), "the checkpoint directory"));
     RETURN_IF_ERROR(AnnotateStatus(BeginReceiverLogs(ids, first_start), "the logs of receivers"));
   }
   local_properties_ = std::make_shared<const LocalProperties>(ThreadProperties());
@@ -245,11 +247,12 @@ absl::Status StreamGraph::BeginReceiverLogs(const std::map<const DStreamNode*, s
 
 absl::StatusOr<RecoveredBlocks> StreamGraph::ReadEarlierLogs(bool recovers) {
   const EarlierBlocks held = context_->driver->BlocksReceivedBefore();
+  ASSIGN_OR_RETURN(const bool may_lose, context_->conf.GetBool(keys::kCheckpointAllowStateLoss));
   const std::lock_guard lock(lock_);
   RecoveredBlocks recovered;
   for (ReceiverInputNode* receiver : NeededReceivers()) {
     if (receiver->log() == nullptr) continue;
-    RETURN_IF_ERROR(AnnotateStatus(receiver->ReadEarlierLogs(*context_->fs, recovers),
+    RETURN_IF_ERROR(AnnotateStatus(receiver->ReadEarlierLogs(*context_->fs, recovers, may_lose),
                                    absl::StrCat(receiver->label(), ": what was received before")));
     receiver->TakeOver(held, recovers && resumed_.has_value());
     checkpoint_->KnowEarlierLogs(receiver->log()->earlier_directories());
@@ -327,7 +330,16 @@ absl::StatusOr<ResumePoint> StreamGraph::GoOnFrom(const proto::Checkpoint& lates
   last_batch_time_ = from.completed_time;
   last_input_ = from.last_time;
   must_catch_up_ = true;
+  left_outputs_ = std::make_shared<LeftOutputs>(*context_->fs);
   return from;
+}
+
+absl::Status StreamGraph::OpenCheckpoint(const std::map<const DStreamNode*, std::string>& ids) {
+  checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
+  saved_data_sets_ = std::make_shared<SavedDataSets>(
+      *this, *context_->fs, AbsolutePath(JoinPath(checkpoint_directory_, "rdds")));
+  RETURN_IF_ERROR(checkpoint_->Open(ids));
+  return saved_data_sets_->Open(ids);
 }
 
 void StreamGraph::Restart() {
@@ -338,9 +350,9 @@ void StreamGraph::Restart() {
   unfinished_.clear();
   left_out_.clear();
   resumed_.reset();
-  checkpoint_ = std::make_unique<GraphCheckpoint>(*this, *context_->fs, checkpoint_directory_);
+  left_outputs_.reset();
   const std::map<const DStreamNode*, std::string> ids = StreamIds();
-  absl::Status opened = checkpoint_->Open(ids);
+  absl::Status opened = OpenCheckpoint(ids);
   opened.Update(BeginReceiverLogs(ids, FirstStartOfRun()));
   LOG_IF(ERROR, !opened.ok()) << "the checkpoint directory: " << opened;
 }
@@ -569,7 +581,8 @@ void StreamGraph::StartsEnded(const ReceiverStarts& starts) {
 
 GeneratedBatch StreamGraph::MakeBatch(Time batch_time) {
   const LocalPropertiesScope properties(*local_properties_);
-  const JobScope scope(batch_time.ms(), -1, absl::StrCat("batch ", ToString(batch_time)));
+  const JobScope scope(batch_time.ms(), -1, absl::StrCat("batch ", ToString(batch_time)),
+                       left_outputs_.get());
   GeneratedBatch batch;
   for (size_t i = 0; i < outputs_.size(); ++i) {
     auto job = MakeJob(static_cast<int>(i), batch_time);
@@ -584,6 +597,7 @@ GeneratedBatch StreamGraph::MakeBatch(Time batch_time) {
   if (!updates->empty()) {
     for (BatchJob& job : batch.jobs) UpdateStateAfterFailure(job, context_, batch_time, updates);
   }
+  if (saved_data_sets_ != nullptr) AddSaves(batch_time, batch.jobs);
   batch.input_infos = std::exchange(input_infos_, {});
   batch.offset_ranges = std::exchange(offset_ranges_, {});
   return batch;
@@ -592,9 +606,9 @@ GeneratedBatch StreamGraph::MakeBatch(Time batch_time) {
 namespace {
 
 absl::Status RunOutput(const OutputOperation& output, int output_op_id, const RddRef& rdd,
-                       Time batch_time) {
+                       Time batch_time, LeftOutputs* left_outputs) {
   const std::string label = ToString(output.operation);
-  const JobScope scope(batch_time.ms(), output_op_id, label);
+  const JobScope scope(batch_time.ms(), output_op_id, label, left_outputs);
   absl::Status status;
   try {
     status = output.run(rdd, batch_time);
@@ -620,9 +634,9 @@ std::optional<BatchJob> StreamGraph::MakeJob(int output_op_id, Time batch_time) 
   job.description = ToString(output->operation);
   if (rdd.ok()) {
     job.run = [output, output_op_id, rdd = *std::move(rdd), batch_time,
-               properties = local_properties_] {
+               properties = local_properties_, left_outputs = left_outputs_] {
       const LocalPropertiesScope scope(*properties);
-      return RunOutput(*output, output_op_id, rdd, batch_time);
+      return RunOutput(*output, output_op_id, rdd, batch_time, left_outputs.get());
     };
   } else {
     job.run = [status = rdd.status()] { return status; };
@@ -650,6 +664,29 @@ void StreamGraph::AddJobsOfUnasked(Time batch_time, std::vector<BatchJob>& jobs)
   }
 }
 
+void StreamGraph::AddSaves(Time batch_time, std::vector<BatchJob>& jobs) {
+  if (jobs.empty()) return;  // The next batch saves what is due.
+  struct Saves {
+    std::atomic<size_t> jobs_left{0};
+    std::vector<SavedDataSets::Due> due;
+  };
+  auto saves = std::make_shared<Saves>();
+  saves->jobs_left = jobs.size();
+  saves->due = saved_data_sets_->TakeDue();
+  if (saves->due.empty()) return;
+  for (BatchJob& job : jobs) {
+    job.run = [run = std::move(job.run), saves, to = saved_data_sets_, context = context_,
+               batch_time, properties = local_properties_, left_outputs = left_outputs_] {
+      absl::Status status = run();
+      if (--saves->jobs_left > 0 || absl::IsCancelled(status)) return status;
+      const LocalPropertiesScope properties_scope(*properties);
+      const JobScope scope(batch_time.ms(), -1, "Checkpoint", left_outputs.get());
+      for (const SavedDataSets::Due& due : saves->due) to->Save(context, due);
+      return status;
+    };
+  }
+}
+
 Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
   milliseconds remember = batch_interval_;
   Time needed_behind = batch_time;
@@ -673,6 +710,7 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
   }
   if (checkpoint_ == nullptr) return needed_behind - remember;
   Save(std::move(snapshots));
+  RemoveForgotten();
   // Of these the next driver needs the blocks, where workers outlive this one.
   if (context_->driver->may_be_replaced()) {
     needed_behind = std::min(needed_behind, checkpoint_->written_completed_time());
@@ -683,6 +721,19 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
     droppable = receiver->DroppableUntil(droppable);
   }
   return droppable;
+}
+
+void StreamGraph::RemoveForgotten() {
+  std::vector<std::string> forgotten;
+  {
+    const std::lock_guard lock(lock_);
+    if (phase_ != Phase::kStarted) return;
+    forgotten = saved_data_sets_->TakeForgotten(checkpoint_->written_completed_time());
+  }
+  for (const std::string& path : forgotten) {
+    const absl::Status removed = context_->fs->DeleteRecursively(path);
+    LOG_IF(WARNING, !removed.ok()) << "a saved data set that nobody needs stays: " << removed;
+  }
 }
 
 void StreamGraph::Save(std::vector<StateSnapshot> snapshots) {

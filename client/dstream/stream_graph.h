@@ -20,6 +20,7 @@
 #include "client/rdd/context_state.h"
 #include "client/rdd/local_properties.h"
 #include "common/concurrent/waiting_lock.h"
+#include "common/fs/left_outputs.h"
 #include "driver/batch/streaming_handle.h"
 #include "proto/checkpoint.pb.h"
 
@@ -28,6 +29,7 @@ namespace millrace::internal {
 class GraphCheckpoint;
 class InputNode;
 class ReceiverInputNode;
+class SavedDataSets;
 struct StateSnapshot;
 
 // What is done with a stream's data set in every batch that has one.
@@ -130,6 +132,8 @@ class StreamGraph final : public BatchGraph {
   bool IsNeeded(const DStreamNode& node) const { return node.remember().count() > 0; }
   // Null: there is no checkpoint directory.
   GraphCheckpoint* checkpoint() const { return checkpoint_.get(); }
+  // Null: the same.
+  SavedDataSets* saved_data_sets() const { return saved_data_sets_.get(); }
   int64_t generation() const { return generation_; }
   // An input gave a data set that its batch may yet change: nothing made of it is remembered.
   void MarkProvisional() { ++provisional_count_; }
@@ -155,9 +159,15 @@ class StreamGraph final : public BatchGraph {
   // be, and must be.
   absl::Status ChooseInputs(Time batch_time, const BatchBlocks& blocks);
   GeneratedBatch MakeBatch(Time batch_time);
+  // The last of the jobs that is through saves the data sets that are due.
+  void AddSaves(Time batch_time, std::vector<BatchJob>& jobs);
+  // Opens what is in the checkpoint directory.
+  absl::Status OpenCheckpoint(const std::map<const DStreamNode*, std::string>& ids);
   // Makes the updates of state that came after what was saved of it.
   void CatchUpState();
   void Save(std::vector<StateSnapshot> snapshots);
+  // Saved data sets that nobody looks back at.
+  void RemoveForgotten();
   void CheckCheckpoints(const std::vector<bool>& reachable);
   absl::Status StartInputs();
   void CheckReceiverLogs(const std::vector<bool>& reachable);
@@ -195,11 +205,14 @@ class StreamGraph final : public BatchGraph {
   std::set<Time> unfinished_;           // Batches that were made and have not ended.
   std::optional<ResumePoint> resumed_;  // From where this run goes on.
   bool must_catch_up_ = false;          // State is older than that.
+  // By the drivers before, which batches that run again have begun. Null: this run has not resumed.
+  std::shared_ptr<LeftOutputs> left_outputs_;
   // Of batches that were left out, the one behind them and the one before. No stream has a data set
   // there.
   std::map<Time, Time> left_out_;
   Time last_input_{0};  // The latest batch that may have had any, of what came behind a checkpoint.
   std::unique_ptr<GraphCheckpoint> checkpoint_;
+  std::shared_ptr<SavedDataSets> saved_data_sets_;  // Jobs share it.
   int64_t generation_ = 0;
   int64_t provisional_count_ = 0;
   // Of the batch that is being made.

@@ -116,11 +116,12 @@ void SetPersist(const Operation& operation, const StreamRef& stream, StorageLeve
   if (stream.graph->CheckOpen(operation)) stream.node->Persist(level);
 }
 
-void SetCheckpoint(const Operation& operation, const StreamRef& stream, milliseconds interval) {
+void SetCheckpoint(const Operation& operation, const StreamRef& stream, milliseconds interval,
+                   DataSetFormat format) {
   const std::lock_guard lock(stream.graph->lock());
   if (stream.graph->CheckOpen(operation)) {
     stream.node->PersistForReuse();
-    stream.node->set_checkpoint_interval(interval);
+    stream.node->SetCheckpoint(interval, std::move(format));
   }
 }
 

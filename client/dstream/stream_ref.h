@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "client/dstream/operation.h"
 #include "client/rdd/context_state.h"
+#include "client/rdd/data_set_format.h"
 #include "client/rdd/state_format.h"
 #include "common/record/storage_level.h"
 #include "common/time/time.h"
@@ -97,8 +98,9 @@ void SetName(const Operation& operation, const StreamRef& stream, const std::str
 // The name by which the state of a stream is found again that users see through another one.
 void SetStateName(const StreamRef& stream, const std::string& name);
 void SetPersist(const Operation& operation, const StreamRef& stream, StorageLevel level);
+// `format` is how its data sets are saved; a stream with state saves that instead.
 void SetCheckpoint(const Operation& operation, const StreamRef& stream,
-                   std::chrono::milliseconds interval);
+                   std::chrono::milliseconds interval, DataSetFormat format = {});
 
 // Oldest first; see StreamGraph::Slice.
 absl::StatusOr<std::vector<RddRef>> SliceOf(const StreamRef& stream, Time from, Time to);

@@ -18,6 +18,7 @@
 #include "client/dstream/stream_ref.h"
 #include "client/rdd/basic.h"
 #include "client/rdd/by_key.h"
+#include "client/rdd/checkpoint.h"
 #include "client/rdd/join.h"
 #include "client/sink/stream_output.h"
 #include "common/base/source_location.h"
@@ -207,10 +208,14 @@ class DStream {
   DStream<T> Cache(Location at = Location::Current()) const {
     return Persist(StorageLevel::kMemoryOnly, at);
   }
-  // How often the stream is saved to the checkpoint directory: a multiple of its slide. Streams
-  // with state have the first multiple from 10 s on. Needs the directory.
+  // How often the stream is saved to the checkpoint directory: a multiple of its slide. Needs the
+  // directory. Of a stream with state that is the state; without this one it is saved every first
+  // multiple from 10 s on. Of other streams it is the data set of each batch that is a multiple of
+  // `interval`, behind the batch's outputs: batches that look back at it later read it from there,
+  // also those of the next driver, whatever it was made of. Such a stream is persisted, and what is
+  // saved is removed when no batch will look back at it. What cannot be written is logged.
   DStream<T> Checkpoint(Duration interval, Location at = Location::Current()) const {
-    internal::SetCheckpoint({"Checkpoint", at}, ref_, interval);
+    internal::SetCheckpoint({"Checkpoint", at}, ref_, interval, internal::MakeDataSetFormat<T>(at));
     return *this;
   }
   // The stream's name in messages and in what is saved of it.

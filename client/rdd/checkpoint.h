@@ -2,7 +2,11 @@
 #ifndef MILLRACE_CLIENT_RDD_CHECKPOINT_H_
 #define MILLRACE_CLIENT_RDD_CHECKPOINT_H_
 
+#include <string>
+
+#include "client/rdd/data_set_format.h"
 #include "client/rdd/rdd_base.h"
+#include "common/record/schema.h"
 #include "executor/operator/object_file_source.h"
 #include "executor/sink/save_operators.h"
 
@@ -22,6 +26,15 @@ RDD<T> Checkpoint(const RDD<T>& rdd, Location where) {
                 MakeCheckpoint(rdd.context(), RecordOperators<T>(), rdd.node(),
                                MakeSpec<SaveObjectsOperator<T>>("", label, BindingKind::kOutput),
                                MakeSpec<ObjectFileOperator<T>>("", label, BindingKind::kSplit)));
+}
+
+// How data sets of T are saved by others.
+template <class T>
+DataSetFormat MakeDataSetFormat(Location where) {
+  const std::string label = OperatorLabel("Checkpoint", where);
+  return {MakeSpec<SaveObjectsOperator<T>>("", label, BindingKind::kOutput),
+          MakeSpec<ObjectFileOperator<T>>("", label, BindingKind::kSplit), SchemaOf<Owned<T>>(),
+          &RecordOperators<T>()};
 }
 
 }  // namespace millrace::internal

@@ -7,10 +7,12 @@ thread_local const JobScope* current_scope = nullptr;
 
 }  // namespace
 
-JobScope::JobScope(int64_t batch_time_ms, int output_op_id, std::string description)
+JobScope::JobScope(int64_t batch_time_ms, int output_op_id, std::string description,
+                   LeftOutputs* left_outputs)
     : batch_time_ms_(batch_time_ms),
       output_op_id_(output_op_id),
       description_(std::move(description)),
+      left_outputs_(left_outputs),
       outer_(std::exchange(current_scope, this)) {}
 
 JobScope::~JobScope() { current_scope = outer_; }

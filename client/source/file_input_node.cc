@@ -71,7 +71,8 @@ std::vector<InputFile> FileInputNode::TakeNewFiles(Time time) {
   const Time window_end =
       last_looked_ ? std::min(time, *last_looked_ + graph().batch_interval()) : time;
   const Time oldest = std::max(window_.ignore_before, window_end - window_.remember);
-  looked_before_ = std::exchange(last_looked_, time);
+  looked_before_ = last_looked_.value_or(time - graph().batch_interval());
+  last_looked_ = time;
   later_.reset();
   for (const Directory& directory : *found_) {
     for (const FileInfo& child : directory.children) {
@@ -116,6 +117,7 @@ bool FileInputNode::HasInput(Time batch_time) const {
 
 void FileInputNode::Save(proto::InputCheckpoint& to) const {
   to.set_ignore_before_ms(window_.ignore_before.ms());
+  if (last_looked_) to.set_looked_until_ms(last_looked_->ms());
   for (const auto& [time, files] : taken_by_batch_) {
     if (files.empty()) continue;
     proto::InputBatch& batch = *to.add_batches();
@@ -131,6 +133,10 @@ void FileInputNode::Save(proto::InputCheckpoint& to) const {
 absl::Status FileInputNode::Restore(const proto::InputCheckpoint& from) {
   window_.ignore_before = Time(from.ignore_before_ms());
   earlier_until_ = last_looked_ = graph().last_batch_time();
+  // What batches since had was put off: it is for the next one, however old it is by then.
+  if (from.has_looked_until_ms()) {
+    last_looked_ = std::min(*last_looked_, Time(from.looked_until_ms()));
+  }
   for (const proto::InputBatch& batch : from.batches()) {
     std::vector<InputFile>& files = taken_by_batch_[Time(batch.time_ms())];
     for (const proto::InputFile& file : batch.files()) {
@@ -155,7 +161,6 @@ void FileInputNode::Restart() {
   taken_.clear();
   earlier_until_.reset();
   last_looked_.reset();
-  looked_before_.reset();
 }
 
 void FileInputNode::ForgetBefore(Time batch_time) {

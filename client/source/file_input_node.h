@@ -18,7 +18,8 @@ namespace millrace::internal {
 // The batch at t takes a file of the directory when all of this holds:
 //   - the filter takes its name, and it is no directory,
 //   - it was modified after `ignore_before`, after t - W, and not after t; W reaches back further
-//     where batches before t could not look for files, as while no driver was there,
+//     where batches before t could not look for files, as while no driver was there, or were put
+//     off,
 //   - no batch of the last W has taken it,
 // with W, how long files are remembered, a multiple of the batch interval. So a file must appear
 // complete, with a recent modification time: move it in.
@@ -65,9 +66,9 @@ class FileInputNode final : public InputNode {
   Window window_;
   // Of the latest batch that another driver made; up to it there is nothing new to take.
   std::optional<Time> earlier_until_;
-  // The latest batch that has looked for files, and the one before it.
+  // The latest batch that has looked for files and was not put off, and the one before it.
   std::optional<Time> last_looked_;
-  std::optional<Time> looked_before_;
+  Time looked_before_{0};
   std::optional<Time> later_;  // The first of those that were found and are of later batches.
   std::optional<std::vector<Directory>> found_;  // By the LookOutside of this batch.
   const ReadFiles read_;

@@ -121,7 +121,7 @@ absl::Status LocalFileSystem::ReplaceDir(const std::string& from, const std::str
     return ErrnoStatus(absl::StrCat("rename '", from, "' to"), to);
   }
   const std::string aside =
-      JoinPath(DirName(to), absl::StrCat(".", std::string(BaseName(to)), ".replaced"));
+      JoinPath(DirName(to), absl::StrCat(".", std::string(BaseName(to)), ".replaced.tmp"));
   RETURN_IF_ERROR(DeleteRecursively(aside));
   RETURN_IF_ERROR(Rename(to, aside));
   RETURN_IF_ERROR(Rename(from, to));

@@ -140,7 +140,8 @@ WriteAheadLog::Places WriteAheadLog::TryWrite(const Group& group) {
     const bool is_empty = !segment_->has_durable_records();
     const std::string path = segment_->path();
     segment_.reset();
-    if (is_empty) fs_.Delete(path).IgnoreError();
+    // Its number is that of the next one, too: readers take it that none is left out.
+    if (is_empty && fs_.Delete(path).ok()) --last_segment_;
   }
   return places;
 }
@@ -148,11 +149,13 @@ WriteAheadLog::Places WriteAheadLog::TryWrite(const Group& group) {
 absl::Status WriteAheadLog::OpenSegment() {
   RETURN_IF_ERROR(CheckSeals());
   RETURN_IF_ERROR(OpenDirectory());
-  ASSIGN_OR_RETURN(SegmentWriter segment,
-                   SegmentWriter::Create(fs_, options_.directory, last_segment_ + 1));
-  ++last_segment_;
+  absl::StatusOr<SegmentWriter> segment =
+      SegmentWriter::Create(fs_, options_.directory, last_segment_ + 1);
+  // One that could neither be begun nor deleted stays as it is.
+  if (segment.ok() || absl::IsAlreadyExists(segment.status())) ++last_segment_;
+  RETURN_IF_ERROR(segment.status());
   segment_begun_nanos_ = MonotonicNanos();
-  segment_.emplace(std::move(segment));
+  segment_.emplace(*std::move(segment));
   return absl::OkStatus();
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <filesystem>
 #include <fstream>
@@ -11,8 +12,10 @@
 #include <random>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "tests/integration/commands.h"
+#include "tests/integration/test_cluster.h"
 #include "tests/integration/word_log.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
@@ -21,6 +24,14 @@ namespace millrace {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// All its threads stand still when this returns.
+void Stop(const Process& program) {
+  program.Signal(SIGSTOP);
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(program.pid()), &info, WSTOPPED), 0);
+}
 
 class DriverRecoveryTest : public ::testing::Test {
  protected:
@@ -56,6 +67,34 @@ TEST_F(DriverRecoveryTest, KilledAnywhereEveryRecordCountsOnce) {
   program.Signal(SIGTERM);
   EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
   log_.Check();
+  EXPECT_THAT(log_.Unnamed(), IsEmpty());
+}
+
+// It is stopped to see whether it is between writing and naming just now.
+TEST_F(DriverRecoveryTest, WhatItWasAboutToNameIsRemovedByTheNextOne) {
+  std::vector<std::string> left;
+  log_.Append(30);
+  {
+    Process program(KilledCounts());
+    while (left.empty()) {
+      ASSERT_TRUE(program.NextLine(Process::kOut).has_value()) << program.Describe();
+      log_.Append(30);
+      ASSERT_TRUE(Eventually([&] { return !log_.Unnamed().empty(); })) << program.Describe();
+      ASSERT_NO_FATAL_FAILURE(Stop(program));
+      left = log_.Unnamed();
+      program.Signal(left.empty() ? SIGCONT : SIGKILL);
+    }
+    ASSERT_EQ(program.AwaitExit(), 128 + SIGKILL) << program.Describe();
+    EXPECT_EQ(log_.Unnamed(), left);
+  }
+  Process program(KilledCounts());
+  do {
+    ASSERT_TRUE(program.NextLine(Process::kOut).has_value()) << program.Describe();
+  } while (log_.counted() < log_.appended());
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
+  log_.Check();
+  EXPECT_THAT(log_.Unnamed(), IsEmpty());
 }
 
 TEST_F(DriverRecoveryTest, StoppedGracefullyNothingRunsTwice) {

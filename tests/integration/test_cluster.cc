@@ -8,11 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <thread>
+
+#include "absl/strings/numbers.h"
 
 namespace millrace {
 
@@ -53,7 +57,8 @@ bool Eventually(const std::function<bool()>& holds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
   while (!holds()) {
     if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::yield();
+    // What is waited for needs the processor too.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
 }
@@ -186,6 +191,22 @@ pid_t TestCluster::DriverPid(const std::string& submission_id) const {
     if (pid > 1) return pid;
   }
   return -1;
+}
+
+std::optional<int64_t> TestCluster::LastNumberPrinted(const std::string& submission_id) const {
+  constexpr int64_t kLineBytesMax = 100;
+  std::ifstream file(StateDir() + "/runs/" + submission_id + "/stdout", std::ios::ate);
+  const auto size = static_cast<int64_t>(file.tellg());
+  if (size <= 0) return std::nullopt;
+  file.seekg(std::max<int64_t>(0, size - kLineBytesMax));
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  const size_t end = text.rfind('\n');
+  if (end == std::string::npos) return std::nullopt;
+  text.resize(end);
+  int64_t number = 0;
+  // What stands behind the line end before; npos + 1 is 0.
+  if (!absl::SimpleAtoi(text.substr(text.rfind('\n') + 1), &number)) return std::nullopt;
+  return number;
 }
 
 std::string TestCluster::Script(const std::string& name, const std::string& text) const {

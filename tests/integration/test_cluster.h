@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,8 @@ class TestCluster {
   bool AwaitState(const std::string& submission_id, const std::string& state) const;
   // Of the driver that a submission has in the cluster now; -1: none runs.
   pid_t DriverPid(const std::string& submission_id) const;
+  // On the last whole line of what its drivers have printed, where that is a number.
+  std::optional<int64_t> LastNumberPrinted(const std::string& submission_id) const;
   // A shell script, as a program.
   std::string Script(const std::string& name, const std::string& text) const;
 

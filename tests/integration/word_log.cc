@@ -71,6 +71,16 @@ std::map<int64_t, WordLog::Counts> WordLog::Read(const std::string& output) cons
   return batches;
 }
 
+std::vector<std::string> WordLog::Unnamed() const {
+  std::vector<std::string> unnamed;
+  std::error_code none_yet;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_ + "/output", none_yet)) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with(".")) unnamed.push_back(name);
+  }
+  return unnamed;
+}
+
 void WordLog::Check() const {
   const std::map<int64_t, Counts> batches = Read("batch");
   const std::map<int64_t, Counts> sums = Read("sums");

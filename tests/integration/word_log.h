@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "tests/integration/commands.h"
 
@@ -26,6 +27,9 @@ class WordLog {
 
   int64_t appended() const;  // Words.
   int64_t counted() const;   // In the batches that are complete.
+
+  // Directories in which a program has begun to write an output that has no name yet.
+  std::vector<std::string> Unnamed() const;
 
   // All outputs, when the program has ended: no batch is missing, each word counts once, and all
   // kinds of state went on from batch to batch.

@@ -179,11 +179,12 @@ Lines ExpectedMaxOfWindow(const Shape& shape, const std::vector<Time>& batches) 
   return LinesOf(largest);
 }
 
-// Its batches are kept on workers.
+// Its batches are kept on workers, and some are saved.
 DStream<std::string> WindowOfKept(StreamingContext& ssc, const Shape& shape,
                                   const Counter& /*counter*/) {
   auto sums = shape.InputOf(0).In(ssc).ReduceByKey(std::plus<>(), shape.reduce_partitions);
   sums.Persist();
+  sums.Checkpoint(shape.checkpoint_interval());
   return sums.Window(kWindowBatches * shape.batch_interval).Map(Fn<&LineOf>);
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -84,6 +85,42 @@ TEST_F(ReceivedLogTest, WhatIsBehindTheLastAssignedBlockIsFound) {
   const proto::ReceivedLog saved = Save(log, {{Time(1000), {first}}});
   EXPECT_THAT(FoundAfter(saved), ElementsAre(Sequence(0, 1), Sequence(0, 2)));
   EXPECT_EQ(next_.first_sequence(), Sequence(1, 0));
+}
+
+TEST_F(ReceivedLogTest, AFileThatIsMissingIsNamed) {
+  ReceivedLog log = LogOf(Begin());
+  std::vector<ReceivedBlock> blocks;
+  for (int64_t i = 0; i < 6; ++i) blocks.push_back(LogBlock(log, 0, i, i + 1));
+  log.Assign({blocks[0], blocks[1], blocks[2]});
+  const ReceivedLog::Batches batches = {{Time(1000), {blocks[1]}}};
+  const proto::ReceivedLog saved = Save(log, batches);
+  const auto missing = [&] {
+    ReceivedLog next = LogOf(Begin());
+    EXPECT_TRUE(next.Restore(saved).ok());
+    const auto files = next.MissingSegments(fs_, batches);
+    EXPECT_TRUE(files.ok()) << files.status();
+    return *files;
+  };
+  const auto file = [&](int64_t segment) { return log.directory() + "/0/" + SegmentName(segment); };
+  EXPECT_THAT(missing(), IsEmpty());
+  ASSERT_TRUE(fs_.Delete(file(1)).ok());  // Nobody needs it.
+  EXPECT_THAT(missing(), IsEmpty());
+  ASSERT_TRUE(fs_.Delete(file(5)).ok());  // In front of one that is there.
+  EXPECT_THAT(missing(), ElementsAre(file(5)));
+  ASSERT_TRUE(fs_.Delete(file(2)).ok());  // Of the batch.
+  ASSERT_TRUE(fs_.Delete(file(3)).ok());  // Of the last one that was assigned.
+  EXPECT_THAT(missing(), ElementsAre(file(2), file(3), file(5)));
+  ASSERT_TRUE(fs_.DeleteRecursively(log.directory()).ok());
+  EXPECT_THAT(missing(), ElementsAre(file(2), file(3)));
+}
+
+TEST_F(ReceivedLogTest, ANumberThatCannotBeMakesNoLongList) {
+  ReceivedLog log = LogOf(Begin());
+  LogBlock(log, 0, 0, 1);
+  LogBlock(log, 0, 1, INT64_MAX);
+  const auto missing = LogOf(Begin()).MissingSegments(fs_, {});
+  ASSERT_TRUE(missing.ok()) << missing.status();
+  EXPECT_THAT(*missing, ElementsAre(log.directory() + "/0/" + SegmentName(2)));
 }
 
 TEST_F(ReceivedLogTest, WithoutACheckpointEverythingIsFound) {

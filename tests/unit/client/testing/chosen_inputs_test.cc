@@ -142,6 +142,26 @@ TEST_P(ChosenInputsTest, ADriverThatCouldNoteNothingForLongLeavesHowFarItCame) {
   EXPECT_EQ(out.batches(), (std::vector<Lines>{{"a"}, {"b"}}));
 }
 
+// Files are older by then than they are remembered; from the first batch on, and behind others.
+TEST_P(ChosenInputsTest, WhatWasPutOffForLongIsInABatchOfTheNextDriver) {
+  auto out = h_.Output(Open());
+  for (int round = 0; round < 2; ++round) {
+    const int64_t begin = round * 80;
+    {
+      const BlockedCheckpoints blocked(directory_.path());
+      Add("old" + std::to_string(round), begin * 1000 + 500);
+      for (int batch = 1; batch <= 75; ++batch) EXPECT_FALSE(h_.RunBatches(1).ok());
+    }
+    ASSERT_TRUE(h_.RestartDriver().ok());
+    Add("young" + std::to_string(round), begin * 1000 + 75'500);
+    ASSERT_TRUE(h_.RunBatches(5).ok());
+    const std::string number = std::to_string(round);
+    EXPECT_EQ(out.batches()[static_cast<size_t>(round) * 5],
+              (Lines{"old" + number, "young" + number}));
+  }
+  EXPECT_EQ(out.batches().size(), 10u);
+}
+
 // A batch that was never made takes nothing when it is made once more, for a later one has all.
 TEST_P(ChosenInputsTest, ABatchThatCouldNotBeNotedIsEmptyWhenItIsMadeOnceMore) {
   auto lines = Open();

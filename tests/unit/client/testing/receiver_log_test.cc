@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <utility>
@@ -289,10 +290,14 @@ TEST_F(ReceiverLogTest, BatchesThatAreMadeOnceMoreKeepWhatTheyHad) {
   ASSERT_TRUE(graph.Start().ok());
   ASSERT_TRUE(graph.ReadEarlierLogs(/*recovers=*/false).ok());
   const internal::ReceiverSpec receiver = graph.Receivers().at(0);
-  const auto block = [&receiver](int64_t number) {
+  const std::string log =
+      receiver.log->directory + "/" + std::to_string(receiver.first_sequence >> 32);
+  stdfs::create_directories(log);
+  std::ofstream(log + "/log-00000001").close();  // Nobody reads what is in it.
+  const auto block = [&](int64_t number) {
     internal::ReceivedBlock received;
     received.id = {receiver.stream_id, receiver.first_sequence + number};
-    received.log_place = internal::BlockLogPlace{receiver.log->directory + "/0", 1, number, 1};
+    received.log_place = internal::BlockLogPlace{log, 1, number, 1};
     return received;
   };
   graph.BeginAfter(Time(0));
@@ -343,6 +348,42 @@ TEST_F(ReceiverLogTest, ACorruptLogIsNamedAndLeftAlone) {
   EXPECT_THAT(std::string(restarted.message()), HasSubstr(log));
   EXPECT_THAT(std::string(restarted.message()), HasSubstr("offset 24"));
   EXPECT_GE(stdfs::file_size(log), size);
+}
+
+TEST_F(ReceiverLogTest, AMissingLogIsNamedUnlessItsRecordsMayBeLost) {
+  settings_ = {{"millrace.streaming.receiver.writeAheadLog.closeFileAfterWrite", "true"}};
+  for (const bool may_lose : {false, true}) {
+    const TempDir directory;
+    StreamHarness::Options options = Options();
+    options.checkpoint_dir = directory.path();
+    options.conf.Set("millrace.streaming.checkpoint.allowStateLoss", may_lose ? "true" : "false");
+    StreamHarness h(1s, options);
+    auto out = h.Output(h.context().ReceiverStream<Fed>().Window(2s));
+    ASSERT_TRUE(h.RunBatches(1).ok());
+    ASSERT_TRUE(Feed({1}).ok());
+    ASSERT_TRUE(h.RunBatches(1).ok());
+    for (const int64_t x : {2, 3, 4}) ASSERT_TRUE(Feed({x}).ok());
+    // One that a batch had, and one that none has had.
+    std::vector<std::string> files;
+    for (const auto& entry : stdfs::recursive_directory_iterator(directory.path())) {
+      const std::string name = entry.path().filename();
+      if (name == "log-00000001" || name == "log-00000003") files.push_back(entry.path());
+    }
+    ASSERT_EQ(files.size(), 2u);
+    for (const std::string& file : files) ASSERT_TRUE(stdfs::remove(file));
+    const absl::Status restarted = h.RestartDriver();
+    if (may_lose) {
+      ASSERT_TRUE(restarted.ok()) << restarted;
+      ASSERT_TRUE(h.RunBatches(1).ok());
+      EXPECT_THAT(Sorted(out.batches().back()), ElementsAre(2, 4));
+      continue;
+    }
+    EXPECT_EQ(restarted.code(), absl::StatusCode::kDataLoss) << restarted;
+    for (const std::string& file : files) {
+      EXPECT_THAT(std::string(restarted.message()), HasSubstr(file));
+    }
+    EXPECT_THAT(std::string(restarted.message()), HasSubstr("allowStateLoss"));
+  }
 }
 
 TEST_F(ReceiverLogTest, WithoutACheckpointDirectoryNothingStarts) {

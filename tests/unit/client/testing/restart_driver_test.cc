@@ -226,6 +226,24 @@ std::vector<NamedProgram> Programs() {
        }},
       {"WindowOfWindow",
        [](StreamHarness& h) { return TextOf(h, h.Input(Words()).Window(2s).Window(6s, 3s)); }},
+      {"WindowsOfSavedDataSets",
+       [](StreamHarness& h) {
+         auto counts = h.Input(Words()).ReduceByKey(std::plus<>()).Checkpoint(2s);
+         auto largest = counts.ReduceByKeyAndWindow(
+             [](int64_t a, int64_t b) { return std::max(a, b); }, 8s, 1s);
+         return TextOf(h, largest.Checkpoint(3s).Union(counts.Window(4s)));
+       }},
+      {"StateOfSavedDataSets",
+       [](StreamHarness& h) {
+         return TextOf(h, h.Input(Words())
+                              .MapValues([](int64_t x) { return x + 1; })
+                              .Checkpoint(2s)
+                              .UpdateStateByKey<int64_t>(Fn<&Sum>)
+                              .Checkpoint(5s)
+                              .MapValues([](int64_t x) { return 2 * x; })
+                              .Checkpoint(1s)
+                              .Window(2s));
+       }},
       {"StateOfState",
        [](StreamHarness& h) {
          auto sums = h.Input(Words()).UpdateStateByKey<int64_t>(Fn<&Sum>).Checkpoint(6s);

@@ -11,6 +11,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "common/fs/file_util.h"
+#include "common/fs/path.h"
 #include "common/log/segment_reader.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -175,6 +177,29 @@ TEST_F(WriteAheadLogTest, AFailedWriteIsTriedAgainInANewSegment) {
   EXPECT_GT((*places)[0].segment, (*before)[0].segment);
   EXPECT_EQ(Read((*places)[0]), "again");
   EXPECT_EQ(Read((*before)[0]), "before");
+}
+
+// A hole would be a segment that is missing.
+TEST_F(WriteAheadLogTest, NoNumberIsLeftOut) {
+  WriteAheadLog log(fs_, Options());
+  FailSyncs(2);
+  const auto first = Append(log, {"a"});
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ((*first)[0].segment, 1);
+  FailSyncs(2);
+  const auto second = Append(log, {"b"});
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ((*second)[0].segment, 2);
+}
+
+// What could neither be begun nor deleted is passed over.
+TEST_F(WriteAheadLogTest, ASegmentThatIsThereAlreadyIsLeftAlone) {
+  ASSERT_TRUE(fs_.CreateDirs(kDirectory).ok());
+  ASSERT_TRUE(WriteFileAtomically(fs_, JoinPath(kDirectory, SegmentName(1)), "half").ok());
+  WriteAheadLog log(fs_, Options());
+  const auto places = Append(log, {"a"});
+  ASSERT_TRUE(places.ok()) << places.status();
+  EXPECT_EQ((*places)[0].segment, 2);
 }
 
 TEST_F(WriteAheadLogTest, AfterSoManyFailuresTheAppendFailsAndTheNextOneIsItsOwn) {
