@@ -29,6 +29,7 @@ enum class Mistake : uint8_t {
   kFailedAttemptsCounted,  // What they had sent of a map output, with the next attempt's.
   kAbortedStateCommitted,
   kAbortedStateHeld,
+  kEpochUnchecked,  // Of a driver that was replaced: what it says counts.
   // Receivers and their blocks.
   kAckBeforeReplication,     // Of records whose second copy is still under way.
   kBlockReportCountedTwice,  // One that comes from the block's second holder, too.

@@ -23,6 +23,7 @@ const std::vector<NamedMistake>& Mistakes() {
       {Mistake::kFailedAttemptsCounted, "failed_attempts_counted", "lost_answers", "large_shuffle"},
       {Mistake::kAbortedStateCommitted, "aborted_state_committed", "crashes", "map_state"},
       {Mistake::kAbortedStateHeld, "aborted_state_held"},
+      {Mistake::kEpochUnchecked, "epoch_unchecked", "cut_off_driver"},
       {Mistake::kAckBeforeReplication, "ack_before_replication", "", "", "received_twice"},
       {Mistake::kBlockReportCountedTwice, "block_report_counted_twice", "crashes", "",
        "received_twice"},

@@ -36,10 +36,18 @@ void Network::Dispatch(const ChannelRef& channel, Closure arrive) {
 }
 
 void Network::Silence(NodeId node) {
+  SilenceFromHereOn(node);
+  for (const auto& weak : channels_) {
+    const ChannelRef channel = weak.lock();
+    if (channel != nullptr && channel->from_ == node) channel->Close();
+  }
+}
+
+void Network::SilenceFromHereOn(NodeId node) {
   silent_.insert(node);
   for (const auto& weak : channels_) {
     const ChannelRef channel = weak.lock();
-    if (channel != nullptr && (channel->from_ == node || channel->to_ == node)) channel->Close();
+    if (channel != nullptr && channel->to_ == node) channel->Close();
   }
 }
 

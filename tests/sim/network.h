@@ -56,6 +56,8 @@ class Network {
   void Unblock(NodeId from, NodeId to);
   // Nothing comes from the process or to it any more, also of what is under way.
   void Silence(NodeId node);
+  // The same, but what it has sent still comes.
+  void SilenceFromHereOn(NodeId node);
   // What a message takes at most from here on.
   void SetDelayMax(int64_t micros) { delay_micros_max_ = micros; }
   void ResetDelayMax() { delay_micros_max_ = kDelayMicrosMax; }

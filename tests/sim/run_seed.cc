@@ -39,6 +39,8 @@ constexpr int64_t kChangesMax = 20;
 // Of the program's process, while the disk does not let it.
 constexpr int kStartAttempts = 20;
 constexpr int64_t kStartAgainMicros = 1'000'000;
+// Until a driver that reaches nobody is taken for dead.
+constexpr int kCutOffBatchesMax = 3;
 // Until a worker has heard of one that has come.
 constexpr int64_t kJoinMicrosMax = 1'000'000;
 // For as long as it takes to give up copying a block to a worker.
@@ -48,6 +50,9 @@ enum class DriverEnd {
   kNever,
   kReplaced,  // Now and then, after its checkpoint was written: another one goes on from that.
   kCrashes,   // At any moment; the program is started again.
+  // It does not reach its workers any more, and is taken for dead: the program is started again,
+  // and then they hear what it had sent.
+  kCutOff,
 };
 
 struct Scenario {
@@ -76,6 +81,10 @@ const std::vector<Scenario>& Scenarios() {
       {"driver_and_others_crash",
        {Fault::kCrash, Fault::kBreakConnection, Fault::kSlowProcess},
        DriverEnd::kCrashes},
+      {"cut_off_driver", {}, DriverEnd::kCutOff},
+      {"cut_off_driver_and_crashes",
+       {Fault::kCrash, Fault::kBreakConnection, Fault::kSlowProcess, Fault::kSlowNetwork},
+       DriverEnd::kCutOff},
       {"bad_disks",
        {Fault::kFullDisk, Fault::kFailingDisk, Fault::kSlowDisk, Fault::kCrash,
         Fault::kBreakConnection}},
@@ -167,7 +176,8 @@ Setting SettingOf(const RunOptions& options) {
   const bool is_log = setting.input.kind == InputKind::kLog;
   const bool is_on_workers = is_received && !setting.input.is_logged;
   setting.workers_outlive_driver =
-      setting.scenario.driver_end == DriverEnd::kCrashes && (is_on_workers || random() % 2 == 0);
+      setting.scenario.driver_end == DriverEnd::kCutOff ||
+      (setting.scenario.driver_end == DriverEnd::kCrashes && (is_on_workers || random() % 2 == 0));
   setting.cluster.may_be_replaced = setting.workers_outlive_driver;
   if (is_on_workers && setting.scenario.driver_end == DriverEnd::kReplaced) {
     setting.input = InputKinds().front();
@@ -349,7 +359,11 @@ class Run {
     if (driver_end == DriverEnd::kReplaced) return ReplaceDriver(faults);
     // Before there is a checkpoint, a program that is started again begins anew.
     if (world.now_micros() >= end_micros || !HasCheckpoint()) return true;
-    if (world.OneIn(2)) {
+    if (driver_end == DriverEnd::kCutOff) {
+      faults.CutOffDriver();
+      world.RunFor(world.Between(1, kCutOffBatchesMax * IntervalMicros()));
+      EndProcess();
+    } else if (world.OneIn(2)) {
       EndProcess();
     } else {
       files_.back()->EndAfter(world.Between(0, kChangesMax), [this] { EndProcess(); });
@@ -378,11 +392,15 @@ class Run {
            });
   }
 
-  // As an event, or where it changes a file: nothing of it gets out from here on.
+  // As an event, or where it changes a file: it puts nothing out from here on.
   void EndProcess() {
     *has_ended_ = true;
     files_.back()->End();
-    cluster_.network.Silence(runtime_->env().node());
+    if (setting_.scenario.driver_end == DriverEnd::kCutOff) {
+      cluster_.network.SilenceFromHereOn(runtime_->env().node());
+    } else {
+      cluster_.network.Silence(runtime_->env().node());
+    }
   }
 
   void LoseDriver() {

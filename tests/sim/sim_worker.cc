@@ -40,6 +40,7 @@ SimWorker::SimWorker(SimWorkers& owner, int64_t worker_id)
 
 void SimWorker::Begin() {
   Network& network = owner_.cluster().network;
+  if (connection_.down != nullptr) earlier_connections_.push_back(connection_);
   connection_ = {network.Open(node(), owner_.driver()), network.Open(owner_.driver(), node())};
   env_.Post([this] { worker_.Connected(); });
 }

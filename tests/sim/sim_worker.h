@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/env/env.h"
 #include "executor/service/worker_node.h"
@@ -60,6 +61,8 @@ class SimWorker final : private WorkerTransport {
   SimEnv env_;
   SimPeers peers_;
   DriverConnection connection_;
+  // On which what a driver that is gone had sent may still come.
+  std::vector<DriverConnection> earlier_connections_;
   internal::WorkerNode worker_;
   bool is_failing_ = false;
 };
