@@ -33,7 +33,7 @@ enum class Mistake : uint8_t {
   // Receivers and their blocks.
   kAckBeforeReplication,     // Of records whose second copy is still under way.
   kBlockReportCountedTwice,  // One that comes from the block's second holder, too.
-  kBlocksDroppedEarly,       // With the batch before theirs.
+  kBlocksDroppedEarly,       // With a batch before theirs.
   kAckBeforeLog,             // Of records that are not in their receiver's log yet.
   // Recovery.
   kStateSavedTooEarly,          // As of a batch that was cut short.
