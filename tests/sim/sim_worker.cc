@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kHeartbeatMicros = 1'000'000;
 // What a process takes to end by itself.
 constexpr int64_t kEndMicrosMax = 100'000;
+constexpr int64_t kCallAgainMicrosMax = 300'000;
 
 std::string HostOf(int64_t worker_id) { return absl::StrCat("host", worker_id); }
 
@@ -50,6 +51,16 @@ void SimWorker::LoseDriver() {
   if (connection_.down == nullptr || connection_.down->from() == owner_.driver()) {
     worker_.Disconnected();
   }
+}
+
+void SimWorker::LoseConnection(const DriverConnection& connection) {
+  connection.down->Close();
+  if (connection_.down != connection.down) return;
+  worker_.Disconnected();
+  World& world = owner_.cluster().world;
+  world.After(world.Delay(kCallAgainMicrosMax), node(), EventKind::kProcess, [this, connection] {
+    if (connection_.down == connection.down && owner_.has_driver()) Begin();
+  });
 }
 
 void SimWorker::SendToDriver(proto::ToDriver message) {

@@ -37,6 +37,8 @@ class SimWorker final : private WorkerTransport {
   void Begin();
   // Its driver is gone.
   void LoseDriver();
+  // It has learned that the connection broke: calls again, unless it has another one.
+  void LoseConnection(const DriverConnection& connection);
 
   int64_t id() const { return id_; }
   NodeId node() const { return env_.node(); }
