@@ -40,6 +40,8 @@ struct DriverOptions {
   bool repairs_states = false;
   // Another driver may come after this one and find its workers with what they have received.
   bool may_be_replaced = false;
+  // As the driver daemon calls the application; empty: none knows it.
+  std::string application_id;
   // Null: workers come and go by themselves alone. Outlives the core.
   WorkerSupply* supply = nullptr;
   // Told on the event loop when workers come and go.

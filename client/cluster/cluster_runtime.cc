@@ -30,6 +30,7 @@ DriverOptions MakeDriverOptions(const ClusterRuntime::Options& options, WorkerSu
   driver.worker_timeout_micros = options.worker_timeout_micros;
   driver.repairs_states = true;
   driver.may_be_replaced = options.may_be_replaced;
+  if (options.may_be_replaced) driver.application_id = options.spec.application_id;
   driver.supply = &supply;
   return driver;
 }

@@ -137,10 +137,9 @@ absl::StatusOr<std::unique_ptr<DaemonWorkerLauncher>> RegisterWithOne(
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Runtime>> StartDaemonCluster(const ClusterMaster& master,
-                                                            const Conf& conf,
-                                                            ClusterRuntime::Options options,
-                                                            FileSystem& fs) {
+absl::StatusOr<std::shared_ptr<Runtime>> StartDaemonCluster(
+    const ClusterMaster& master, const Conf& conf, const std::optional<EarlierDriver>& earlier,
+    ClusterRuntime::Options options, FileSystem& fs) {
   if (ProgramArguments().empty()) {
     return absl::FailedPreconditionError(
         "millrace.master: in a cluster this program is started again for each worker, so its "
@@ -150,6 +149,10 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartDaemonCluster(const ClusterMaster&
   ASSIGN_OR_RETURN(proto::RegisterApplication registration, RegistrationOf(conf));
   ASSIGN_OR_RETURN(const std::vector<ArtifactFile> files,
                    DescribeThis(conf, fs, *registration.mutable_program()));
+  if (earlier.has_value()) {
+    registration.set_may_be_replaced(true);
+    registration.set_resumes_app_id(earlier->application_id);
+  }
   if (const auto host = conf.GetString(keys::kDriverHost)) {
     options.listen_host = *host;
   } else {
@@ -171,7 +174,7 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartDaemonCluster(const ClusterMaster&
                    WorkersAtFirst(conf, left + static_cast<int>(possible.size()), kWorkersMax));
   options.workers = std::max(0, workers - left);
   options.driver_epoch = (*launcher)->epoch();
-  options.may_be_replaced = !registration.submission_id().empty();
+  options.may_be_replaced = registration.may_be_replaced() || !registration.submission_id().empty();
   options.spec.application_id = (*launcher)->application_id();
   // Of workers that there is no room for yet.
   options.spec.cores = possible.empty() ? std::max(registration.demand().cores_per_worker(), 1)

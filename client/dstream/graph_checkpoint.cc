@@ -16,6 +16,7 @@
 #include "common/config/keys.h"
 #include "common/fs/path.h"
 #include "common/time/system_clock.h"
+#include "driver/service/driver_handle.h"
 #include "glog/logging.h"
 
 namespace millrace::internal {
@@ -83,6 +84,8 @@ absl::Status GraphCheckpoint::Open(const std::map<const DStreamNode*, std::strin
 
 void GraphCheckpoint::BeginAfter(Time zero_time) {
   for (auto& [id, state] : states_) state.time = zero_time;
+  const absl::Status status = store_.TakeOver();
+  LOG_IF(ERROR, !status.ok()) << "the checkpoint directory: " << status;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -262,6 +265,7 @@ GraphCheckpoint::Built GraphCheckpoint::Build() {
   Built built{++built_, {}, {}, std::exchange(published_, {})};
   proto::Checkpoint& checkpoint = built.checkpoint;
   checkpoint.set_app_name(graph_.context()->conf.GetString(keys::kAppName).value_or(""));
+  checkpoint.set_application_id(graph_.context()->driver->application_id());
   checkpoint.set_batch_interval_ms(graph_.batch_interval().count());
   checkpoint.set_zero_time_ms(graph_.zero_time().ms());
   checkpoint.set_last_time_ms(graph_.last_made_time().ms());
@@ -361,6 +365,22 @@ absl::Status GraphCheckpoint::Recover(const proto::Checkpoint& checkpoint, bool 
                                  absl::StrCat("the checkpoint in '", store_.directory(), "'")));
   RestoreStates(checkpoint, chains);
   return RestoreInputs(checkpoint);
+}
+
+absl::StatusOr<proto::Checkpoint> GraphCheckpoint::TakeOver(const proto::Checkpoint& read,
+                                                            bool may_lose_state) {
+  Chains ignored;
+  const absl::Status fits = FindStates(read, ignored);
+  if (!fits.ok() && !may_lose_state) return fits;
+  // A disk that is full now may have room when there is something to be saved.
+  const absl::Status status = store_.TakeOver();
+  LOG_IF(ERROR, !status.ok()) << "the checkpoint directory: " << status;
+  ASSIGN_OR_RETURN(std::optional<proto::Checkpoint> newest, store_.ReadLatest());
+  if (!newest.has_value()) {
+    return absl::DataLossError(
+        absl::StrCat("the checkpoint in '", store_.directory(), "' has vanished"));
+  }
+  return *std::move(newest);
 }
 
 absl::StatusOr<SavedChain> GraphCheckpoint::ChainOf(const proto::StateCheckpoint& saved) {

@@ -66,11 +66,14 @@ class GraphCheckpoint {
   GraphCheckpoint(StreamGraph& graph, FileSystem& fs, const std::string& directory);
   ~GraphCheckpoint();
 
-  // Once, when the graph starts and before Recover: makes the directory ready to be written to. The
-  // ids are those of the graph's streams.
+  // Once, when the graph starts and before Recover. The ids are those of the graph's streams.
   absl::Status Open(const std::map<const DStreamNode*, std::string>& ids);
   // The newest checkpoint that is there; none where there is none.
   absl::StatusOr<std::optional<proto::Checkpoint>> ReadLatest() { return store_.ReadLatest(); }
+  // Once the states of the latest one are seen to fit: from here on no earlier driver can write
+  // any. The newest there is, for one that lives may have written another one meanwhile. Errors as
+  // of Recover.
+  absl::StatusOr<proto::Checkpoint> TakeOver(const proto::Checkpoint& read, bool may_lose_state);
   // Inputs, accumulators and states are as the checkpoint says, those that it does not know begin
   // behind it. FailedPrecondition: it has states or accumulators that do not match those of the
   // program, and `may_lose_state` does not allow that; nothing has changed then.

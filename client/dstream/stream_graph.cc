@@ -290,32 +290,44 @@ absl::StatusOr<std::optional<ResumePoint>> StreamGraph::Recover() {
   if (checkpoint_ == nullptr) return std::nullopt;
   ASSIGN_OR_RETURN(const std::optional<proto::Checkpoint> latest, checkpoint_->ReadLatest());
   if (!latest.has_value()) return std::nullopt;
-  if (latest->batch_interval_ms() != batch_interval_.count()) {
+  absl::StatusOr<ResumePoint> from = GoOnFrom(*latest);
+  if (!from.ok()) {
+    checkpoint_ = nullptr;  // What is there is for a program that fits: nothing may overwrite it.
+    return from.status();
+  }
+  resumed_ = *from;
+  return resumed_;
+}
+
+absl::Status StreamGraph::CheckTimes(const proto::Checkpoint& checkpoint) const {
+  if (checkpoint.batch_interval_ms() != batch_interval_.count()) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the checkpoint in '", checkpoint_directory_, "' has batches of ",
-        latest->batch_interval_ms(), " ms, and this program has batches of ", Ms(batch_interval_),
-        ": go on with the same interval, or begin anew in another directory"));
+        checkpoint.batch_interval_ms(), " ms, and this program has batches of ",
+        Ms(batch_interval_), ": go on with the same interval, or begin anew in another directory"));
   }
-  const ResumePoint from{Time(latest->completed_time_ms()), Time(latest->last_time_ms())};
-  const Time zero(latest->zero_time_ms());
-  if (from.completed_time < zero || from.last_time < from.completed_time) {
+  if (checkpoint.completed_time_ms() < checkpoint.zero_time_ms() ||
+      checkpoint.last_time_ms() < checkpoint.completed_time_ms()) {
     return absl::DataLossError(absl::StrCat("the checkpoint in '", checkpoint_directory_,
                                             "' has times that contradict each other"));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ResumePoint> StreamGraph::GoOnFrom(const proto::Checkpoint& latest) {
+  RETURN_IF_ERROR(CheckTimes(latest));
   ASSIGN_OR_RETURN(const bool may_lose_state,
                    context_->conf.GetBool(keys::kCheckpointAllowStateLoss));
-  zero_time_ = zero;
+  ASSIGN_OR_RETURN(const proto::Checkpoint newest, checkpoint_->TakeOver(latest, may_lose_state));
+  RETURN_IF_ERROR(CheckTimes(newest));
+  const ResumePoint from{Time(newest.completed_time_ms()), Time(newest.last_time_ms())};
+  zero_time_ = Time(newest.zero_time_ms());
   last_batch_time_ = from.last_time;
-  const absl::Status recovered = checkpoint_->Recover(*latest, may_lose_state);
-  if (!recovered.ok()) {
-    checkpoint_ = nullptr;  // What is there is for a program that fits: nothing may overwrite it.
-    return recovered;
-  }
-  resumed_ = from;
+  RETURN_IF_ERROR(checkpoint_->Recover(newest, may_lose_state));
   last_batch_time_ = from.completed_time;
   last_input_ = from.last_time;
   must_catch_up_ = true;
-  return resumed_;
+  return from;
 }
 
 void StreamGraph::Restart() {

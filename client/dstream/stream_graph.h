@@ -15,11 +15,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "client/dstream/dstream_node.h"
 #include "client/rdd/context_state.h"
 #include "client/rdd/local_properties.h"
 #include "common/concurrent/waiting_lock.h"
 #include "driver/batch/streaming_handle.h"
+#include "proto/checkpoint.pb.h"
 
 namespace millrace::internal {
 
@@ -147,6 +149,8 @@ class StreamGraph final : public BatchGraph {
   // What tells streams apart from one run of the application to the next: their names, else where
   // they stand in the graph.
   std::map<const DStreamNode*, std::string> StreamIds() const;
+  absl::Status CheckTimes(const proto::Checkpoint& checkpoint) const;
+  absl::StatusOr<ResumePoint> GoOnFrom(const proto::Checkpoint& latest);
   // Begins the batch. What its inputs have chosen for it is saved behind this; an error: it cannot
   // be, and must be.
   absl::Status ChooseInputs(Time batch_time, const BatchBlocks& blocks);

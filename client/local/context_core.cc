@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/local/earlier_driver.h"
 #include "client/local/engine_thread.h"
 #include "client/local/program_flags.h"
 #include "client/local/streaming_core.h"
@@ -64,10 +65,11 @@ std::shared_ptr<StreamingListener> MakeEventLog(const Conf& conf) {
 
 ContextCore::ContextCore(const Conf& program_conf, const RuntimeOptions& options)
     : runtime_options_(options), state_(std::make_shared<ContextState>()) {
+  runtime_options_.earlier_driver = TakeEarlierDriver();
   state_->conf = program_conf;
   state_->conf.MergeBelow(ProgramConf());
   state_->fs = &FilesOf(options);
-  absl::StatusOr<std::shared_ptr<Runtime>> runtime = CheckAndStart(state_->conf, options);
+  absl::StatusOr<std::shared_ptr<Runtime>> runtime = CheckAndStart(state_->conf, runtime_options_);
   if (runtime.ok()) {
     state_->default_parallelism = DefaultParallelism(state_->conf, **runtime);
     // A driver under a manual clock may be restarted.

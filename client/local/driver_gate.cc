@@ -80,6 +80,11 @@ bool DriverGate::may_be_replaced() const {
   return runtime && runtime->driver().may_be_replaced();
 }
 
+std::string DriverGate::application_id() const {
+  const auto runtime = this->runtime();
+  return runtime ? runtime->driver().application_id() : "";
+}
+
 EarlierBlocks DriverGate::BlocksReceivedBefore() {
   const auto runtime = this->runtime();
   return runtime ? runtime->driver().BlocksReceivedBefore() : EarlierBlocks();

@@ -42,6 +42,7 @@ class DriverGate final : public DriverHandle {
   void RegisterAccumulator(int64_t accumulator_id, AccumulatorMerge merge) override;
   void UnregisterAccumulator(int64_t accumulator_id) override;
   bool may_be_replaced() const override;
+  std::string application_id() const override;
   EarlierBlocks BlocksReceivedBefore() override;
   int total_slots() override;
 

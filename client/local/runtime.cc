@@ -123,7 +123,8 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartMaster(const MasterUrl& master, co
   if (const auto* local_cluster = std::get_if<LocalClusterMaster>(&master)) {
     return StartLocalCluster(*local_cluster, conf, std::move(options), common.local_dir, fs);
   }
-  return StartDaemonCluster(std::get<ClusterMaster>(master), conf, std::move(options), fs);
+  return StartDaemonCluster(std::get<ClusterMaster>(master), conf, runtime_options.earlier_driver,
+                            std::move(options), fs);
 }
 
 }  // namespace

@@ -6,8 +6,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
+#include "client/local/earlier_driver.h"
 #include "common/config/conf.h"
 #include "common/time/time.h"
 #include "driver/batch/streaming_handle.h"
@@ -43,6 +45,9 @@ struct RuntimeOptions {
   Time start_time{0};
   // Rises with every driver of one application, so that their ids differ.
   int64_t driver_epoch = 1;
+
+  // Of the checkpoint from which the application goes on; none: it does not begin with GetOrCreate.
+  std::optional<EarlierDriver> earlier_driver;
 
   // For simulations: what makes the runtime, whatever the master is, and the files that the
   // application sees. Null: as the master says, and the machine's.

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/dstream/input_node.h"
 #include "client/dstream/stream_graph.h"
+#include "client/local/earlier_driver.h"
 #include "client/local/streaming_core.h"
 #include "client/local/streaming_settings.h"
 #include "common/config/keys.h"
@@ -58,14 +59,19 @@ absl::Status StreamingContext::CheckCheckpointDirectory(const std::string& direc
   if (directory.empty()) {
     return absl::InvalidArgumentError("GetOrCreate: the checkpoint directory's name is empty");
   }
+  internal::SetEarlierDriver(internal::EarlierDriver());
   LocalFileSystem fs;
   const auto info = fs.Stat(directory);
   if (absl::IsNotFound(info.status())) return absl::OkStatus();
   if (!info.ok()) return info.status();
-  return internal::CheckpointStore(fs, directory).ReadLatest().status();
+  const auto latest = internal::CheckpointStore(fs, directory).ReadLatest();
+  if (!latest.ok()) return latest.status();
+  if (latest->has_value()) internal::SetEarlierDriver({{(*latest)->application_id()}});
+  return absl::OkStatus();
 }
 
 void StreamingContext::RecoverFrom(const std::string& directory, Location at) {
+  internal::SetEarlierDriver(std::nullopt);  // `create` has used a context that was there before.
   core_->RecoverFrom({"GetOrCreate", at}, directory);
 }
 

@@ -74,6 +74,8 @@ class StreamingContext {
   // than the last time. State is found again by the names of streams (DStream::Name), or, without
   // one, by where they stand in the graph; a state that no stream carries on or whose type has
   // changed is an error of Start, unless millrace.streaming.checkpoint.allowStateLoss is set.
+  // In a cluster the same program has the workers of the one before, with what they have received,
+  // if that one is gone for less than a grace time and `create` makes the Context too.
   //
   // DataLoss, Unimplemented: the newest checkpoint cannot be read; says what can be done.
   template <class Create>

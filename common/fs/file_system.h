@@ -91,6 +91,8 @@ class FileSystem {
 
   // Atomic. Replaces an existing file; a directory replaces only an empty one.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  // A file. Atomic; of several who want the name one gets it. AlreadyExists: it is taken.
+  virtual absl::Status RenameToNew(const std::string& from, const std::string& to) = 0;
   // Directory `from` takes the place and name of `to`, which, if there was one, is deleted. A
   // reader sees the old directory or the new one; where the file system cannot exchange two
   // directories, for a moment neither.

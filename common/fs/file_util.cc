@@ -8,8 +8,6 @@
 
 namespace millrace {
 
-namespace {
-
 absl::Status WriteAndSync(FileSystem& fs, const std::string& path, std::string_view contents) {
   ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file,
                    fs.OpenForWrite(path, WriteMode::kTruncate));
@@ -17,8 +15,6 @@ absl::Status WriteAndSync(FileSystem& fs, const std::string& path, std::string_v
   RETURN_IF_ERROR(file->Sync());
   return file->Close();
 }
-
-}  // namespace
 
 absl::StatusOr<std::string> ReadWholeFile(FileSystem& fs, const std::string& path,
                                           uint64_t bytes_max) {

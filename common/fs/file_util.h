@@ -17,6 +17,9 @@ namespace millrace {
 absl::StatusOr<std::string> ReadWholeFile(FileSystem& fs, const std::string& path,
                                           uint64_t bytes_max);
 
+// Afterwards `path` holds `contents`; on the disk, but for its name, which needs a SyncDir.
+absl::Status WriteAndSync(FileSystem& fs, const std::string& path, std::string_view contents);
+
 // Afterwards `path` holds `contents` and that is on the disk, or, with an error, what it held
 // before. Uses `path` + ".tmp"; one writer at a time.
 absl::Status WriteFileAtomically(FileSystem& fs, const std::string& path,

@@ -94,6 +94,17 @@ absl::Status LocalFileSystem::Rename(const std::string& from, const std::string&
   return ErrnoStatus(absl::StrCat("rename '", from, "' to"), to);
 }
 
+absl::Status LocalFileSystem::RenameToNew(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+    return absl::OkStatus();
+  }
+  const std::string operation = absl::StrCat("rename '", from, "' to");
+  if (errno != EINVAL && errno != ENOSYS) return ErrnoStatus(operation, to);
+  // Where the file system knows no such renaming, as one of a network.
+  if (::link(from.c_str(), to.c_str()) != 0) return ErrnoStatus(operation, to);
+  return Delete(from);
+}
+
 absl::Status LocalFileSystem::ReplaceDir(const std::string& from, const std::string& to) {
   const absl::StatusOr<FileInfo> existing = Stat(to);
   if (absl::IsNotFound(existing.status())) return Rename(from, to);

@@ -16,6 +16,7 @@ class LocalFileSystem : public FileSystem {
   absl::StatusOr<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path,
                                                              WriteMode mode) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
+  absl::Status RenameToNew(const std::string& from, const std::string& to) override;
   absl::Status ReplaceDir(const std::string& from, const std::string& to) override;
   absl::Status Delete(const std::string& path) override;
   absl::Status DeleteRecursively(const std::string& path) override;

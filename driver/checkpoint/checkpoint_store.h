@@ -16,7 +16,10 @@
 
 namespace millrace::internal {
 
-// Threads: one at a time. One live store writes to a directory.
+// Of several stores of one directory, in whatever process, the one that took it over last writes;
+// a Write does that too where it was not done.
+//
+// Threads: one at a time.
 class CheckpointStore {
  public:
   // Checkpoints; older ones are removed.
@@ -34,11 +37,16 @@ class CheckpointStore {
   // Unimplemented: it cannot be read; the message says which file, why, and what can be done.
   absl::StatusOr<std::optional<proto::Checkpoint>> ReadLatest();
 
-  // To be called before the first Write: removes what a run that was cut off has left, half-written
-  // or written for a checkpoint that never came.
+  // Once, before what is below: reads what is there, and changes nothing of it.
   absl::Status Open();
+  // Whoever wrote into the directory before must not any more. Removes what a run that was cut off
+  // has left, half-written or written for a checkpoint that never came; so nothing may be saved for
+  // a checkpoint to come before this. That one may have written until now: what ReadLatest has read
+  // before is to be read again.
+  absl::Status TakeOver();
   // On the disk when this returns; on an error the checkpoints that were there still are. Then
-  // what only older checkpoints need is removed.
+  // what only older checkpoints need is removed. FailedPrecondition: another store has taken the
+  // directory over.
   absl::Status Write(const proto::Checkpoint& checkpoint);
 
  private:
@@ -49,8 +57,15 @@ class CheckpointStore {
   };
 
   std::string PathOf(int64_t number) const;
-  // Rising.
-  absl::StatusOr<std::deque<int64_t>> Numbers();
+  std::string OwnerPath(int64_t owner) const;
+  // Of the files with such names, rising.
+  absl::StatusOr<std::deque<int64_t>> Numbers(const char* prefix);
+  // Of the newest checkpoint; 0: none.
+  int64_t newest() const { return kept_.empty() ? 0 : kept_.back().number; }
+  absl::Status Claim();
+  absl::Status RemoveLeftovers();
+  absl::Status Append(const std::string& bytes, std::optional<std::set<std::string>> state_paths);
+  absl::Status ReplacedError() const;
   absl::StatusOr<proto::Checkpoint> Read(int64_t number);
   absl::Status DropOld();
   // By the checkpoints that are kept. None: nobody knows, for one cannot be read.
@@ -59,6 +74,7 @@ class CheckpointStore {
   FileSystem& fs_;
   const std::string directory_;
   std::deque<Kept> kept_;  // By rising number. Known from Open on.
+  int64_t owner_ = 0;      // 0: nothing has been written yet.
 };
 
 }  // namespace millrace::internal

@@ -14,9 +14,11 @@
 #include "common/artifact/artifact_store.h"
 #include "common/env/env.h"
 #include "driver/daemon/allocation.h"
+#include "driver/daemon/cluster_books.h"
 #include "driver/daemon/daemon_peers.h"
 #include "driver/daemon/record_dir.h"
 #include "driver/daemon/submissions.h"
+#include "driver/daemon/worker_allocator.h"
 #include "proto/daemon_state.pb.h"
 
 namespace millrace {
@@ -64,39 +66,14 @@ class DriverDaemon {
   proto::ListReply List() const;
 
  private:
-  struct Executor {
-    proto::RegisterExecutor info;
-    SessionId session = kNoSession;
-    int64_t heard_micros = 0;  // Monotonic.
-    int cores_used = 0;
-    int64_t memory_mb_used = 0;
-  };
-  struct Worker {
-    std::string executor_id;
-    int cores = 0;
-    int64_t memory_mb = 0;
-    int64_t launched_micros = 0;  // Monotonic.
-    bool is_released = false;     // It was told to end.
-    // An executor daemon has named it, and its application has not yet.
-    bool is_unconfirmed = false;
-  };
-  struct Application {
-    proto::ApplicationRecord record;
-    proto::RegisterApplication info;  // Empty until it has registered with this daemon.
-    std::string driver_address;       // Of the last worker that was started.
-    SessionId session = kNoSession;
-    int64_t heard_micros = 0;       // Monotonic; when its connection broke, when it has none.
-    int64_t registered_micros = 0;  // Monotonic.
-    bool is_recovered = false;      // From the disk, and its workers may be on their way.
-    bool is_ending = false;         // It has told its workers to end.
-    std::map<int64_t, Worker> workers;
-    std::deque<proto::RequestWorker> requests;  // In the order in which they came.
-    // After a restart: workers that it believes to run and that no executor has named yet.
-    std::set<int64_t> claimed;
-    std::string waiting;
-    int failures_in_a_row = 0;
-    int64_t launch_after_micros = 0;  // Monotonic: not again at once what fails at once.
-    uint64_t order = 0;
+  using Executor = ClusterBooks::Executor;
+  using Worker = ClusterBooks::Worker;
+  using Application = ClusterBooks::Application;
+  // Its application may have workers that have not come back yet after our start, or a driver that
+  // has died and whose connection has not broken yet.
+  struct WaitingDriver {
+    proto::RegisterApplication request;
+    int64_t came_micros = 0;  // Monotonic.
   };
 
   void OnRegisterExecutor(SessionId session, const proto::RegisterExecutor& request);
@@ -104,22 +81,25 @@ class DriverDaemon {
   void AdoptWorker(Executor& executor, const proto::WorkerRef& worker);
   void LoseExecutor(const std::string& executor_id, const std::string& why);
 
-  void OnRegisterApplication(SessionId session, const proto::RegisterApplication& request);
+  // It came to the daemon at `came_micros`, and may have waited since.
+  void OnRegisterApplication(SessionId session, const proto::RegisterApplication& request,
+                             int64_t came_micros);
   absl::StatusOr<std::string> NewApplication(const proto::RegisterApplication& request);
   Application* EarlierAttempt(const proto::RegisterApplication& request);
-  absl::Status TakeOver(Application& application);
-  bool MustWait(SessionId session, const proto::RegisterApplication& request);
+  static bool MayTakeOver(const Application& application,
+                          const proto::RegisterApplication& request);
+  absl::Status TakeOver(Application& application, const proto::RegisterApplication& request);
+  void LeaveBehind(const std::string& app_id);
+  bool MustWait(SessionId session, const proto::RegisterApplication& request, int64_t came_micros);
   void RegisterThoseThatWait();
   void TellRegistered(const Application& application, bool is_taken_over);
   void OnMoved(Application& application, const std::string& driver_address);
   int64_t GraceOf(const Application& application) const;
-  std::vector<int> CoresFor(const proto::Demand& demand) const;
   void OnRequestWorker(Application& application, const proto::RequestWorker& request);
   void OnReleaseWorker(Application& application, int64_t worker_id);
   absl::Status CheckApplication(const proto::RegisterApplication& request) const;
   void EndApplication(const std::string& app_id, const std::string& error);
   void RemoveWorker(Application& application, int64_t worker_id, const proto::ProcessExit& exit);
-  void TellLaunched(const Application& application, int64_t worker_id);
   void TellLost(const Application& application, int64_t worker_id, const proto::ProcessExit& exit);
   void GiveClaimsUp(Application& application);
   void EndUnconfirmed(Application& application);
@@ -127,24 +107,10 @@ class DriverDaemon {
   void CountFailure(Application& application, const Worker& worker, const proto::ProcessExit& exit);
   void EndWorker(const std::string& executor_id, const std::string& app_id, int64_t worker_id);
 
-  // Asks for an Allocate when what happens now is over.
-  void AllocateSoon();
-  // The same, and then tells those who take all of what is left.
-  void ShareOutSoon();
-  void OfferRoom();
-  void AllocateAfter(int64_t delay_micros);
-  void Allocate();
-  void Launch(Application& application, Executor& executor, const Placement& placement);
-  std::vector<NodeFacts> Nodes() const;
-  ApplicationFacts FactsOf(const Application& application) const;
-  bool MayLaunch(const Application& application) const;
-
   void Check();
   void CheckLater();
   void ForgiveSilence(int64_t micros);
   void UpdateArtifactsInUse();
-  proto::ApplicationStatus StatusOf(const Application& application) const;
-  Application* ApplicationOf(SessionId session);
   // Of every peer: some may come late before it counts as lost.
   int64_t HeartbeatIntervalMs() const { return options_.peer_timeout_micros / 4000; }
 
@@ -154,18 +120,12 @@ class DriverDaemon {
   ArtifactStore& artifacts_;
   const Options options_;
   const int64_t started_micros_;
+  ClusterBooks books_;
+  WorkerAllocator allocator_;
   RecordDir<proto::ApplicationRecord> records_;
-  std::map<std::string, Executor> executors_;        // By id.
-  std::map<std::string, Application> applications_;  // By id.
-  std::map<SessionId, std::string> executor_of_session_;
-  std::map<SessionId, std::string> application_of_session_;
-  // Drivers whose application may have workers that have not come back yet after our start.
-  std::map<SessionId, proto::RegisterApplication> waiting_registrations_;
+  std::map<SessionId, WaitingDriver> waiting_registrations_;
   std::deque<proto::ApplicationStatus> ended_;
-  uint64_t last_order_ = 0;
   int64_t check_due_micros_ = 0;  // Monotonic.
-  bool is_allocation_posted_ = false;
-  bool has_new_room_ = false;  // Since it was last offered.
 };
 
 }  // namespace millrace

@@ -71,6 +71,8 @@ class DriverHandle {
   // Another driver of the application may come after this one, and find its workers with what they
   // have received.
   virtual bool may_be_replaced() const = 0;
+  // By which that one asks for them; empty: no daemon knows the application.
+  virtual std::string application_id() const = 0;
   // What workers have that an earlier driver has left.
   virtual EarlierBlocks BlocksReceivedBefore() = 0;
 

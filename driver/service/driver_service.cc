@@ -37,6 +37,7 @@ DriverService::DriverService(Env& env, DriverTransport& transport, DriverOptions
     : env_(env),
       repairs_states_(options.repairs_states),
       may_be_replaced_(options.may_be_replaced),
+      application_id_(options.application_id),
       next_id_(FirstIdOfEpoch(options.epoch) + 1),
       core_(env, transport,
             [&] {

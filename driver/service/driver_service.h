@@ -53,6 +53,7 @@ class DriverService final : public DriverHandle {
   Lease StateLease(int64_t state_id) override;
   bool repairs_states() const override { return repairs_states_; }
   bool may_be_replaced() const override { return may_be_replaced_; }
+  std::string application_id() const override { return application_id_; }
   EarlierBlocks BlocksReceivedBefore() override;
   void StateSaved(int64_t state_id, RddRef load) override;
   Lease PutBroadcast(int64_t broadcast_id, std::string encoded) override;
@@ -73,6 +74,7 @@ class DriverService final : public DriverHandle {
   Env& env_;
   const bool repairs_states_;
   const bool may_be_replaced_;
+  const std::string application_id_;
   std::atomic<int64_t> next_id_;
   std::atomic<int> total_slots_{0};
   std::atomic<int> waiting_{0};  // Callers of RunJob.

@@ -64,6 +64,7 @@ bool CheckStore(std::string_view bytes, bool is_good) {
   const auto latest = store.ReadLatest();
   CHECK(is_good || !latest.ok());
   CHECK(store.Open().ok());
+  CHECK(store.TakeOver().ok());
   CHECK(fs.Stat("/app/state/good-1000").ok());
   // So often that the good one and these bytes are dropped.
   for (int i = 0; i < 3; ++i) CHECK(store.Write(GoodCheckpoint()).ok());

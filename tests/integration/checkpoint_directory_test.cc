@@ -130,7 +130,7 @@ TEST_F(CheckpointDirectoryTest, WithoutPermissionTheErrorNamesWhatIsDenied) {
   // It can be read, and nothing can be noted in it.
   {
     const WithMode denied(Path(), 0500);
-    ExpectRefused({Path() + "/checkpoint-", "Permission denied"});
+    ExpectRefused({"'" + Path() + "/", "Permission denied"});
   }
   RunToTheEnd();
   log_.Check();

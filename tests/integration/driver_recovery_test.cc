@@ -6,6 +6,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -76,6 +78,35 @@ TEST_F(DriverRecoveryTest, StoppedGracefullyNothingRunsTwice) {
               "\nStopping: what was received is still processed. Once "
               "more to stop at once.\n");
   }
+}
+
+// The last one goes on, and those before it do no harm.
+TEST_F(DriverRecoveryTest, OfTwoProgramsWithOneCheckpointTheFirstEnds) {
+  log_.Append(50);
+  std::optional<Process> old(KilledCounts());
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_TRUE(old->NextLine(Process::kOut).has_value()) << old->Describe();
+    }
+    // It may stand still meanwhile, as on a machine that was taken for dead.
+    if (round == 1) old->Signal(SIGSTOP);
+    auto next = std::make_unique<Process>(KilledCounts());
+    ASSERT_TRUE(next->NextLine(Process::kOut).has_value()) << next->Describe();
+    if (round == 1) old->Signal(SIGCONT);
+    EXPECT_EQ(old->AwaitExit(), 1) << old->Describe();
+    EXPECT_THAT(old->text(Process::kErr), HasSubstr("another driver writes its checkpoints into '" +
+                                                    Path("checkpoint") + "'"));
+    log_.Append(20);
+    next->Signal(SIGKILL);
+    next->AwaitExit();
+    old.emplace(KilledCounts());
+  }
+  do {
+    ASSERT_TRUE(old->NextLine(Process::kOut).has_value()) << old->Describe();
+  } while (log_.counted() < log_.appended());
+  old->Signal(SIGTERM);
+  EXPECT_EQ(old->AwaitExit(), 0) << old->Describe();
+  log_.Check();
 }
 
 TEST_F(DriverRecoveryTest, ACorruptCheckpointIsNamedAndLeftAlone) {

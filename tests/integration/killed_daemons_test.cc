@@ -141,14 +141,14 @@ TEST(KilledDriverTest, WhatWorkersHaveReceivedIsCountedOnce) {
   cluster.AddExecutor("b", 1);
   const LoggedRecords records(cluster.path());
   Command arguments = {"--supervise", "--num-executors", "2", "--executor-cores", "1"};
-  const Command program = records.ProgramWithoutLog({Setting("streaming.receiver.maxRate=5000")});
+  const Command program = records.ProgramWithoutLog({Setting("streaming.receiver.maxRate=1000")});
   arguments.insert(arguments.end(), program.begin(), program.end());
   const std::string id = cluster.SubmitToCluster(arguments);
   const auto await_more = [&](size_t more) {
     const size_t before = records.Output().size();
     return Eventually([&] { return records.Output().size() >= before + more; });
   };
-  ASSERT_TRUE(await_more(1'000)) << cluster.Submit({"--logs", id}).err;
+  ASSERT_TRUE(await_more(300)) << cluster.Submit({"--logs", id}).err;
   const std::vector<pid_t> workers = {cluster.AwaitWorker("a"), cluster.AwaitWorker("b")};
   pid_t killed = -1;
   for (int kill = 0; kill < 3; ++kill) {
@@ -159,12 +159,38 @@ TEST(KilledDriverTest, WhatWorkersHaveReceivedIsCountedOnce) {
     ASSERT_EQ(::kill(driver, SIGKILL), 0);
     if (is_with_daemon) cluster.RestartDriver();
     killed = driver;
-    ASSERT_TRUE(await_more(1'000)) << cluster.Submit({"--status", id}).out
-                                   << HttpGet(cluster.driver().http, "/api/v1/applications")
-                                   << cluster.Submit({"--logs", id}).err;
+    ASSERT_TRUE(await_more(300)) << cluster.Submit({"--status", id}).out
+                                 << HttpGet(cluster.driver().http, "/api/v1/applications")
+                                 << cluster.Submit({"--logs", id}).err;
   }
   EXPECT_EQ(workers, (std::vector<pid_t>{cluster.AwaitWorker("a"), cluster.AwaitWorker("b")}));
   EXPECT_THAT(cluster.Submit({"--kill", id, "--wait"}).out, ::testing::HasSubstr("attempt 4"));
+  records.Check();
+}
+
+// The same for a program that its user starts again.
+TEST(KilledDriverTest, WhatAProgramHadReceivedIsCountedOnceWhenItIsStartedAgain) {
+  TestCluster cluster({.driver_flags = {"--application_grace_ms=10000"}});
+  cluster.AddExecutor("a", 1);
+  cluster.AddExecutor("b", 1);
+  const LoggedRecords records(cluster.path());
+  Command arguments = {"--num-executors", "2", "--executor-cores", "1"};
+  const Command program = records.ProgramWithoutLog({Setting("streaming.receiver.maxRate=1000")});
+  arguments.insert(arguments.end(), program.begin(), program.end());
+  std::vector<pid_t> workers;
+  for (int run = 0; run < 4; ++run) {
+    Process driver(cluster.SubmitCommand(arguments));
+    const size_t before = records.Output().size();
+    ASSERT_TRUE(Eventually([&] { return records.Output().size() >= before + 300; }))
+        << driver.Describe();
+    const std::vector<pid_t> now = {cluster.AwaitWorker("a"), cluster.AwaitWorker("b")};
+    if (run > 0) {
+      EXPECT_EQ(now, workers) << driver.Describe();
+    }
+    workers = now;
+    driver.Signal(run < 3 ? SIGKILL : SIGTERM);
+    EXPECT_EQ(driver.AwaitExit(), run < 3 ? 128 + SIGKILL : 0) << driver.Describe();
+  }
   records.Check();
 }
 

@@ -125,6 +125,8 @@ void Application::Connect() {
   *request.mutable_program() = ProgramOf(options_.plan);
   *request.mutable_demand() = options_.plan.demand;
   request.set_takes_all(options_.plan.takes_all);
+  request.set_may_be_replaced(options_.plan.is_recoverable);
+  request.set_resumes_app_id(options_.resumes_app_id);
   for (const auto& [id, worker] : workers_) {
     if (worker.is_launched) request.add_launched_workers(id);
   }
@@ -169,10 +171,10 @@ void Application::OnRegistered(const proto::ApplicationRegistered& registered) {
   }
   app_id_ = registered.app_id();
   epoch_ = registered.epoch();
-  // Another attempt of a submission may be the same application.
+  // Another attempt of a submission may be the same application, and a program that is started
+  // again.
   const Application*& known = site_.applications[app_id_];
-  if (known != nullptr &&
-      (submission_id().empty() || known->submission_id() != submission_id() || epoch_ < 2)) {
+  if (known != nullptr && !(epoch_ > known->epoch_ && Follows(*known))) {
     site_.Fail(absl::StrCat(options_.plan.name, " is called ", app_id_, ", as one before"));
   }
   known = this;
@@ -189,6 +191,11 @@ void Application::OnRegistered(const proto::ApplicationRegistered& registered) {
     process_.env().After(options_.plan.lifetime_micros, [this] { Stop(options_.plan.exit_code); });
   }
   if (options_.plan.changes_size) ChangeSize();
+}
+
+bool Application::Follows(const Application& known) const {
+  if (options_.resumes_app_id == app_id_) return true;
+  return !submission_id().empty() && known.submission_id() == submission_id();
 }
 
 // Workers that the driver before has left, for a while.

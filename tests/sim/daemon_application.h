@@ -24,6 +24,7 @@ struct ApplicationPlan {
   int64_t lifetime_micros = 0;  // Behind its registration; 0: until it is told to end.
   int exit_code = 0;            // At the end of its life.
   bool ends_when_told = true;   // False: SIGTERM does not end it.
+  bool is_recoverable = false;  // It goes on from a checkpoint when it is started again.
 };
 
 proto::Program ProgramOf(const ApplicationPlan& plan);
@@ -36,7 +37,8 @@ class Application {
  public:
   struct Options {
     ApplicationPlan plan;
-    std::string submission_id;  // Empty: it runs on a user's machine.
+    std::string submission_id;        // Empty: it runs on a user's machine.
+    std::string resumes_app_id = "";  // Of its checkpoint; empty: there is none.
     std::function<void(const proto::ProcessExit& exit)> on_exit;
   };
   enum class Phase : uint8_t { kAskedFor, kJoined, kGone };
@@ -60,6 +62,7 @@ class Application {
   bool is_alive() const { return process_.is_alive(); }
   const ApplicationPlan& plan() const { return options_.plan; }
   const std::string& submission_id() const { return options_.submission_id; }
+  const std::string& resumes_app_id() const { return options_.resumes_app_id; }
   const std::string& address() const { return address_; }
   // Empty until it has registered.
   const std::string& app_id() const { return app_id_; }
@@ -81,6 +84,7 @@ class Application {
   void SendRequest(int64_t worker_id, const Worker& worker);
   void SendRelease(int64_t worker_id);
   void SendMoved();
+  bool Follows(const Application& known) const;
   void Expect(const proto::ApplicationRegistered& registered);
   void ScheduleHeartbeat(int64_t interval_micros);
   Connection::Handlers Accept(const Connection::Ref& connection);

@@ -145,6 +145,12 @@ class DaemonRun {
     return plan;
   }
 
+  ApplicationPlan NewApplication() {
+    ApplicationPlan plan = NewPlan("application");
+    plan.is_recoverable = Pick(1, 2) == 1;
+    return plan;
+  }
+
   ApplicationPlan PlanOf(const std::string& program, int attempt) {
     const Submitted& submitted = *users_.Find(program);
     if (submitted.is_refused) site_.Fail(absl::StrCat(program, " was refused, and starts"));
@@ -164,7 +170,7 @@ class DaemonRun {
     while (world.now_micros() < end_micros) {
       switch (Pick(1, 8)) {
         case 1:
-          users_.StartApplication(NewPlan("application"));
+          users_.StartApplication(NewApplication());
           break;
         case 2:
         case 3:
@@ -175,6 +181,9 @@ class DaemonRun {
           break;
         case 5:
           users_.LookAtAll();
+          break;
+        case 6:
+          if (Pick(1, 3) == 1) users_.StartOneAgain();
           break;
         default:
           users_.LookAtOne();

@@ -1,5 +1,7 @@
 #include "tests/sim/daemon_users.h"
 
+#include <signal.h>
+
 #include "absl/strings/str_cat.h"
 #include "common/crypto/sha256.h"
 #include "tests/sim/daemon_host.h"
@@ -9,6 +11,8 @@ namespace {
 
 constexpr int64_t kAgainMicrosMax = 3'000'000;
 constexpr int64_t kWaitMsMax = 20'000;
+// Their workers are left for 30 s.
+constexpr int64_t kStartAgainMicrosMax = 40'000'000;
 
 bool HasEnded(proto::SubmissionState state) {
   return state == proto::FINISHED || state == proto::FAILED || state == proto::KILLED;
@@ -24,16 +28,41 @@ DaemonUsers::DaemonUsers(Site& site)
 
 DaemonUsers::~DaemonUsers() = default;
 
-void DaemonUsers::StartApplication(const ApplicationPlan& plan) {
-  site_.Log(absl::StrCat(plan.name, " is started by a user"));
+void DaemonUsers::StartApplication(const ApplicationPlan& plan, const std::string& resumes_app_id) {
+  site_.Log(absl::StrCat(plan.name, " is started by a user",
+                         resumes_app_id.empty() ? "" : ", again, behind ", resumes_app_id));
+  const size_t index = applications_.size();
   applications_.push_back(std::make_unique<Application>(
       site_, application_machine_,
       Application::Options{.plan = plan,
                            .submission_id = "",
-                           .on_exit = [this, plan](const proto::ProcessExit& exit) {
+                           .resumes_app_id = resumes_app_id,
+                           .on_exit = [this, plan, index](const proto::ProcessExit& exit) {
                              site_.Log(absl::StrCat(plan.name, " ends with code ", exit.code(),
                                                     ": ", exit.reason()));
+                             const bool has_crashed = exit.signal() == SIGSEGV;
+                             if (has_crashed && plan.is_recoverable) {
+                               StartAgainLater(*applications_[index]);
+                             }
                            }}));
+}
+
+void DaemonUsers::StartAgainLater(const Application& ended) {
+  const std::string& app_id = ended.app_id().empty() ? ended.resumes_app_id() : ended.app_id();
+  ++waiting_count_;
+  process_.env().After(site_.cluster.world.Between(1, kStartAgainMicrosMax),
+                       [this, plan = ended.plan(), app_id] {
+                         --waiting_count_;
+                         StartApplication(plan, app_id);
+                       });
+}
+
+void DaemonUsers::StartOneAgain() {
+  if (applications_.empty()) return;
+  const int64_t last = static_cast<int64_t>(applications_.size()) - 1;
+  const Application& picked =
+      *applications_[static_cast<size_t>(site_.cluster.world.Between(0, last))];
+  if (picked.plan().is_recoverable) StartApplication(picked.plan(), picked.app_id());
 }
 
 void DaemonUsers::Submit(const ApplicationPlan& plan, bool supervise, int failing_attempts) {

@@ -46,7 +46,10 @@ class DaemonUsers {
   }
 
   void Submit(const ApplicationPlan& plan, bool supervise, int failing_attempts);
-  void StartApplication(const ApplicationPlan& plan);
+  // One that is recoverable is started again when it crashes.
+  void StartApplication(const ApplicationPlan& plan, const std::string& resumes_app_id = "");
+  // As if one that runs had crashed.
+  void StartOneAgain();
   // Of one of those that were answered; nothing if there is none.
   void Kill(Submitted& submitted);
   void KillOne();
@@ -65,6 +68,7 @@ class DaemonUsers {
   const std::vector<std::unique_ptr<Application>>& applications() const { return applications_; }
 
  private:
+  void StartAgainLater(const Application& ended);
   void Upload(Submitted& submitted);
   void SendSubmit(Submitted& submitted);
   // False: it is not asked again.

@@ -68,6 +68,11 @@ absl::Status ProcessFiles::Rename(const std::string& from, const std::string& to
   return files_.Rename(from, to);
 }
 
+absl::Status ProcessFiles::RenameToNew(const std::string& from, const std::string& to) {
+  RETURN_IF_ERROR(BeforeChange());
+  return files_.RenameToNew(from, to);
+}
+
 absl::Status ProcessFiles::ReplaceDir(const std::string& from, const std::string& to) {
   RETURN_IF_ERROR(BeforeChange());
   return files_.ReplaceDir(from, to);

@@ -9,12 +9,13 @@
 namespace millrace {
 
 // No checkpoint can be written where its temporary file is a directory: none of those up to number
-// `count`, as long as this lives.
+// `count`, by none of a few drivers, as long as this lives.
 class BlockedCheckpoints {
  public:
   explicit BlockedCheckpoints(const std::string& directory, int count = 100) {
-    for (int i = 1; i <= count; ++i) {
-      obstacles_.push_back(directory + "/checkpoint-" + std::to_string(i) + ".tmp");
+    for (int i = 0; i < count * kDrivers; ++i) {
+      obstacles_.push_back(directory + "/checkpoint-" + std::to_string(i / kDrivers + 1) + "." +
+                           std::to_string(i % kDrivers + 1) + ".tmp");
       std::filesystem::create_directories(obstacles_.back() + "/in use");
     }
   }
@@ -25,6 +26,8 @@ class BlockedCheckpoints {
   BlockedCheckpoints& operator=(const BlockedCheckpoints&) = delete;
 
  private:
+  static constexpr int kDrivers = 5;
+
   std::vector<std::string> obstacles_;
 };
 

@@ -91,6 +91,7 @@ class MemoryFileSystem : public FileSystem {
   absl::StatusOr<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path,
                                                              WriteMode mode) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
+  absl::Status RenameToNew(const std::string& from, const std::string& to) override;
   absl::Status ReplaceDir(const std::string& from, const std::string& to) override;
   absl::Status Delete(const std::string& path) override;
   absl::Status DeleteRecursively(const std::string& path) override;
@@ -311,6 +312,19 @@ inline absl::Status MemoryFileSystem::Rename(const std::string& from, const std:
   if (normal_from == normal_to) return absl::OkStatus();
   EraseTree(normal_to);
   MoveTree(normal_from, normal_to);
+  return absl::OkStatus();
+}
+
+inline absl::Status MemoryFileSystem::RenameToNew(const std::string& from, const std::string& to) {
+  RETURN_IF_ERROR(Check(FileOp::kRename, from));
+  absl::MutexLock lock(&mutex_);
+  const std::string operation = absl::StrCat("rename '", from, "' to");
+  if (Find(Normal(from)) == nullptr) return Missing(operation, to);
+  RETURN_IF_ERROR(CheckParent(operation, Normal(to)));
+  if (Find(Normal(to)) != nullptr) {
+    return Error(absl::StatusCode::kAlreadyExists, operation, to, "File exists");
+  }
+  MoveTree(Normal(from), Normal(to));
   return absl::OkStatus();
 }
 

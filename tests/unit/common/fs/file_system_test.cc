@@ -197,6 +197,18 @@ TEST_P(FileSystemTest, RenamingReplacesAFile) {
   EXPECT_THAT(Names(""), ElementsAre("to"));
 }
 
+TEST_P(FileSystemTest, OfThoseThatWantANewNameOneGetsIt) {
+  Write("first", "first");
+  Write("second", "second");
+  ASSERT_TRUE(fs_->RenameToNew(Path("first"), Path("to")).ok());
+  const absl::Status late = fs_->RenameToNew(Path("second"), Path("to"));
+  EXPECT_EQ(late.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(late.message(), HasSubstr(Path("to")));
+  EXPECT_EQ(Contents("to"), "first");
+  EXPECT_THAT(Names(""), ElementsAre("second", "to"));
+  EXPECT_EQ(fs_->RenameToNew(Path("none"), Path("x")).code(), absl::StatusCode::kNotFound);
+}
+
 TEST_P(FileSystemTest, RenamingReplacesNoDirectoryWithSomethingInIt) {
   ASSERT_TRUE(fs_->CreateDirs(Path("from")).ok());
   ASSERT_TRUE(fs_->CreateDirs(Path("to")).ok());

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "common/fs/file_util.h"
 #include "common/fs/path.h"
 #include "driver/checkpoint/checkpoint_file.h"
@@ -42,7 +43,9 @@ class CheckpointStoreTest : public ::testing::Test {
     std::vector<std::string> names;
     const auto files = fs_.List(dir);
     EXPECT_TRUE(files.ok()) << files.status();
-    for (const FileInfo& file : *files) names.push_back(file.name);
+    for (const FileInfo& file : *files) {
+      if (!absl::StartsWith(file.name, "owner-")) names.push_back(file.name);
+    }
     return names;
   }
 
@@ -76,6 +79,46 @@ TEST_F(CheckpointStoreTest, ANewStoreGoesOnBehindTheOld) {
   Write(next, At(2000));
   EXPECT_THAT(NamesIn("/app"), UnorderedElementsAre("checkpoint-1", "checkpoint-2", "state"));
   EXPECT_EQ((*next.ReadLatest())->last_time_ms(), 2000);
+}
+
+// A driver that was taken for dead, or a program that was started twice.
+TEST_F(CheckpointStoreTest, AStoreThatWasOvertakenWritesAndRemovesNothing) {
+  ASSERT_TRUE(store_.Open().ok());
+  MakeState("a-1");
+  for (const int64_t time_ms : {1000, 2000, 3000}) Write(store_, At(time_ms, "state/a-1"));
+  CheckpointStore next(fs_, "/app");
+  ASSERT_TRUE(next.Open().ok());
+  ASSERT_TRUE(next.TakeOver().ok());
+  MakeState("a-2");
+  Write(next, At(4000, "state/a-2"));
+  const std::vector<std::string> names = NamesIn("/app");
+  for (int i = 0; i < 2; ++i) {
+    const absl::Status late = store_.Write(At(3500, "state/a-2"));
+    EXPECT_EQ(late.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(late.message(), HasSubstr("another driver writes its checkpoints into '/app'"));
+  }
+  EXPECT_EQ(NamesIn("/app"), names);
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-1", "a-2"));
+  Write(next, At(5000, "state/a-2"));
+  EXPECT_EQ((*next.ReadLatest())->last_time_ms(), 5000);
+}
+
+// What it would go on from is not what there was when it read.
+TEST_F(CheckpointStoreTest, AStoreThatHasNotReadTheNewestWritesNothing) {
+  ASSERT_TRUE(store_.Open().ok());
+  Write(store_, At(1000));
+  CheckpointStore next(fs_, "/app");
+  ASSERT_TRUE(next.Open().ok());
+  Write(store_, At(2000));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(next.Write(At(1500)).code(), absl::StatusCode::kFailedPrecondition);
+  }
+  EXPECT_EQ((*next.ReadLatest())->last_time_ms(), 2000);
+  EXPECT_FALSE(store_.Write(At(2500)).ok()) << "it has been overtaken";
+  CheckpointStore third(fs_, "/app");
+  ASSERT_TRUE(third.Open().ok());
+  Write(third, At(3000));
+  EXPECT_EQ((*third.ReadLatest())->last_time_ms(), 3000);
 }
 
 TEST_F(CheckpointStoreTest, StatesGoWithTheLastCheckpointThatNamesThem) {
@@ -126,7 +169,9 @@ TEST_F(CheckpointStoreTest, NoStateGoesWhileAnOlderCheckpointCannotBeRead) {
   EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-1"));
   // It is gone by now, and with the next run so is what nobody names.
   Write(next, At(5000));
-  ASSERT_TRUE(CheckpointStore(fs_, "/app").Open().ok());
+  CheckpointStore last(fs_, "/app");
+  ASSERT_TRUE(last.Open().ok());
+  ASSERT_TRUE(last.TakeOver().ok());
   EXPECT_THAT(NamesIn("/app/state"), ElementsAre());
 }
 
@@ -147,6 +192,8 @@ TEST_F(CheckpointStoreTest, WhatWasCutOffIsRemovedByTheNextRun) {
   MakeState("a-3");
   CheckpointStore next(fs_, "/app");
   ASSERT_TRUE(next.Open().ok());
+  EXPECT_THAT(NamesIn("/app/state"), ElementsAre(".a-3.new.tmp", "a-2", "a-3"));
+  ASSERT_TRUE(next.TakeOver().ok());
   EXPECT_THAT(NamesIn("/app/state"), ElementsAre("a-2"));
 }
 

@@ -168,6 +168,17 @@ class DriverDaemonTest : public ::testing::Test {
     env_->RunUntilIdle();
     return peers_.app_ids.contains(session) ? peers_.app_ids[session] : "";
   }
+  // A program that begins with GetOrCreate; `resumes`: what its checkpoint says.
+  std::string Recoverable(SessionId session, const std::string& resumes = "",
+                          const std::string& argument = "") {
+    proto::FromApplication message = Registration();
+    message.mutable_register_()->set_may_be_replaced(true);
+    message.mutable_register_()->set_resumes_app_id(resumes);
+    message.mutable_register_()->mutable_program()->add_argv(argument);
+    daemon_->OnApplicationMessage(session, message);
+    env_->RunUntilIdle();
+    return peers_.app_ids.contains(session) ? peers_.app_ids[session] : "";
+  }
   void Moved(SessionId session, const std::string& address) {
     proto::FromApplication message;
     message.mutable_moved()->set_driver_address(address);
@@ -458,6 +469,83 @@ TEST_F(DriverDaemonTest, ADriverThatComesWhileTheLastOneEndsIsAnotherApplication
   daemon_->OnApplicationMessage(2, ending);
   EXPECT_NE(Submitted(3), app);
   EXPECT_EQ(peers_.epochs[3], 1);
+}
+
+TEST_F(DriverDaemonTest, AProgramThatIsStartedAgainHasItsWorkers) {
+  Executor(1, "a", 8);
+  const std::string app = Recoverable(2);
+  Request(2, 1, 2);
+  daemon_->OnClosed(2);
+  env_->Advance(29 * kSecond);
+  peers_.Take();
+  EXPECT_EQ(Recoverable(3, app), app);
+  EXPECT_EQ(peers_.epochs[3], 2);
+  EXPECT_THAT(peers_.left_workers, ElementsAre(1));
+  Moved(3, "here:2");
+  EXPECT_THAT(peers_.Take(), ElementsAre("1 move to here:2"));
+  // The one before, should it still be there, is refused.
+  proto::FromApplication late = Registration();
+  late.mutable_register_()->set_app_id(app);
+  late.mutable_register_()->set_epoch(1);
+  daemon_->OnApplicationMessage(4, late);
+  EXPECT_THAT(peers_.closed[4].message(), HasSubstr("another driver"));
+  // Once more, behind another daemon: it knows what the record says.
+  Open();
+  Executor(5, "a", 8, {{app, 1}});
+  EXPECT_EQ(Recoverable(6, app), "") << "executors may still have workers to name";
+  env_->Advance(5 * kSecond);
+  EXPECT_EQ(peers_.app_ids[6], app);
+  EXPECT_EQ(peers_.epochs[6], 3);
+  EXPECT_THAT(peers_.left_workers, ElementsAre(1));
+}
+
+TEST_F(DriverDaemonTest, AProgramThatIsStartedAgainTooLateIsANewOne) {
+  Executor(1, "a", 8);
+  const std::string app = Recoverable(2);
+  Request(2, 1, 2);
+  daemon_->OnClosed(2);
+  for (int i = 0; i < 32; ++i) {
+    env_->Advance(kSecond);
+    Heartbeat(1);
+  }
+  EXPECT_EQ(CoresUsed("a"), 0);
+  const std::string fresh = Recoverable(3, app);
+  EXPECT_NE(fresh, "");
+  EXPECT_NE(fresh, app);
+  EXPECT_THAT(peers_.left_workers, IsEmpty());
+}
+
+// A connection may break a moment after the next driver came; a driver that lives keeps its
+// workers.
+TEST_F(DriverDaemonTest, ADriverWaitsForTheConnectionOfTheOneBefore) {
+  Executor(1, "a", 8);
+  const std::string app = Recoverable(2);
+  Request(2, 1, 2);
+  EXPECT_EQ(Recoverable(3, app), "");
+  daemon_->OnClosed(2);
+  env_->RunUntilIdle();
+  EXPECT_EQ(peers_.app_ids[3], app);
+  EXPECT_THAT(peers_.left_workers, ElementsAre(1));
+  EXPECT_EQ(Recoverable(4, app), "");
+  env_->Advance(4 * kSecond);
+  EXPECT_NE(peers_.app_ids[4], "");
+  EXPECT_NE(peers_.app_ids[4], app);
+  EXPECT_THAT(peers_.left_workers, IsEmpty());
+  EXPECT_FALSE(peers_.closed.contains(3));
+  EXPECT_EQ(CoresUsed("a"), 2);
+}
+
+TEST_F(DriverDaemonTest, WorkersOfAnotherProgramEnd) {
+  Executor(1, "a", 8);
+  const std::string app = Recoverable(2, "", "--one");
+  Request(2, 1, 2);
+  daemon_->OnClosed(2);
+  peers_.Take();
+  const std::string fresh = Recoverable(3, app, "--two");
+  EXPECT_NE(fresh, app);
+  EXPECT_THAT(peers_.left_workers, IsEmpty());
+  EXPECT_THAT(peers_.Take(), ElementsAre("1 forget"));
+  EXPECT_EQ(CoresUsed("a"), 0);
 }
 
 TEST_F(DriverDaemonTest, ItHearsOfWorkersThatEndedWhileItWasAway) {
