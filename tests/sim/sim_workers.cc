@@ -201,10 +201,10 @@ absl::Status SimWorkers::Admit(const DriverConnection& connection, const proto::
 void SimWorkers::SendToWorker(int64_t worker_id, proto::ToWorker message) {
   const auto connection = connections_.find(worker_id);
   if (connection == connections_.end()) return;
-  cluster_.network.Send(connection->second.down,
-                        [this, worker_id, message = std::move(message)]() mutable {
-                          Find(worker_id)->OnMessage(std::move(message));
-                        });
+  cluster_.network.Send(connection->second.down, [this, worker_id, connection = connection->second,
+                                                  message = std::move(message)]() mutable {
+    Find(worker_id)->OnMessage(connection, std::move(message));
+  });
 }
 
 void SimWorkers::DisconnectWorker(int64_t worker_id, const absl::Status& /*reason*/) {
