@@ -29,10 +29,11 @@ enum class Mistake : uint8_t {
   kFailedAttemptsCounted,  // What they had sent of a map output, with the next attempt's.
   kAbortedStateCommitted,
   kAbortedStateHeld,
+  kEpochUnchecked,  // Of a driver that was replaced: what it says counts.
   // Receivers and their blocks.
   kAckBeforeReplication,     // Of records whose second copy is still under way.
   kBlockReportCountedTwice,  // One that comes from the block's second holder, too.
-  kBlocksDroppedEarly,       // With the batch before theirs.
+  kBlocksDroppedEarly,       // With a batch before theirs.
   kAckBeforeLog,             // Of records that are not in their receiver's log yet.
   // Recovery.
   kStateSavedTooEarly,          // As of a batch that was cut short.

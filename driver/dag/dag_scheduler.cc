@@ -367,6 +367,7 @@ void DagScheduler::Launch(const StageRef& stage) {
 
 void DagScheduler::OnTaskSucceeded(Stage& stage, int index, const TaskAttempt& attempt,
                                    proto::TaskStatus status) {
+  if (IsMade(Mistake::kSecondAttemptsCounted) && stage.unfinished_count == 0) return;
   stage.Count(index, status);
   TakeSuccess(stage, index, attempt, status);
   if (--stage.unfinished_count == 0) Complete(stage.Ref());

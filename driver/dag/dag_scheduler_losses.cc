@@ -30,7 +30,13 @@ void DagScheduler::OnStageFailed(Stage& stage, absl::Status reason) {
   for (const Job* const job : stage.jobs) ids.push_back(job->id);
   for (const int64_t id : ids) {
     const auto job = jobs_.find(id);
-    if (job != jobs_.end()) Fail(*job->second, reason);
+    if (job == jobs_.end()) continue;
+    for (const Stage* const failed : job->second->stages) {
+      if (failed->kind == StageKind::kState) {
+        data_.states.Failed(failed->rdd->state->state_id, reason);
+      }
+    }
+    Fail(*job->second, reason);
   }
 }
 

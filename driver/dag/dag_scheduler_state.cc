@@ -117,9 +117,11 @@ absl::Status DagScheduler::BeginStateUpdate(Stage& stage) {
   const bool is_first = update.previous_time_ms < 0;
   if (!stage.is_repair && !is_first && committed != update.previous_time_ms) {
     if (update.needs_previous) {
+      const absl::Status why = data_.states.FirstFailure(update.state_id);
       return absl::FailedPreconditionError(absl::StrCat(
           stage.rdd->op->label, ": the update of batch ", update.previous_time_ms,
-          " ms is missing, and that of ", update.batch_time_ms, " ms cannot do without it"));
+          " ms is missing, and that of ", update.batch_time_ms, " ms cannot do without it",
+          why.ok() ? "" : "; what failed first: ", why.message()));
     }
     LOG(WARNING) << stage.rdd->op->label << ": the update of batch " << update.previous_time_ms
                  << " ms is missing; that of " << update.batch_time_ms << " ms starts from "

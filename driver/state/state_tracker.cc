@@ -32,6 +32,17 @@ void StateTracker::End(int64_t state_id, bool committed, int64_t batch_time_ms) 
   if (!committed) return;
   CHECK_LT(state.last_committed_ms, batch_time_ms) << "updates of state come in time order";
   state.last_committed_ms = batch_time_ms;
+  state.first_failure = absl::OkStatus();
+}
+
+void StateTracker::Failed(int64_t state_id, const absl::Status& reason) {
+  const auto found = states_.find(state_id);
+  if (found != states_.end()) found->second.first_failure.Update(reason);
+}
+
+absl::Status StateTracker::FirstFailure(int64_t state_id) const {
+  const State* const state = Find(state_id);
+  return state == nullptr ? absl::OkStatus() : state->first_failure;
 }
 
 int64_t StateTracker::LastCommitted(int64_t state_id) const {

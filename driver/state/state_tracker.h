@@ -30,6 +30,11 @@ class StateTracker {
 
   int64_t LastCommitted(int64_t state_id) const;
 
+  // Why an update that was begun, or is to be, is not made.
+  void Failed(int64_t state_id, const absl::Status& reason);
+  // Of the first since the last one that was committed; OK: none has failed.
+  absl::Status FirstFailure(int64_t state_id) const;
+
   int64_t WorkerOf(int64_t state_id, int partition) const;
   void Place(int64_t state_id, int partition, int64_t worker_id);
   // The partition there is as of that update now. A state that was dropped stays so.
@@ -69,6 +74,7 @@ class StateTracker {
   struct State {
     int64_t last_committed_ms = kNever;
     bool is_busy = false;
+    absl::Status first_failure;  // Since then.
     std::vector<Partition> partitions;
     std::deque<RddRef> steps;
 

@@ -54,7 +54,9 @@ absl::StatusOr<std::vector<Buffer>> PeerService::Fetch(const proto::PeerRequest&
   }
 }
 
-// First the block, then its entry: what is reported when its receiver is lost must be here.
+// First the block, then its entry: what is reported when its receiver is lost must be here. A
+// request may come late, on a connection that broke: by then the block may be here for another
+// reason, and stays.
 absl::Status PeerService::PutBlock(proto::PutBlock& put) {
   if (!IsKeepingLevel(put.storage_level())) {
     return absl::InvalidArgumentError(
@@ -65,9 +67,10 @@ absl::Status PeerService::PutBlock(proto::PutBlock& put) {
   data.record_count = put.block().record_count();
   data.level = static_cast<StorageLevel>(put.storage_level());
   for (std::string& bytes : *put.mutable_buffers()) data.buffers.emplace_back(std::move(bytes));
+  const bool was_here = blocks_.Contains(key);
   RETURN_IF_ERROR(blocks_.Put(key, data));
   absl::Status noted = replicas_.Add(put.receiving_worker(), std::move(*put.mutable_block()));
-  if (!noted.ok()) blocks_.Drop(key);
+  if (!noted.ok() && !was_here) blocks_.Drop(key);
   return noted;
 }
 

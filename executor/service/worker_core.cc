@@ -46,7 +46,8 @@ void WorkerCore::Start(const std::vector<proto::StoredBlock>& copies) {
 }
 
 bool WorkerCore::Hears(const proto::ToWorker& message) {
-  if (message.driver_epoch() < driver_epoch_) return false;
+  const bool is_late = message.driver_epoch() < driver_epoch_;
+  if (is_late && !IsMade(Mistake::kEpochUnchecked)) return false;
   const int64_t epoch_before = std::exchange(driver_epoch_, message.driver_epoch());
   if (epoch_before != 0 && epoch_before != driver_epoch_) ForgetDriver();
   return true;

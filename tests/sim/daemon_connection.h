@@ -68,7 +68,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool is_open() const { return !caller_.is_done && !server_.is_done; }
   std::string Name() const;
   bool IsBetween(NodeId one, NodeId other) const;
-  // What is under way is lost, and either side learns of it.
+  // Either side learns of it, each at its time; what is under way is lost, or it may come until
+  // then.
   void Break();
   // The caller's pings are not answered.
   void GiveUp();

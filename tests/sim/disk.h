@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "tests/sim/world.h"
 #include "tests/support/memory_file_system.h"
@@ -28,10 +29,18 @@ class Disk {
   // Nothing is wrong with it any more.
   void Reset();
 
+  // A file below `directory` that nobody has open is no more what it was: a byte has changed, or
+  // the file is gone unless it `must_stay`. Its path; empty: there is none. Of a log no byte
+  // changes behind those that it says to be on the disk: that is a write that was cut short.
+  std::string SpoilFile(const std::string& directory,
+                        absl::FunctionRef<bool(const std::string& path)> must_stay);
+
   // Before a change of a file. Whoever cannot wait does not: event loops, the program's thread.
   void AwaitChange();
 
  private:
+  // From its beginning on, that cannot change unnoticed.
+  int64_t CheckedBytes(const std::string& path);
   absl::Status MayFail(FileOp op, const std::string& path);
 
   World& world_;

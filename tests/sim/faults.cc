@@ -179,6 +179,16 @@ void Faults::CutOff() {
   }
 }
 
+void Faults::CutOffDriver() {
+  ++lost_worker_count_;
+  const bool is_deaf = cluster_.world.OneIn(2);
+  const NodeId driver = runtime_->env().node();
+  for (const auto& [id, worker] : runtime_->workers().alive()) {
+    Block(driver, worker->node());
+    if (is_deaf) Block(worker->node(), driver);
+  }
+}
+
 void Faults::SlowDown() {
   World& world = cluster_.world;
   const int64_t id = world.OneIn(4) ? 0 : PickWorker();

@@ -48,6 +48,9 @@ class Faults {
   void Resume() { is_paused_ = false; }
   // None comes any more, and what lasts is over.
   void End();
+  // What the driver sends to its workers comes late from here on, each at its time, and so may what
+  // they send.
+  void CutOffDriver();
   // For what others do on purpose.
   void Log(const std::string& text);
 

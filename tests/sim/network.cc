@@ -4,11 +4,6 @@
 
 namespace millrace::sim {
 
-void Network::Channel::Close() {
-  is_open_ = false;
-  const std::deque<Closure> lost = std::exchange(held_, {});
-}
-
 Network::ChannelRef Network::Open(NodeId from, NodeId to) {
   std::erase_if(channels_, [](const auto& channel) { return channel.expired(); });
   ChannelRef channel(new Channel(from, to));
@@ -20,7 +15,7 @@ void Network::Send(const ChannelRef& channel, Closure arrive) {
   const bool is_silent = silent_.contains(channel->from_) || silent_.contains(channel->to_);
   if (!channel->is_open_ || is_silent || world_.IsDead(channel->from_)) return;
   if (blocked_.contains({channel->from_, channel->to_})) {
-    channel->held_.push_back(std::move(arrive));
+    held_[{channel->from_, channel->to_}].emplace_back(channel, std::move(arrive));
     return;
   }
   Dispatch(channel, std::move(arrive));
@@ -36,10 +31,18 @@ void Network::Dispatch(const ChannelRef& channel, Closure arrive) {
 }
 
 void Network::Silence(NodeId node) {
+  SilenceFromHereOn(node);
+  for (const auto& weak : channels_) {
+    const ChannelRef channel = weak.lock();
+    if (channel != nullptr && channel->from_ == node) channel->Close();
+  }
+}
+
+void Network::SilenceFromHereOn(NodeId node) {
   silent_.insert(node);
   for (const auto& weak : channels_) {
     const ChannelRef channel = weak.lock();
-    if (channel != nullptr && (channel->from_ == node || channel->to_ == node)) channel->Close();
+    if (channel != nullptr && channel->to_ == node) channel->Close();
   }
 }
 
@@ -47,10 +50,10 @@ void Network::Unblock(NodeId from, NodeId to) {
   const auto blocks = blocked_.find({from, to});
   if (blocks == blocked_.end() || --blocks->second > 0) return;
   blocked_.erase(blocks);
-  for (const auto& weak : channels_) {
-    const ChannelRef channel = weak.lock();
-    if (channel == nullptr || channel->from_ != from || channel->to_ != to) continue;
-    for (Closure& arrive : std::exchange(channel->held_, {})) Dispatch(channel, std::move(arrive));
+  auto held = held_.extract({from, to});
+  if (held.empty()) return;
+  for (auto& [channel, arrive] : held.mapped()) {
+    if (channel->is_open_) Dispatch(channel, std::move(arrive));
   }
 }
 

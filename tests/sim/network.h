@@ -15,7 +15,7 @@
 namespace millrace::sim {
 
 // Every message takes a time that the seed decides. Where the way is blocked, messages wait until
-// it is free again, as TCP makes them.
+// it is free again, as TCP makes them, whether their sender lives or not.
 //
 // Threads: whoever has the turn.
 class Network {
@@ -27,7 +27,7 @@ class Network {
     NodeId to() const { return to_; }
     bool is_open() const { return is_open_; }
     // What is under way is lost.
-    void Close();
+    void Close() { is_open_ = false; }
 
    private:
     friend class Network;
@@ -37,7 +37,6 @@ class Network {
     const NodeId to_;
     bool is_open_ = true;
     int64_t last_arrival_micros_ = 0;
-    std::deque<Closure> held_;  // The way is blocked.
   };
   using ChannelRef = std::shared_ptr<Channel>;
 
@@ -56,6 +55,8 @@ class Network {
   void Unblock(NodeId from, NodeId to);
   // Nothing comes from the process or to it any more, also of what is under way.
   void Silence(NodeId node);
+  // The same, but what it has sent still comes.
+  void SilenceFromHereOn(NodeId node);
   // What a message takes at most from here on.
   void SetDelayMax(int64_t micros) { delay_micros_max_ = micros; }
   void ResetDelayMax() { delay_micros_max_ = kDelayMicrosMax; }
@@ -68,6 +69,8 @@ class Network {
   World& world_;
   int64_t delay_micros_max_ = kDelayMicrosMax;
   std::map<std::pair<NodeId, NodeId>, int> blocked_;
+  // What waits for a blocked way to be free, by way: also of those that have ended since.
+  std::map<std::pair<NodeId, NodeId>, std::deque<std::pair<ChannelRef, Closure>>> held_;
   std::vector<std::weak_ptr<Channel>> channels_;
   std::set<NodeId> silent_;
 };

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "client/local/context_core.h"
 #include "client/local/streaming_core.h"
 #include "glog/logging.h"
@@ -39,6 +41,8 @@ constexpr int64_t kChangesMax = 20;
 // Of the program's process, while the disk does not let it.
 constexpr int kStartAttempts = 20;
 constexpr int64_t kStartAgainMicros = 1'000'000;
+// Until a driver that reaches nobody is taken for dead.
+constexpr int kCutOffBatchesMax = 3;
 // Until a worker has heard of one that has come.
 constexpr int64_t kJoinMicrosMax = 1'000'000;
 // For as long as it takes to give up copying a block to a worker.
@@ -48,12 +52,16 @@ enum class DriverEnd {
   kNever,
   kReplaced,  // Now and then, after its checkpoint was written: another one goes on from that.
   kCrashes,   // At any moment; the program is started again.
+  // It does not reach its workers any more, and is taken for dead: the program is started again,
+  // and then they hear what it had sent.
+  kCutOff,
 };
 
 struct Scenario {
   std::string name;
   std::vector<Fault> faults;
   DriverEnd driver_end = DriverEnd::kNever;
+  bool spoils_file = false;  // One of the checkpoint directory, before the program starts again.
 };
 
 const std::vector<Scenario>& Scenarios() {
@@ -76,12 +84,24 @@ const std::vector<Scenario>& Scenarios() {
       {"driver_and_others_crash",
        {Fault::kCrash, Fault::kBreakConnection, Fault::kSlowProcess},
        DriverEnd::kCrashes},
+      {"overload_and_driver_crashes",
+       {Fault::kOverload, Fault::kOverload, Fault::kCrash},
+       DriverEnd::kCrashes},
+      {"cut_off_driver", {}, DriverEnd::kCutOff},
+      {"cut_off_driver_and_crashes",
+       {Fault::kCrash, Fault::kBreakConnection, Fault::kSlowProcess, Fault::kSlowNetwork},
+       DriverEnd::kCutOff},
       {"bad_disks",
        {Fault::kFullDisk, Fault::kFailingDisk, Fault::kSlowDisk, Fault::kCrash,
         Fault::kBreakConnection}},
       {"bad_disks_and_driver_crashes",
        {Fault::kFullDisk, Fault::kFailingDisk, Fault::kSlowDisk, Fault::kCrash},
        DriverEnd::kCrashes},
+      {"rotten_files", {}, DriverEnd::kCrashes, /*spoils_file=*/true},
+      {"rotten_files_and_crashes",
+       {Fault::kCrash, Fault::kBreakConnection, Fault::kSlowProcess},
+       DriverEnd::kCrashes,
+       /*spoils_file=*/true},
       {"everything",
        {Fault::kCrash, Fault::kCutOff, Fault::kBreakConnection, Fault::kBreakPeers,
         Fault::kLoseAnswer, Fault::kOverload, Fault::kPartition, Fault::kSlowNetwork,
@@ -167,7 +187,8 @@ Setting SettingOf(const RunOptions& options) {
   const bool is_log = setting.input.kind == InputKind::kLog;
   const bool is_on_workers = is_received && !setting.input.is_logged;
   setting.workers_outlive_driver =
-      setting.scenario.driver_end == DriverEnd::kCrashes && (is_on_workers || random() % 2 == 0);
+      setting.scenario.driver_end == DriverEnd::kCutOff ||
+      (setting.scenario.driver_end == DriverEnd::kCrashes && (is_on_workers || random() % 2 == 0));
   setting.cluster.may_be_replaced = setting.workers_outlive_driver;
   if (is_on_workers && setting.scenario.driver_end == DriverEnd::kReplaced) {
     setting.input = InputKinds().front();
@@ -278,7 +299,11 @@ class Run {
     faults.Begin(setting_.fault_interval_micros);
     const int64_t end_micros = cluster_.world.now_micros() + kFaultBatches * IntervalMicros();
     while (cluster_.world.now_micros() < end_micros) {
-      if (!RunUnder(faults, end_micros)) return;
+      if (RunUnder(faults, end_micros)) continue;
+      // Receivers end before what looks at them.
+      process_ = Process();
+      runtime_ = nullptr;
+      return;
     }
     files_.back()->StayAlive();
     faults.End();
@@ -303,7 +328,9 @@ class Run {
     // A driver that makes updates of state again goes on without one whose blocks are lost.
     const bool may_lack_updates = setting_.workers_outlive_driver && restarts_ > 0 &&
                                   setting_.program.keeps_state && received.has_lost_blocks();
-    if (may_lack_updates) return;
+    // And without one whose log is corrupt, as a line of its log says.
+    const bool may_lack_logged = setting_.program.keeps_state && IsReceiverLog(spoiled_file_);
+    if (may_lack_updates || may_lack_logged) return;
     // Where it cannot be noted what a batch has, it is not made.
     const bool may_miss = has_failed_files_ && IsChosen();
     for (const std::string& wrong :
@@ -349,7 +376,11 @@ class Run {
     if (driver_end == DriverEnd::kReplaced) return ReplaceDriver(faults);
     // Before there is a checkpoint, a program that is started again begins anew.
     if (world.now_micros() >= end_micros || !HasCheckpoint()) return true;
-    if (world.OneIn(2)) {
+    if (driver_end == DriverEnd::kCutOff) {
+      faults.CutOffDriver();
+      world.RunFor(world.Between(1, kCutOffBatchesMax * IntervalMicros()));
+      EndProcess();
+    } else if (world.OneIn(2)) {
       EndProcess();
     } else {
       files_.back()->EndAfter(world.Between(0, kChangesMax), [this] { EndProcess(); });
@@ -368,21 +399,57 @@ class Run {
     return restarted.ok();
   }
 
-  void FailStart() { Fail(absl::StrCat("it does not start: ", failed_start_.ToString())); }
-
-  bool HasCheckpoint() {
-    const auto files = cluster_.fs.List(kCheckpointDirectory);
-    return files.ok() && std::any_of(files->begin(), files->end(), [](const FileInfo& file) {
-             return absl::StartsWith(file.name, "checkpoint-") &&
-                    !absl::EndsWith(file.name, ".tmp");
-           });
+  // Of what a driver leaves to the next one.
+  void SpoilFile(Faults& faults) {
+    // Nothing else tells that the last checkpoint or a segment of a log was ever there.
+    spoiled_file_ = cluster_.disk.SpoilFile(kCheckpointDirectory, [this](const std::string& path) {
+      return path == LatestCheckpoint() || IsReceiverLog(path);
+    });
+    if (spoiled_file_.empty()) return;
+    const bool is_gone = !cluster_.fs.Stat(spoiled_file_).ok();
+    faults.Log(absl::StrCat(spoiled_file_, is_gone ? " is gone" : " has another byte"));
   }
 
-  // As an event, or where it changes a file: nothing of it gets out from here on.
+  static bool IsReceiverLog(const std::string& path) {
+    return absl::StrContains(path, "/receivedData/");
+  }
+
+  bool IsOfSpoiledFile(const absl::Status& error) const {
+    return !spoiled_file_.empty() && absl::StrContains(error.message(), spoiled_file_);
+  }
+
+  // It was said which file is spoiled, and what cannot be done without it is not done.
+  void NoteSpoiledStart(const Faults& faults) {
+    result_.log = faults.log();
+    result_.log.push_back(absl::StrCat("it does not start: ", failed_start_.ToString()));
+  }
+
+  void FailStart() { Fail(absl::StrCat("it does not start: ", failed_start_.ToString())); }
+
+  bool HasCheckpoint() { return !LatestCheckpoint().empty(); }
+
+  // Empty: there is none.
+  std::string LatestCheckpoint() {
+    int64_t latest = 0;
+    const auto files = cluster_.fs.List(kCheckpointDirectory);
+    for (const FileInfo& file : files.ok() ? *files : std::vector<FileInfo>()) {
+      absl::string_view name = file.name;
+      int64_t number = 0;
+      if (!absl::ConsumePrefix(&name, "checkpoint-") || !absl::SimpleAtoi(name, &number)) continue;
+      latest = std::max(latest, number);
+    }
+    return latest == 0 ? "" : absl::StrCat(kCheckpointDirectory, "/checkpoint-", latest);
+  }
+
+  // As an event, or where it changes a file: it puts nothing out from here on.
   void EndProcess() {
     *has_ended_ = true;
     files_.back()->End();
-    cluster_.network.Silence(runtime_->env().node());
+    if (setting_.scenario.driver_end == DriverEnd::kCutOff) {
+      cluster_.network.SilenceFromHereOn(runtime_->env().node());
+    } else {
+      cluster_.network.Silence(runtime_->env().node());
+    }
   }
 
   void LoseDriver() {
@@ -407,6 +474,7 @@ class Run {
     }
     ++restarts_;
     world.RunFor(world.Between(1, 3 * IntervalMicros()));
+    if (setting_.scenario.spoils_file && spoiled_file_.empty()) SpoilFile(faults);
     faults.Log("the program is started again");
     bool has_started = StartProcess();
     // Whoever supervises it starts it again; what is wrong with the disk is over some time.
@@ -418,7 +486,11 @@ class Run {
       world.RunFor(kStartAgainMicros);
       has_started = StartProcess();
     }
-    if (!has_started) FailStart();
+    if (!has_started && IsOfSpoiledFile(failed_start_)) {
+      NoteSpoiledStart(faults);
+    } else if (!has_started) {
+      FailStart();
+    }
     if (!has_started && left_ != nullptr) left_->Stop();
     faults.Resume();
     return has_started;
@@ -440,11 +512,22 @@ class Run {
            (setting_.input.kind == InputKind::kReceived && setting_.workers_outlive_driver);
   }
 
+  static bool IsMissingUpdate(const absl::Status& error) {
+    return absl::IsFailedPrecondition(error) &&
+           absl::StrContains(error.message(), " ms is missing, and ");
+  }
+
+  bool HasFailedForSpoiledFile() const {
+    return std::any_of(collected_->errors.begin(), collected_->errors.end(),
+                       [this](const auto& error) { return IsOfSpoiledFile(error.second); });
+  }
+
   bool MayFail(const absl::Status& error) const {
     const absl::string_view message = error.message();
+    if (IsOfSpoiledFile(error)) return true;
+    if (IsMissingUpdate(error) && HasFailedForSpoiledFile()) return true;
     // Windows with an inverse that were waiting for an update that failed cannot do without it.
-    const bool misses_update =
-        absl::IsFailedPrecondition(error) && absl::StrContains(message, " ms is missing, and ");
+    const bool misses_update = IsMissingUpdate(error);
     // State is updated where it is, be it on a worker on which tasks fail. Anything else runs
     // elsewhere, if there is an elsewhere.
     const bool failed_where_it_had_to_run =
@@ -520,6 +603,7 @@ class Run {
   bool has_failed_files_ = false;
   absl::Status failed_start_;
   int restarts_ = 0;
+  std::string spoiled_file_;
   RunResult result_;
 };
 

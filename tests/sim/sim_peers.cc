@@ -43,6 +43,7 @@ void SimPeers::Call(int64_t worker_id, proto::PeerRequest request, Done done) {
   cluster.network.Send(stream->out, [this, caller = node_, is_answer_lost, &cluster, &workers,
                                      worker_id, stream, request = std::move(request)]() mutable {
     workers.Find(worker_id)->worker().HandlePeer(std::move(request), [&](proto::PeerReply reply) {
+      if (!stream->back->is_open()) return;  // Of one that broke meanwhile.
       if (is_answer_lost) {
         // Nor does a later one come: answers are known by their order.
         stream->back->Close();
@@ -78,7 +79,8 @@ void SimPeers::Break(int64_t worker_id, const std::string& reason) {
   const auto known = streams_.find(worker_id);
   if (known == streams_.end() || known->second == nullptr) return;
   const std::shared_ptr<Stream> stream = std::exchange(known->second, nullptr);
-  stream->out->Close();
+  // What is under way may come when the next stream has been in use for long.
+  if (owner_.cluster().world.OneIn(2)) stream->out->Close();
   stream->back->Close();
   for (Done& done : std::exchange(stream->waiting, {})) {
     done(absl::UnavailableError(absl::StrCat("worker ", worker_id, " did not answer: ", reason)));

@@ -31,7 +31,8 @@ class SimPeers final : public PeerConnections {
 
   // The next call to that worker is carried out, and then the stream breaks instead of an answer.
   void LoseAnswer(int64_t worker_id) { loses_answer_.insert(worker_id); }
-  // The stream to that worker, if there is one, breaks: what is under way may have been done.
+  // The stream to that worker, if there is one, breaks: what is under way may have been done, or is
+  // still to be done, behind what goes on the next stream.
   void Break(int64_t worker_id, const std::string& reason);
 
  private:

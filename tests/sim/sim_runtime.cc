@@ -72,7 +72,7 @@ void SimRuntime::Crash() {
 }
 
 std::shared_ptr<SimWorkers> SimRuntime::CrashAlone() {
-  cluster_.network.Silence(env_.node());
+  cluster_.network.SilenceFromHereOn(env_.node());
   workers_->OutliveDriver();
   StopDriver(/*with_workers=*/false);
   return workers_;

@@ -46,7 +46,7 @@ class SimRuntime final : public internal::Runtime, public std::enable_shared_fro
   // As when the driver's process is killed: what it still does for itself reaches nobody. Its
   // workers learn of it and end. Returns when all are gone.
   void Crash();
-  // The same, but its workers wait for the next driver.
+  // The same, but its workers wait for the next driver, and what it had sent may still reach them.
   std::shared_ptr<SimWorkers> CrashAlone();
 
   // For faults and checks.

@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kHeartbeatMicros = 1'000'000;
 // What a process takes to end by itself.
 constexpr int64_t kEndMicrosMax = 100'000;
+constexpr int64_t kCallAgainMicrosMax = 300'000;
 
 std::string HostOf(int64_t worker_id) { return absl::StrCat("host", worker_id); }
 
@@ -40,15 +41,32 @@ SimWorker::SimWorker(SimWorkers& owner, int64_t worker_id)
 
 void SimWorker::Begin() {
   Network& network = owner_.cluster().network;
+  if (connection_.down != nullptr) earlier_connections_.push_back(connection_);
   connection_ = {network.Open(node(), owner_.driver()), network.Open(owner_.driver(), node())};
+  is_disconnected_ = false;
   env_.Post([this] { worker_.Connected(); });
 }
 
 void SimWorker::LoseDriver() {
   // It may have found the next one already.
   if (connection_.down == nullptr || connection_.down->from() == owner_.driver()) {
-    worker_.Disconnected();
+    Disconnect();
   }
+}
+
+void SimWorker::Disconnect() {
+  is_disconnected_ = true;
+  worker_.Disconnected();
+}
+
+void SimWorker::LoseConnection(const DriverConnection& connection) {
+  connection.down->Close();
+  if (connection_.down != connection.down) return;
+  Disconnect();
+  World& world = owner_.cluster().world;
+  world.After(world.Delay(kCallAgainMicrosMax), node(), EventKind::kProcess, [this, connection] {
+    if (connection_.down == connection.down && owner_.has_driver()) Begin();
+  });
 }
 
 void SimWorker::SendToDriver(proto::ToDriver message) {
@@ -66,7 +84,9 @@ void SimWorker::SendToDriver(proto::ToDriver message) {
   });
 }
 
-void SimWorker::OnMessage(proto::ToWorker message) {
+void SimWorker::OnMessage(const DriverConnection& connection, proto::ToWorker message) {
+  const bool is_late = is_disconnected_ || connection.down != connection_.down;
+  if (is_late && message.driver_epoch() >= worker_.core().driver_epoch()) return;
   if (!message.has_shutdown()) return worker_.Handle(std::move(message));
   owner_.EndLater(id_, owner_.cluster().world.Delay(kEndMicrosMax), "it exited with code 0");
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/env/env.h"
 #include "executor/service/worker_node.h"
@@ -36,6 +37,8 @@ class SimWorker final : private WorkerTransport {
   void Begin();
   // Its driver is gone.
   void LoseDriver();
+  // It has learned that the connection broke: calls again, unless it has another one.
+  void LoseConnection(const DriverConnection& connection);
 
   int64_t id() const { return id_; }
   NodeId node() const { return env_.node(); }
@@ -48,11 +51,13 @@ class SimWorker final : private WorkerTransport {
   // While it is so, tasks that have done their work say that they have failed.
   void SetFailing(bool is_failing) { is_failing_ = is_failing; }
 
-  // From its driver.
-  void OnMessage(proto::ToWorker message);
+  // From its driver, or from one before. Of a connection whose end it has been told nothing comes
+  // any more but what the epoch alone tells from what the next driver says.
+  void OnMessage(const DriverConnection& connection, proto::ToWorker message);
 
  private:
   void SendToDriver(proto::ToDriver message) override;
+  void Disconnect();
 
   SimWorkers& owner_;
   const int64_t id_;
@@ -60,7 +65,10 @@ class SimWorker final : private WorkerTransport {
   SimEnv env_;
   SimPeers peers_;
   DriverConnection connection_;
+  // On which what a driver that is gone had sent may still come.
+  std::vector<DriverConnection> earlier_connections_;
   internal::WorkerNode worker_;
+  bool is_disconnected_ = false;
   bool is_failing_ = false;
 };
 

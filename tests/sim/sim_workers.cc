@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
 #include "glog/logging.h"
 
 namespace millrace::sim {
@@ -141,17 +143,25 @@ void SimWorkers::LoseDriver() {
 void SimWorkers::BreakConnection(int64_t worker_id) {
   SimWorker* const worker = Find(worker_id);
   if (worker == nullptr) return;
-  worker->connection().up->Close();
-  worker->connection().down->Close();
+  World& world = cluster_.world;
+  const DriverConnection connection = worker->connection();
+  if (world.OneIn(2)) {
+    connection.up->Close();
+    connection.down->Close();
+  }
   TellDriver(worker_id, "the connection broke");
-  EndLater(worker_id, cluster_.world.Delay(kRefusedMicrosMax), "it exited with code 1");
+  world.After(world.Delay(kNoticeMicrosMax), worker->node(), EventKind::kProcess,
+              [worker, connection] { worker->LoseConnection(connection); });
 }
 
 void SimWorkers::TellDriver(int64_t worker_id, const std::string& reason) {
   World& world = cluster_.world;
   world.After(world.Delay(kNoticeMicrosMax), driver_, EventKind::kMessage,
               [this, worker_id, reason] {
-                if (connections_.erase(worker_id) > 0) fleet_->OnDisconnected(worker_id, reason);
+                const auto connection = connections_.extract(worker_id);
+                if (connection.empty()) return;
+                connection.mapped().up->Close();
+                fleet_->OnDisconnected(worker_id, reason);
               });
 }
 
@@ -169,26 +179,32 @@ void SimWorkers::Stop() {
 // The driver's side.
 
 void SimWorkers::OnMessage(const DriverConnection& connection, proto::ToDriver message) {
+  const absl::Status status = Admit(connection, message);
+  if (status.ok()) return fleet_->OnMessage(std::move(message));
+  if (!message.has_hello()) return;  // The driver has ended this connection.
+  EndLater(message.worker_id(), cluster_.world.Delay(kRefusedMicrosMax), "it exited with code 1");
+}
+
+absl::Status SimWorkers::Admit(const DriverConnection& connection, const proto::ToDriver& message) {
   const int64_t id = message.worker_id();
   const auto known = connections_.find(id);
-  if (known == connections_.end()) {
-    if (!message.has_hello()) return;
-    const absl::Status may_join = fleet_->MayJoin(id);
-    if (!may_join.ok()) {
-      return EndLater(id, cluster_.world.Delay(kRefusedMicrosMax), "it exited with code 1");
-    }
-    connections_[id] = connection;
+  if (known != connections_.end()) {
+    if (known->second.up == connection.up) return absl::OkStatus();
+    return absl::AlreadyExistsError(absl::StrCat("worker ", id, " is connected already"));
   }
-  fleet_->OnMessage(std::move(message));
+  if (!message.has_hello()) return absl::UnavailableError("its connection has ended");
+  RETURN_IF_ERROR(fleet_->MayJoin(id));
+  connections_[id] = connection;
+  return absl::OkStatus();
 }
 
 void SimWorkers::SendToWorker(int64_t worker_id, proto::ToWorker message) {
   const auto connection = connections_.find(worker_id);
   if (connection == connections_.end()) return;
-  cluster_.network.Send(connection->second.down,
-                        [this, worker_id, message = std::move(message)]() mutable {
-                          Find(worker_id)->OnMessage(std::move(message));
-                        });
+  cluster_.network.Send(connection->second.down, [this, worker_id, connection = connection->second,
+                                                  message = std::move(message)]() mutable {
+    Find(worker_id)->OnMessage(connection, std::move(message));
+  });
 }
 
 void SimWorkers::DisconnectWorker(int64_t worker_id, const absl::Status& /*reason*/) {

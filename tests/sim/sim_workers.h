@@ -61,6 +61,7 @@ class SimWorkers final : public DriverTransport, public internal::WorkerLauncher
 
   Cluster& cluster() { return cluster_; }
   NodeId driver() const { return driver_; }
+  bool has_driver() const { return has_driver_; }
   const WorkerSettings& settings() const { return settings_; }
   // Null: its process has ended.
   SimWorker* Find(int64_t worker_id) const;
@@ -90,13 +91,16 @@ class SimWorkers final : public DriverTransport, public internal::WorkerLauncher
   // The same, but they wait for the next one. What the driver that is gone still asks for is not
   // heard.
   void OutliveDriver();
-  // Both ends learn of it, each at its time.
+  // Both ends learn of it, each at its time; until then either may hear what was under way. The
+  // worker calls again, and is refused: as one that is connected, or that was given up.
   void BreakConnection(int64_t worker_id);
 
  private:
   void LoseMachine(const ProcessFiles& files);
   // The driver will learn that the connection has ended.
   void TellDriver(int64_t worker_id, const std::string& reason);
+  // At the driver, as GrpcDriverTransport does it.
+  absl::Status Admit(const DriverConnection& connection, const proto::ToDriver& message);
 
   Cluster& cluster_;
   const NodeId launcher_;

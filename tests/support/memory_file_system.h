@@ -71,6 +71,12 @@ class MemoryFileSystem : public FileSystem {
       if (unsynced > 0) entry->bytes.resize(entry->synced_bytes + kept(path, unsynced));
     }
   }
+  // A byte of a file is no longer what was written.
+  void FlipBits(const std::string& path, size_t offset, char bits) {
+    absl::MutexLock lock(&mutex_);
+    char& byte = entries_.at(Normal(path))->bytes.at(offset);
+    byte = static_cast<char>(byte ^ bits);
+  }
   // All there is, in order: for checks that nothing was left behind.
   std::vector<std::string> AllPaths() const {
     absl::MutexLock lock(&mutex_);

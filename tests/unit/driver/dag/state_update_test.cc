@@ -153,6 +153,7 @@ TEST_F(StateUpdateTest, AnUpdateThatNeedsTheOneBeforeFailsWithoutIt) {
   EXPECT_EQ(needing->status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(needing->status().message()),
               HasSubstr("the update of batch 2000 ms is missing"));
+  EXPECT_THAT(std::string(needing->status().message()), HasSubstr("boom")) << "it says why";
 
   const auto anew = Collect(NeedingUpdate(4000, -1));
   FinishMaps();

@@ -76,6 +76,17 @@ TEST_F(WorkerNodeTest, CopiesOfALostWorkersBlocksAreReported) {
   EXPECT_EQ(reports_[0].blocks(0).id().sequence(), 5);
 }
 
+TEST_F(WorkerNodeTest, ACopyThatComesLateAndIsRefusedTakesNoneAway) {
+  EXPECT_EQ(PutCopy(5), 0);
+  SayThatWorker2IsGone(1);
+  ASSERT_THAT(reports_, SizeIs(1));
+  EXPECT_NE(PutCopy(5), 0);
+  EXPECT_TRUE(node_.blocks().Contains(StoreKey::Block(0, 5)))
+      << "the driver was told that it is here";
+  EXPECT_NE(PutCopy(6), 0);
+  EXPECT_FALSE(node_.blocks().Contains(StoreKey::Block(0, 6)));
+}
+
 TEST_F(WorkerNodeTest, WhatAReplacedDriverSaysOfOtherWorkersIsIgnored) {
   EXPECT_EQ(PutCopy(), 0);
   proto::ToWorker message;
