@@ -92,18 +92,7 @@ absl::StatusOr<LoggingRuns> BeginLogging(FileSystem& fs, const std::string& chec
   LoggingRuns runs;
   runs.root = JoinPath(checkpoint_directory, kRoot);
   ASSIGN_OR_RETURN(runs.earlier, ListNumbered(fs, runs.root, kRunPrefix));
-  for (const int64_t run : runs.earlier) {
-    ASSIGN_OR_RETURN(const bool is_sealed, fs.Exists(runs.SealOf(run)));
-    if (!is_sealed) RETURN_IF_ERROR(SealLog(fs, runs.SealOf(run)));
-  }
   const int64_t last = runs.earlier.empty() ? 0 : runs.earlier.back();
-  while (runs.earlier.size() > kSealsKept) {
-    const std::string oldest = runs.DirectoryOf(runs.earlier.front());
-    ASSIGN_OR_RETURN(const bool is_empty, IsRunEmpty(fs, oldest));
-    if (!is_empty) break;
-    RETURN_IF_ERROR(fs.DeleteRecursively(oldest));
-    runs.earlier.erase(runs.earlier.begin());
-  }
   if (!logs) return runs;
   for (int64_t run = last + 1; run <= last + kBeginAttempts; ++run) {
     const absl::Status claimed = ClaimRun(fs, runs.DirectoryOf(run));
@@ -113,6 +102,20 @@ absl::StatusOr<LoggingRuns> BeginLogging(FileSystem& fs, const std::string& chec
     return runs;
   }
   return absl::AbortedError(absl::StrCat("other drivers log in '", runs.root, "', too"));
+}
+
+absl::Status SealEarlier(FileSystem& fs, const LoggingRuns& runs) {
+  for (const int64_t run : runs.earlier) {
+    ASSIGN_OR_RETURN(const bool is_sealed, fs.Exists(runs.SealOf(run)));
+    if (!is_sealed) RETURN_IF_ERROR(SealLog(fs, runs.SealOf(run)));
+  }
+  for (size_t i = 0; i + kSealsKept < runs.earlier.size(); ++i) {
+    const std::string oldest = runs.DirectoryOf(runs.earlier[i]);
+    ASSIGN_OR_RETURN(const bool is_empty, IsRunEmpty(fs, oldest));
+    if (!is_empty) break;
+    RETURN_IF_ERROR(fs.DeleteRecursively(oldest));
+  }
+  return absl::OkStatus();
 }
 
 // ---------------------------------------------------------------------------------------------

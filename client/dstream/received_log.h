@@ -25,17 +25,20 @@ namespace millrace::internal {
 //   receivedData/run-RUN/STREAM/START/log-...
 struct LoggingRuns {
   std::string root;              // "<checkpoint directory>/receivedData"
-  std::vector<int64_t> earlier;  // Sealed: nobody logs there any more.
+  std::vector<int64_t> earlier;  // Of other drivers.
   int64_t own = 0;               // 0: this driver logs nothing.
 
   std::string DirectoryOf(int64_t run) const;
   std::string SealOf(int64_t run) const;
 };
 
-// Seals what earlier drivers have logged. `logs`: this one will log, under a number that no other
-// has had.
+// `logs`: this driver will log, under a number that no other has had.
 absl::StatusOr<LoggingRuns> BeginLogging(FileSystem& fs, const std::string& checkpoint_directory,
                                          bool logs);
+
+// Nobody logs what earlier drivers log any more from here on. Only a driver that will go on in
+// their place may do that: one of them may live.
+absl::Status SealEarlier(FileSystem& fs, const LoggingRuns& runs);
 
 // What is needed of the log in a directory.
 struct NeededLog {

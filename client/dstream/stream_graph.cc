@@ -228,11 +228,12 @@ std::vector<ReceiverInputNode*> StreamGraph::NeededReceivers() const {
 
 absl::Status StreamGraph::BeginReceiverLogs(const std::map<const DStreamNode*, std::string>& ids,
                                             int64_t first_start) {
+  logging_runs_ = {};
   const std::vector<ReceiverInputNode*> receivers = NeededReceivers();
   if (receivers.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const bool logs, context_->conf.GetBool(keys::kReceiverLogEnable));
-  ASSIGN_OR_RETURN(const LoggingRuns runs,
-                   BeginLogging(*context_->fs, checkpoint_directory_, logs));
+  ASSIGN_OR_RETURN(logging_runs_, BeginLogging(*context_->fs, checkpoint_directory_, logs));
+  const LoggingRuns& runs = logging_runs_;
   const bool outlives_driver = context_->driver->may_be_replaced();
   if (!logs && runs.earlier.empty() && !outlives_driver) return absl::OkStatus();
   std::optional<ReceiverLogSpec> log;
@@ -249,6 +250,8 @@ absl::StatusOr<RecoveredBlocks> StreamGraph::ReadEarlierLogs(bool recovers) {
   const EarlierBlocks held = context_->driver->BlocksReceivedBefore();
   ASSIGN_OR_RETURN(const bool may_lose, context_->conf.GetBool(keys::kCheckpointAllowStateLoss));
   const std::lock_guard lock(lock_);
+  RETURN_IF_ERROR(
+      AnnotateStatus(SealEarlier(*context_->fs, logging_runs_), "the logs of receivers"));
   RecoveredBlocks recovered;
   for (ReceiverInputNode* receiver : NeededReceivers()) {
     if (receiver->log() == nullptr) continue;

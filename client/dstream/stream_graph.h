@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/dstream/dstream_node.h"
+#include "client/dstream/received_log.h"
 #include "client/rdd/context_state.h"
 #include "client/rdd/local_properties.h"
 #include "common/concurrent/waiting_lock.h"
@@ -212,6 +213,7 @@ class StreamGraph final : public BatchGraph {
   std::map<Time, Time> left_out_;
   Time last_input_{0};  // The latest batch that may have had any, of what came behind a checkpoint.
   std::unique_ptr<GraphCheckpoint> checkpoint_;
+  LoggingRuns logging_runs_;                        // Of receivers.
   std::shared_ptr<SavedDataSets> saved_data_sets_;  // Jobs share it.
   int64_t generation_ = 0;
   int64_t provisional_count_ = 0;

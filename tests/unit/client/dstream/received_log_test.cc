@@ -33,6 +33,7 @@ class ReceivedLogTest : public ::testing::Test {
   LoggingRuns Begin() {
     const auto runs = BeginLogging(fs_, "/checkpoint", /*logs=*/true);
     EXPECT_TRUE(runs.ok()) << runs.status();
+    EXPECT_EQ(SealEarlier(fs_, *runs), absl::OkStatus());
     return *runs;
   }
   static ReceivedLog LogOf(const LoggingRuns& runs) { return ReceivedLog(runs, "words"); }
@@ -75,6 +76,17 @@ class ReceivedLogTest : public ::testing::Test {
   MemoryFileSystem fs_;
   ReceivedLog next_;
 };
+
+// A program that looks at the logs and is refused.
+TEST_F(ReceivedLogTest, OnlyADriverThatGoesOnSealsTheLogsOfOthers) {
+  const LoggingRuns own = Begin();
+  const auto other = BeginLogging(fs_, "/checkpoint", /*logs=*/true);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_NE(other->own, own.own);
+  EXPECT_FALSE(*fs_.Exists(own.SealOf(own.own)));
+  ASSERT_TRUE(SealEarlier(fs_, *other).ok());
+  EXPECT_TRUE(*fs_.Exists(own.SealOf(own.own)));
+}
 
 TEST_F(ReceivedLogTest, WhatIsBehindTheLastAssignedBlockIsFound) {
   ReceivedLog log = LogOf(Begin());
