@@ -36,7 +36,8 @@ std::string BytesOf(const std::string& path) {
 
 class CheckpointDirectoryTest : public ::testing::Test {
  protected:
-  static constexpr int kIntervalMs = 100;
+  // Of 500 that are missed none is left out: so long a test may take with one checkpoint.
+  static constexpr int kIntervalMs = 300;
 
   std::string Path(const std::string& name = "checkpoint") const {
     return directory_.path() + "/" + name;
