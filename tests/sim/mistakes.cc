@@ -18,7 +18,7 @@ const std::vector<NamedMistake>& Mistakes() {
       {Mistake::kUnknownCachedKept, "unknown_cached_kept", "late_workers", "sliding_sum"},
       {Mistake::kSilentWorkersTrusted, "silent_workers_trusted"},
       {Mistake::kLostStateTakenAsNew, "lost_state_taken_as_new"},
-      {Mistake::kLateMapOutputsKept, "late_map_outputs_kept", "everything"},
+      {Mistake::kLateMapOutputsKept, "late_map_outputs_kept", "partitions"},
       {Mistake::kRepeatedMapOutputsCounted, "repeated_map_outputs_counted"},
       {Mistake::kFailedAttemptsCounted, "failed_attempts_counted", "lost_answers", "large_shuffle"},
       {Mistake::kAbortedStateCommitted, "aborted_state_committed", "crashes", "map_state"},
