@@ -149,6 +149,13 @@ bool ReceiverInputNode::HasChosen(Time batch_time) const {
                      [](const ReceivedBlock& block) { return block.log_place.has_value(); });
 }
 
+bool ReceiverInputNode::HasBlocksOutsideLogs() const {
+  return std::any_of(blocks_.begin(), blocks_.end(), [](const auto& batch) {
+    return std::any_of(batch.second.begin(), batch.second.end(),
+                       [](const ReceivedBlock& block) { return !block.log_place.has_value(); });
+  });
+}
+
 bool ReceiverInputNode::HasInput(Time batch_time) const {
   const auto batch = blocks_.find(batch_time);
   return batch != blocks_.end() && !batch->second.empty();

@@ -107,6 +107,8 @@ class ReceiverInputNode final : public InputNode {
   bool is_replayable() const override { return is_kept_; }
   bool HasChosen(Time batch_time) const override;
   bool HasInput(Time batch_time) const override;
+  // Some batch that is remembered has a block of which only workers know.
+  bool HasBlocksOutsideLogs() const;
   void Save(proto::InputCheckpoint& to) const override;
   absl::Status Restore(const proto::InputCheckpoint& from) override;
   void PutOff(Time batch_time) override;

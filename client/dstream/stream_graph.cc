@@ -353,6 +353,7 @@ void StreamGraph::Restart() {
   unfinished_.clear();
   left_out_.clear();
   resumed_.reset();
+  recovery_failure_ = absl::OkStatus();
   left_outputs_.reset();
   const std::map<const DStreamNode*, std::string> ids = StreamIds();
   absl::Status opened = OpenCheckpoint(ids);
@@ -451,21 +452,48 @@ bool StreamGraph::IsReplayable(const DStreamNode& node) const {
 
 // In the order of times, so that a state that is made of another one finds it; each on its own, for
 // a batch may have failed in the first place.
-void StreamGraph::CatchUpState() {
-  if (!std::exchange(must_catch_up_, false)) return;
+// An update that failed before, as by a function of the user's, fails again, and state goes on
+// without it as it did. One for which there is not all that it was made of any more is another
+// thing: nobody has been told of that yet. No batch is made then, and no checkpoint written, so
+// that the next driver begins where this one did.
+absl::Status StreamGraph::CatchUpState() {
+  if (!std::exchange(must_catch_up_, false)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool may_lose_state,
+                   context_->conf.GetBool(keys::kCheckpointAllowStateLoss));
   for (const Time time :
        checkpoint_->oldest_saved().To(resumed_->completed_time, batch_interval_)) {
     for (DStreamNode* const node : must_run_) {
       if (static_cast<StateNode*>(node)->HasReached(time)) continue;
-      const absl::StatusOr<RddRef> update = node->GetOrCompute(time);
-      if (update.ok() && *update == nullptr) continue;
-      const JobScope scope(time.ms(), -1, node->label());
-      const absl::Status made =
-          update.ok() ? RunForEffect(context_, *update, node->label()) : update.status();
-      LOG_IF(WARNING, !made.ok()) << node->label() << ": the update of batch " << ToString(time)
-                                  << " cannot be made again: " << made;
+      const absl::Status made = MakeAgain(*node, time);
+      if (made.ok()) continue;
+      const std::string message =
+          absl::StrCat(node->label(), ": the update of batch ", ToString(time),
+                       " cannot be made again: ", made.message());
+      if (IsOfMissingInput(made) && !may_lose_state) {
+        return absl::DataLossError(absl::StrCat(message, "; to go on without it, set ",
+                                                std::string(keys::kCheckpointAllowStateLoss.name),
+                                                "=true"));
+      }
+      LOG(WARNING) << message;
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status StreamGraph::MakeAgain(DStreamNode& node, Time time) {
+  ASSIGN_OR_RETURN(const RddRef update, node.GetOrCompute(time));
+  if (update == nullptr) return absl::OkStatus();
+  const JobScope scope(time.ms(), -1, node.label());
+  return RunForEffect(context_, update, node.label());
+}
+
+// What receivers have stored without a log may go with its workers, and nobody expects it then.
+bool StreamGraph::IsOfMissingInput(const absl::Status& status) {
+  const std::vector<ReceiverInputNode*> receivers = NeededReceivers();
+  return (absl::IsDataLoss(status) || absl::IsNotFound(status)) &&
+         std::none_of(receivers.begin(), receivers.end(), [](const ReceiverInputNode* receiver) {
+           return receiver->HasBlocksOutsideLogs();
+         });
 }
 
 void StreamGraph::BeginBatch(Time batch_time, const BatchBlocks& blocks) {
@@ -554,7 +582,8 @@ absl::Status StreamGraph::ChooseInputs(Time batch_time, const BatchBlocks& block
   {
     const std::lock_guard lock(lock_);
     const LocalPropertiesScope properties(*local_properties_);
-    CatchUpState();
+    if (recovery_failure_.ok()) recovery_failure_ = CatchUpState();
+    RETURN_IF_ERROR(recovery_failure_);
     BeginBatch(batch_time, blocks);
     const bool has_chosen =
         std::any_of(needed_inputs_.begin(), needed_inputs_.end(),
@@ -740,6 +769,10 @@ void StreamGraph::RemoveForgotten() {
 }
 
 void StreamGraph::Save(std::vector<StateSnapshot> snapshots) {
+  {
+    const std::lock_guard lock(lock_);
+    if (!recovery_failure_.ok()) return;
+  }
   const bool saved = checkpoint_->Publish(snapshots);
   if (!saved && !checkpoint_->IsDueSoon()) return;
   GraphCheckpoint::Built built;
@@ -767,6 +800,7 @@ void StreamGraph::WriteCheckpoint() {
   {
     const std::lock_guard lock(lock_);
     if (checkpoint_ == nullptr || phase_ != Phase::kStarted || !last_batch_time_) return;
+    if (!recovery_failure_.ok()) return;
     built = checkpoint_->Build();
   }
   checkpoint_->Write(built).IgnoreError();

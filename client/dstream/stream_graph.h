@@ -165,7 +165,9 @@ class StreamGraph final : public BatchGraph {
   // Opens what is in the checkpoint directory.
   absl::Status OpenCheckpoint(const std::map<const DStreamNode*, std::string>& ids);
   // Makes the updates of state that came after what was saved of it.
-  void CatchUpState();
+  absl::Status CatchUpState();
+  absl::Status MakeAgain(DStreamNode& node, Time time);
+  bool IsOfMissingInput(const absl::Status& status);
   void Save(std::vector<StateSnapshot> snapshots);
   // Saved data sets that nobody looks back at.
   void RemoveForgotten();
@@ -206,6 +208,7 @@ class StreamGraph final : public BatchGraph {
   std::set<Time> unfinished_;           // Batches that were made and have not ended.
   std::optional<ResumePoint> resumed_;  // From where this run goes on.
   bool must_catch_up_ = false;          // State is older than that.
+  absl::Status recovery_failure_;       // And why it cannot catch up.
   // By the drivers before, which batches that run again have begun. Null: this run has not resumed.
   std::shared_ptr<LeftOutputs> left_outputs_;
   // Of batches that were left out, the one behind them and the one before. No stream has a data set

@@ -49,6 +49,7 @@ enum class Mistake : uint8_t {
   kGivenUpWorkersAdopted,    // By the daemon after the one that gave them up.
   kCoresFreedTwice,          // When a worker is released, and when it has ended.
   kFilesOfAbsentUnused,      // Of applications that have not come back yet.
+  kReplacedDriverReadmitted,
   kEnd,
 };
 

@@ -226,9 +226,9 @@ absl::Status DriverDaemon::CheckApplication(const proto::RegisterApplication& re
   RETURN_IF_ERROR(CheckProgram(request.program()));
   RETURN_IF_ERROR(CheckDemand(request.demand()));
   const auto known = books_.applications.find(request.app_id());
-  if (known != books_.applications.end() && request.epoch() < known->second.record.epoch()) {
-    return ReplacedError();
-  }
+  const bool is_replaced =
+      known != books_.applications.end() && request.epoch() < known->second.record.epoch();
+  if (is_replaced && !IsMade(Mistake::kReplacedDriverReadmitted)) return ReplacedError();
   // Before its files, which nobody keeps for it any more.
   if (!request.app_id().empty() && !books_.applications.contains(request.app_id())) {
     return absl::NotFoundError(absl::StrCat("the driver daemon has given up ",

@@ -158,6 +158,9 @@ void Application::OnRegistered(const proto::ApplicationRegistered& registered) {
   is_registered_ = true;
   ScheduleHeartbeat(std::clamp<int64_t>(registered.heartbeat_interval_ms(), 10, 60'000) * 1000);
   if (!app_id_.empty()) {
+    if (site_.applications[app_id_] != this) {
+      site_.Fail(absl::StrCat(app_id_, " has another driver, and this one may come back"));
+    }
     SendMoved();
     // What it was asked before the connection broke, if it is still true.
     for (const auto& [id, worker] : workers_) {

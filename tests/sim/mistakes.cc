@@ -42,6 +42,8 @@ const std::vector<NamedMistake>& Mistakes() {
       {Mistake::kGivenUpWorkersAdopted, "given_up_workers_adopted", "", "", "", true},
       {Mistake::kCoresFreedTwice, "cores_freed_twice", "", "", "", true},
       {Mistake::kFilesOfAbsentUnused, "files_of_absent_unused", "full_store", "", "", true},
+      {Mistake::kReplacedDriverReadmitted, "replaced_driver_readmitted", "partitions", "", "",
+       true},
   };
   CHECK_EQ(mistakes.size() + 1, static_cast<size_t>(Mistake::kEnd)) << "a mistake has no name";
   return mistakes;

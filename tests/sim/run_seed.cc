@@ -324,13 +324,12 @@ class Run {
   }
 
   void Check(const ReceivedCheck& received) {
+    if (HasGivenUp()) return;
     for (const std::string& wrong : received.Failures()) Fail(wrong);
     // A driver that makes updates of state again goes on without one whose blocks are lost.
     const bool may_lack_updates = setting_.workers_outlive_driver && restarts_ > 0 &&
                                   setting_.program.keeps_state && received.has_lost_blocks();
-    // And without one whose log is corrupt, as a line of its log says.
-    const bool may_lack_logged = setting_.program.keeps_state && IsReceiverLog(spoiled_file_);
-    if (may_lack_updates || may_lack_logged) return;
+    if (may_lack_updates) return;
     // Where it cannot be noted what a batch has, it is not made.
     const bool may_miss = has_failed_files_ && IsChosen();
     for (const std::string& wrong :
@@ -522,6 +521,15 @@ class Run {
                        [this](const auto& error) { return IsOfSpoiledFile(error.second); });
   }
 
+  // State cannot be made again without the file: no driver makes another batch, until it is told to
+  // go on without.
+  bool HasGivenUp() const {
+    const absl::Status status =
+        process_.streaming->AwaitTerminationOrTimeout(std::chrono::milliseconds(0)).status();
+    return IsOfSpoiledFile(status) &&
+           absl::StrContains(status.message(), "; to go on without it, set ");
+  }
+
   bool MayFail(const absl::Status& error) const {
     const absl::string_view message = error.message();
     if (IsOfSpoiledFile(error)) return true;
@@ -547,6 +555,7 @@ class Run {
   void AwaitRecovery() {
     World& world = cluster_.world;
     const auto is_well = [&] {
+      if (HasGivenUp()) return true;
       const Time now = runtime_->Now();
       const bool is_acknowledged =
           std::all_of(sources_.begin(), sources_.end(),
