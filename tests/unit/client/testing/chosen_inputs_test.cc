@@ -6,8 +6,11 @@
 #include <millrace/testing.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -47,6 +50,11 @@ void AddRecord(const std::string& directory, const std::string& line, int64_t /*
   auto writer = LogWriter::Open(directory, 0);
   ASSERT_TRUE(writer.ok()) << writer.status();
   ASSERT_TRUE(writer->Append(line).ok());
+}
+
+std::string BytesOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::vector<Source> Sources() {
@@ -186,6 +194,59 @@ TEST_P(ChosenInputsTest, ABatchThatCouldNotBeNotedIsEmptyWhenItIsMadeOnceMore) {
     seen.push_back(*slice->front().Collect());
   }
   EXPECT_EQ(seen, (std::vector<Lines>{{}, {"a"}, {"b"}}));
+}
+
+// Files are passed over that somebody has tidied away; what is missing from a log is not.
+TEST(LostInputTest, StateThatCannotBeMadeAgainEndsTheRunUnlessItMayBeLost) {
+  using Sum = std::pair<std::string, int64_t>;
+  for (const bool may_lose : {false, true}) {
+    const TempDir input;
+    const TempDir directory;
+    StreamHarness::Options options;
+    options.checkpoint_dir = directory.path();
+    options.conf.Set("millrace.streaming.checkpoint.allowStateLoss", may_lose ? "true" : "false");
+    StreamHarness h(1s, options);
+    EXPECT_TRUE(LogWriter::Open(input.path(), 0).ok());
+    auto out = h.Output(
+        LogStream(h.context(), input.path())
+            .Map([](std::string_view line) { return Sum(line, 1); })
+            .UpdateStateByKey<int64_t>([](const std::string&, std::span<const int64_t> values,
+                                          std::optional<int64_t> sum) {
+              return std::optional(sum.value_or(0) + static_cast<int64_t>(values.size()));
+            }));
+    for (const char* record : {"a", "b"}) {
+      AddRecord(input.path(), record, 0);
+      ASSERT_TRUE(h.RunBatches(1).ok());
+    }
+    // One byte of its only segment.
+    std::string path;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(input.path())) {
+      if (entry.is_regular_file()) path = entry.path();
+    }
+    const std::string bytes = BytesOf(path);
+    std::string damaged = bytes;
+    damaged[damaged.find('a')] = 'x';
+    std::ofstream(path, std::ios::binary) << damaged;
+    ASSERT_TRUE(h.RestartDriver().ok());
+    if (may_lose) {
+      ASSERT_TRUE(h.RunBatches(1).ok());
+      EXPECT_EQ(out.batches().back(), (std::vector<Sum>{{"b", 1}}));
+      continue;
+    }
+    for (int batch = 0; batch < 2; ++batch) {
+      const absl::Status failed = h.RunBatches(1);
+      EXPECT_EQ(failed.code(), absl::StatusCode::kDataLoss) << failed;
+      EXPECT_THAT(std::string(failed.message()), HasSubstr(path));
+      EXPECT_THAT(std::string(failed.message()), HasSubstr("allowStateLoss=true"));
+    }
+    // Nothing has been lost by that.
+    std::ofstream(path, std::ios::binary) << bytes;
+    ASSERT_TRUE(h.RestartDriver().ok());
+    ASSERT_TRUE(h.RunBatches(1).ok());
+    auto sums = out.batches().back();
+    std::sort(sums.begin(), sums.end());
+    EXPECT_EQ(sums, (std::vector<Sum>{{"a", 1}, {"b", 1}}));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Sources, ChosenInputsTest, ::testing::ValuesIn(Sources()),
