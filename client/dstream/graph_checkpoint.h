@@ -15,8 +15,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "client/dstream/received_log.h"
 #include "client/dstream/received_log_cleaner.h"
+#include "client/dstream/receiver_books.h"
 #include "client/dstream/stream_ref.h"
 #include "common/concurrent/waiting_lock.h"
 #include "common/fs/atomic_output.h"

@@ -36,24 +36,24 @@ std::optional<ReceiverSpec> ReceiverInputNode::receiver() const {
   spec.stream_id = input_id();
   spec.name = receiver_class_ + "-" + std::to_string(input_id());
   spec.label = label();
-  if (log_) spec.first_sequence = log_->first_sequence();
+  if (books_) spec.first_sequence = books_->first_sequence();
   return spec;
 }
 
-void ReceiverInputNode::KeepBooks(ReceivedLog books, std::optional<ReceiverLogSpec> log,
+void ReceiverInputNode::KeepBooks(ReceiverBooks books, std::optional<ReceiverLogSpec> log,
                                   bool outlives_driver) {
-  log_ = std::move(books);
-  log_before_.reset();
+  books_ = std::move(books);
+  books_before_.reset();
   is_kept_ = log.has_value() || outlives_driver;
   spec_.log = std::move(log);
   if (!spec_.log.has_value()) return;
-  spec_.log->directory = log_->directory();
+  spec_.log->directory = books_->directory();
   // The log is the second copy.
   spec_.storage_level = WithOneCopy(spec_.storage_level);
 }
 
 absl::Status ReceiverInputNode::CheckEarlierLogs(FileSystem& fs, bool may_lose) {
-  ASSIGN_OR_RETURN(const std::set<std::string> missing, log_->MissingSegments(fs, blocks_));
+  ASSIGN_OR_RETURN(const std::set<std::string> missing, books_->MissingSegments(fs, blocks_));
   if (missing.empty()) return absl::OkStatus();
   const std::string message =
       absl::StrCat("'", absl::StrJoin(missing, "', '"), "' is missing from what was logged");
@@ -75,7 +75,7 @@ absl::Status ReceiverInputNode::CheckEarlierLogs(FileSystem& fs, bool may_lose) 
 
 absl::Status ReceiverInputNode::ReadEarlierLogs(FileSystem& fs, bool recovers, bool may_lose) {
   if (recovers) RETURN_IF_ERROR(CheckEarlierLogs(fs, may_lose));
-  ASSIGN_OR_RETURN(earlier_, log_->ReadEarlier(fs, input_id(), recovers));
+  ASSIGN_OR_RETURN(earlier_, books_->ReadEarlier(fs, input_id(), recovers));
   if (!earlier_.empty()) {
     LOG(INFO) << label() << ": the first new batch has " << earlier_.size()
               << " blocks that were received before and in no batch yet";
@@ -102,8 +102,8 @@ void ReceiverInputNode::TakeOver(const EarlierBlocks& held, bool recovers) {
     LOG(WARNING) << label() << ": " << lost << " received blocks of batches that may have to be "
                  << "made again went with the driver and workers that are gone";
   }
-  const std::vector<ReceivedBlock> taken =
-      log_->TakeOver(blocks, end_start == held.end_start.end() ? 0 : end_start->second);
+  if (end_start != held.end_start.end()) books_->KnowEarlierStarts(end_start->second, is_the_same);
+  const std::vector<ReceivedBlock> taken = books_->TakeOver(blocks);
   if (!taken.empty()) {
     LOG(INFO) << label() << ": the first new batch has " << taken.size()
               << " blocks that workers have received and that were in no batch yet";
@@ -113,7 +113,7 @@ void ReceiverInputNode::TakeOver(const EarlierBlocks& held, bool recovers) {
 }
 
 std::vector<NeededLog> ReceiverInputNode::NeededLogs() const {
-  return log_ ? log_->Needed(blocks_) : std::vector<NeededLog>();
+  return books_ ? books_->Needed(blocks_) : std::vector<NeededLog>();
 }
 
 void ReceiverInputNode::AddRecovered(const ResumePoint& from, RecoveredBlocks& to) const {
@@ -123,11 +123,11 @@ void ReceiverInputNode::AddRecovered(const ResumePoint& from, RecoveredBlocks& t
     to.batches[it->first][input_id()] = it->second;
   }
   to.unallocated[input_id()] = earlier_;
-  if (is_taken_over_) to.taken_over[input_id()] = log_->AssignedOnWorkers();
+  if (is_taken_over_) to.taken_over[input_id()] = books_->StartsOnWorkers();
 }
 
 void ReceiverInputNode::StartsEnded(const std::vector<int64_t>& starts) {
-  if (log_) log_->End(starts);
+  if (books_) books_->End(starts);
 }
 
 void ReceiverInputNode::BeginBatch(Time batch_time, const std::vector<ReceivedBlock>& blocks) {
@@ -135,16 +135,16 @@ void ReceiverInputNode::BeginBatch(Time batch_time, const std::vector<ReceivedBl
   of_batch = std::exchange(put_off_, {});
   if (put_off_since_) put_off_from_[batch_time] = *std::exchange(put_off_since_, std::nullopt);
   of_batch.insert(of_batch.end(), blocks.begin(), blocks.end());
-  if (!log_) return;
-  log_before_ = log_;
-  log_->Assign(of_batch);
+  if (!books_) return;
+  books_before_ = books_;
+  books_->Assign(of_batch);
 }
 
 // A batch without blocks, too: what is logged behind it must not come into it.
 bool ReceiverInputNode::HasChosen(Time batch_time) const {
   const auto batch = blocks_.find(batch_time);
   if (batch == blocks_.end() || is_kept_) return is_kept_;
-  return log_.has_value() &&
+  return books_.has_value() &&
          std::any_of(batch->second.begin(), batch->second.end(),
                      [](const ReceivedBlock& block) { return block.log_place.has_value(); });
 }
@@ -162,28 +162,28 @@ bool ReceiverInputNode::HasInput(Time batch_time) const {
 }
 
 void ReceiverInputNode::Save(proto::InputCheckpoint& to) const {
-  if (!log_) return;
+  if (!books_) return;
   to.set_stream_id(input_id());
   for (const auto& [time, blocks] : blocks_) {
     proto::InputBatch batch;
     batch.set_time_ms(time.ms());
     for (const ReceivedBlock& block : blocks) {
       const bool is_found_again = is_kept_ || block.log_place.has_value();
-      if (is_found_again) ReceivedLog::SaveBlock(block, *batch.add_blocks());
+      if (is_found_again) ReceiverBooks::SaveBlock(block, *batch.add_blocks());
     }
     if (batch.blocks_size() > 0) *to.add_batches() = std::move(batch);
   }
-  log_->Save(blocks_, *to.mutable_log());
+  books_->Save(blocks_, *to.mutable_log());
 }
 
 absl::Status ReceiverInputNode::Restore(const proto::InputCheckpoint& from) {
-  if (!log_) return absl::OkStatus();
-  RETURN_IF_ERROR(log_->Restore(from.log()));
+  if (!books_) return absl::OkStatus();
+  RETURN_IF_ERROR(books_->Restore(from.log()));
   saved_stream_id_ = from.stream_id();
   for (const proto::InputBatch& batch : from.batches()) {
     std::vector<ReceivedBlock>& blocks = blocks_[Time(batch.time_ms())];
     for (const proto::InputBlock& saved : batch.blocks()) {
-      ASSIGN_OR_RETURN(ReceivedBlock block, log_->RestoreBlock(input_id(), saved));
+      ASSIGN_OR_RETURN(ReceivedBlock block, books_->RestoreBlock(input_id(), saved));
       blocks.push_back(std::move(block));
     }
   }
@@ -192,12 +192,12 @@ absl::Status ReceiverInputNode::Restore(const proto::InputCheckpoint& from) {
 
 void ReceiverInputNode::PutOff(Time batch_time) {
   const auto batch = blocks_.find(batch_time);
-  if (!log_before_ || batch == blocks_.end()) return;
-  log_ = log_before_;
+  if (!books_before_ || batch == blocks_.end()) return;
+  books_ = books_before_;
   put_off_ = std::exchange(batch->second, {});
   const auto from = put_off_from_.extract(batch_time);
   if (!put_off_.empty()) put_off_since_ = from.empty() ? batch_time : from.mapped();
-  log_->Expect(put_off_);
+  books_->Expect(put_off_);
 }
 
 Time ReceiverInputNode::DroppableUntil(Time behind) const {
@@ -222,7 +222,7 @@ void ReceiverInputNode::ForgetBefore(Time batch_time) {
   DStreamNode::ForgetBefore(batch_time);
   Time forgotten = batch_time - remember();
   // State that is not saved yet may have to be made again of them.
-  if (log_) forgotten = std::min(forgotten, graph().ForgettableInputs(remember()));
+  if (books_) forgotten = std::min(forgotten, graph().ForgettableInputs(remember()));
   blocks_.erase(blocks_.begin(), blocks_.upper_bound(forgotten));
   put_off_from_.erase(put_off_from_.begin(), put_off_from_.upper_bound(forgotten));
 }

@@ -12,7 +12,7 @@
 
 #include "absl/status/status.h"
 #include "client/dstream/dstream_node.h"
-#include "client/dstream/received_log.h"
+#include "client/dstream/receiver_books.h"
 #include "client/dstream/stream_ref.h"
 #include "driver/batch/streaming_handle.h"
 
@@ -85,7 +85,7 @@ class ReceiverInputNode final : public InputNode {
   // From here on checkpoints have what batches had of what can be found again: in logs, and if
   // `outlives_driver` on workers. Before Restore. `log`: how the receiver is to log what it
   // receives, in the directory of the books.
-  void KeepBooks(ReceivedLog books, std::optional<ReceiverLogSpec> log, bool outlives_driver);
+  void KeepBooks(ReceiverBooks books, std::optional<ReceiverLogSpec> log, bool outlives_driver);
   // Behind Restore. `recovers` false: what earlier drivers have logged is none of this run's.
   // DataLoss: a file of theirs is missing; `may_lose`: its records are let go of.
   absl::Status ReadEarlierLogs(FileSystem& fs, bool recovers, bool may_lose);
@@ -93,7 +93,7 @@ class ReceiverInputNode final : public InputNode {
   // log is lost, and batches that need it fail.
   void TakeOver(const EarlierBlocks& held, bool recovers);
   // Null: no books are kept.
-  const ReceivedLog* log() const { return log_ ? &*log_ : nullptr; }
+  const ReceiverBooks* books() const { return books_ ? &*books_ : nullptr; }
   std::vector<NeededLog> NeededLogs() const;
   // What this driver is to begin with: adds it to that of others.
   void AddRecovered(const ResumePoint& from, RecoveredBlocks& to) const;
@@ -130,10 +130,10 @@ class ReceiverInputNode final : public InputNode {
   bool is_taken_over_ = false;
   int64_t saved_stream_id_ = -1;  // By which they know the stream; -1: nothing was saved.
   // Saving forgets what is done with.
-  mutable std::optional<ReceivedLog> log_;
-  std::optional<ReceivedLog> log_before_;  // The latest batch.
-  std::vector<ReceivedBlock> earlier_;     // Logged by earlier drivers, and in no batch of theirs.
-  std::vector<ReceivedBlock> put_off_;     // For the next batch.
+  mutable std::optional<ReceiverBooks> books_;
+  std::optional<ReceiverBooks> books_before_;  // The latest batch.
+  std::vector<ReceivedBlock> earlier_;  // Logged by earlier drivers, and in no batch of theirs.
+  std::vector<ReceivedBlock> put_off_;  // For the next batch.
   // Of what was put off, by the batch that has it: the first batch that it was given to.
   std::map<Time, Time> put_off_from_;
   std::optional<Time> put_off_since_;  // The same, of what no batch has yet.

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "client/dstream/received_log.h"
+#include "client/dstream/receiver_books.h"
 #include "common/fs/file_system.h"
 
 namespace millrace::internal {

@@ -17,7 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/dstream/dstream_node.h"
-#include "client/dstream/received_log.h"
+#include "client/dstream/receiver_books.h"
 #include "client/rdd/context_state.h"
 #include "client/rdd/local_properties.h"
 #include "common/concurrent/waiting_lock.h"
@@ -175,6 +175,8 @@ class StreamGraph final : public BatchGraph {
   absl::Status StartInputs();
   void CheckReceiverLogs(const std::vector<bool>& reachable);
   std::vector<ReceiverInputNode*> NeededReceivers() const;
+  // Above those of runs of this process before.
+  int64_t FirstStartOfRun();
   // Does nothing where nobody logs or has logged.
   absl::Status BeginReceiverLogs(const std::map<const DStreamNode*, std::string>& ids,
                                  int64_t first_start);

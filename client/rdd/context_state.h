@@ -2,6 +2,8 @@
 #ifndef MILLRACE_CLIENT_RDD_CONTEXT_STATE_H_
 #define MILLRACE_CLIENT_RDD_CONTEXT_STATE_H_
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,7 +20,7 @@ namespace millrace::internal {
 class DriverHandle;
 
 // Made by Context; lives as long as any handle of the context does. Constant after construction but
-// for the checkpoint directory.
+// for the checkpoint directory and the count of runs.
 struct ContextState {
   Conf conf;
   // Refuses every job once the context has stopped, but never dangles.
@@ -26,6 +28,9 @@ struct ContextState {
   FileSystem* fs = nullptr;
   // millrace.default.parallelism, else the number of task slots.
   int default_parallelism = 1;
+
+  // Runs of streams that have begun, or were about to.
+  std::atomic<int64_t> streaming_runs{0};
 
   const std::shared_ptr<AccumulatorBook> accumulators = std::make_shared<AccumulatorBook>();
 

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "common/record/storage_level.h"
 #include "common/time/time.h"
+#include "driver/batch/start_ranges.h"
 #include "driver/cluster/scaling_policy.h"
 #include "driver/event/streaming_listener.h"
 #include "driver/lineage/offset_range.h"
@@ -84,15 +85,21 @@ struct EarlierBlocks {
   std::map<int64_t, int64_t> end_start;
 };
 
+// What is known of a stream's blocks on workers, whose receiver earlier drivers had started. Of
+// starts that are in neither no block counts any more.
+struct TakenOverStarts {
+  std::map<int64_t, int64_t> assigned;  // Up to which block batches have had those of a start.
+  StartRanges unheard;                  // No batch has had any of their blocks.
+};
+
 // What an earlier driver has left, in the logs of receivers or on workers.
 struct RecoveredBlocks {
   // With what they had: that have not ended, and others that states may have to be made again of.
   std::map<Time, BatchBlocks> batches;
   // In no batch; the first one that comes due from here on has them.
   BatchBlocks unallocated;
-  // Of streams whose blocks and receivers on workers go on under this driver: by start of the
-  // receiver, up to which block batches have had them.
-  std::map<int64_t, std::map<int64_t, int64_t>> taken_over;
+  // By stream, of those whose blocks and receivers on workers go on under this driver.
+  std::map<int64_t, TakenOverStarts> taken_over;
 };
 
 // Starts of receivers, by stream: a start's number is its blocks' sequence >> 32.

@@ -108,15 +108,20 @@ void ReceiverTracker::TakeOver(const ReceivedBefore& before) {
   for (const ReceivedBefore::Running& running : before.receivers()) Adopt(running);
 }
 
-// A block of an earlier driver's receiver counts where the graph goes on with the stream, which
-// then has said what it knows of it; what is in a log was read there.
 bool ReceiverTracker::TakeBlock(const ReceivedBlock& block) {
   const Receiver* const receiver = Find(block.id.stream_id);
   if (blocks_.IsKnown(block.id)) return true;
   const bool is_earlier = receiver != nullptr && block.id.sequence < receiver->first_sequence;
-  const bool may_come =
-      !is_earlier || (IsTakenOver(block.id.stream_id) && !block.log_place.has_value());
-  return may_come && blocks_.AddBlock(block);
+  return (!is_earlier || MayComeLate(block)) && blocks_.AddBlock(block);
+}
+
+// A block of an earlier driver's receiver counts where the graph goes on with the stream, and does
+// not know that its start is done; what is in a log was read there.
+bool ReceiverTracker::MayComeLate(const ReceivedBlock& block) const {
+  const auto stream = spec_.recovered.taken_over.find(block.id.stream_id);
+  if (stream == spec_.recovered.taken_over.end() || block.log_place.has_value()) return false;
+  const int64_t start = block.id.sequence >> kStartBits;
+  return stream->second.assigned.contains(start) || stream->second.unheard.Contains(start);
 }
 
 bool ReceiverTracker::IsTakenOver(int64_t stream_id) const {
@@ -335,7 +340,7 @@ void ReceiverTracker::RestoreBatches(const std::vector<Time>& made) {
   for (const Time time : made) batches[time];
   for (const auto& [time, blocks] : batches) blocks_.RestoreBatch(time, blocks);
   for (const auto& [stream_id, starts] : spec_.recovered.taken_over) {
-    for (const auto& [start, sequence] : starts) {
+    for (const auto& [start, sequence] : starts.assigned) {
       blocks_.RestoreAllocated(stream_id, start, sequence);
     }
   }

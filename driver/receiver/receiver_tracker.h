@@ -110,6 +110,7 @@ class ReceiverTracker {
   void TakeOver(const ReceivedBefore& before);
   void Adopt(const ReceivedBefore::Running& running);
   bool TakeBlock(const ReceivedBlock& block);
+  bool MayComeLate(const ReceivedBlock& block) const;
   bool IsTakenOver(int64_t stream_id) const;
   int64_t UnprocessedBytes(const Receiver& receiver) const;
   void NoteReported(const ReceivedBlock& block);

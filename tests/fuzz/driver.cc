@@ -221,7 +221,7 @@ class Harness {
       receiver.name = "Receiver-" + std::to_string(stream_id);
       spec.receivers.push_back(std::move(receiver));
     }
-    spec.recovered.taken_over[0] = {{0, 2}};
+    spec.recovered.taken_over[0] = {.assigned = {{0, 2}}, .unheard = {}};
     StreamingRun::Observer observer;
     observer.batch_completed = [](Time /*time*/, const absl::Status& /*status*/) {};
     observer.error = [](const absl::Status& /*error*/) {};

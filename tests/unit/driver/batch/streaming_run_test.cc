@@ -649,7 +649,7 @@ class TakenOverTest : public StreamingRunTest {
     spec_.resume = ResumePoint{Time(2000), Time(3000)};
     spec_.recovered.batches[Time(3000)][0] = BlocksOf({3});
     spec_.recovered.unallocated[0] = BlocksOf({4});
-    spec_.recovered.taken_over[0] = {{0, 3}};
+    spec_.recovered.taken_over[0] = {.assigned = {{0, 3}}, .unheard = {}};
   }
 };
 
@@ -678,6 +678,23 @@ TEST_F(TakenOverTest, ReceiversAndBlocksOnWorkersGoOn) {
     if (!sent.message.has_start_receiver()) continue;
     EXPECT_EQ(sent.message.start_receiver().first_sequence(), kStart);
   }
+}
+
+// Copies of a lost worker's blocks are told late. The books tell starts that are done, whose blocks
+// were in batches, from those that no driver has heard of.
+TEST_F(TakenOverTest, LateBlocksCountWhereTheirStartIsNotDone) {
+  AddReceiver(0);
+  spec_.receivers[0].first_sequence = 8 * kStart;
+  AddWorkerWith(1, {4}, /*receives=*/false);
+  ResumeAt(3500);
+  spec_.recovered.taken_over[0].assigned[5] = 5 * kStart + 2;
+  spec_.recovered.taken_over[0].unheard.Append(6, 8);
+  ASSERT_TRUE(Start().ok());
+  Report(1, 0, {kStart, 5 * kStart + 2, 5 * kStart + 3, 7 * kStart});
+  EXPECT_THAT(DroppedBlocks(), ElementsAre(kStart, 5 * kStart + 2));
+  AdvanceMillis(500);
+  EXPECT_THAT(graph_->received, ElementsAre(Pair(3000, 3), Pair(4000, 4),
+                                            Pair(4000, 5 * kStart + 3), Pair(4000, 7 * kStart)));
 }
 
 TEST_F(TakenOverTest, AReceiverThatIsNotTheSameEndsBeforeItsStreamHasAnother) {

@@ -1,7 +1,7 @@
 // What a stream's receiver has received, as the graph sees it: how far batches have come in it, and
 // where its logs are, if it logs.
-#ifndef MILLRACE_CLIENT_DSTREAM_RECEIVED_LOG_H_
-#define MILLRACE_CLIENT_DSTREAM_RECEIVED_LOG_H_
+#ifndef MILLRACE_CLIENT_DSTREAM_RECEIVER_BOOKS_H_
+#define MILLRACE_CLIENT_DSTREAM_RECEIVER_BOOKS_H_
 
 #include <cstdint>
 #include <map>
@@ -11,34 +11,17 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/dstream/logging_runs.h"
 #include "common/fs/file_system.h"
+#include "driver/batch/start_ranges.h"
 #include "driver/batch/streaming_handle.h"
 
 namespace millrace::proto {
 class InputBlock;
-class ReceivedLog;
+class ReceiverBooks;
 }  // namespace millrace::proto
 
 namespace millrace::internal {
-
-// The drivers that have logged in a checkpoint directory, each in a directory of its own:
-//   receivedData/run-RUN/STREAM/START/log-...
-struct LoggingRuns {
-  std::string root;              // "<checkpoint directory>/receivedData"
-  std::vector<int64_t> earlier;  // Of other drivers.
-  int64_t own = 0;               // 0: this driver logs nothing.
-
-  std::string DirectoryOf(int64_t run) const;
-  std::string SealOf(int64_t run) const;
-};
-
-// `logs`: this driver will log, under a number that no other has had.
-absl::StatusOr<LoggingRuns> BeginLogging(FileSystem& fs, const std::string& checkpoint_directory,
-                                         bool logs);
-
-// Nobody logs what earlier drivers log any more from here on. Only a driver that will go on in
-// their place may do that: one of them may live.
-absl::Status SealEarlier(FileSystem& fs, const LoggingRuns& runs);
 
 // What is needed of the log in a directory.
 struct NeededLog {
@@ -47,19 +30,21 @@ struct NeededLog {
 };
 
 // The books of one stream. Blocks that are in no log are on workers, which may outlive the driver.
-// A start of its receiver is told apart by its number, which is that of
-// its blocks, shifted; starts of later drivers have higher ones.
+// A start of its receiver is told apart by its number, which is that of its blocks, shifted; starts
+// of later drivers have higher ones. Of each number that was given the books say one of three
+// things: how far batches have come in it; that no driver has heard of it, so that whatever comes
+// of it is new; or nothing, and then it is done.
 //
 // Threads: under the graph's lock. Copyable: what has not come to the disk may be taken back.
-class ReceivedLog {
+class ReceiverBooks {
  public:
   using Blocks = std::vector<ReceivedBlock>;
   using Batches = std::map<Time, Blocks>;
 
-  ReceivedLog() = default;
+  ReceiverBooks() = default;
   // `id`: the stream's, which stays from run to run. This run's starts are numbered from
   // `first_start` on, at least.
-  ReceivedLog(LoggingRuns runs, const std::string& id, int64_t first_start = 0);
+  ReceiverBooks(LoggingRuns runs, const std::string& id, int64_t first_start = 0);
 
   // This run's.
   std::string directory() const;
@@ -67,7 +52,7 @@ class ReceivedLog {
   int64_t first_sequence() const;
 
   // As a checkpoint says.
-  absl::Status Restore(const proto::ReceivedLog& saved);
+  absl::Status Restore(const proto::ReceiverBooks& saved);
   // Of a start that was restored.
   absl::StatusOr<ReceivedBlock> RestoreBlock(int64_t stream_id,
                                              const proto::InputBlock& saved) const;
@@ -79,11 +64,13 @@ class ReceivedLog {
   // Reads what earlier runs have logged and no batch has had, in the order in which it came.
   // `recovers` false: that is none of this run's.
   absl::StatusOr<Blocks> ReadEarlier(FileSystem& fs, int64_t stream_id, bool recovers);
+  // Earlier drivers have started receivers with numbers below `end_start`, and may have done so
+  // without anybody's knowing it yet. `may_count`: what comes of them is the stream's.
+  void KnowEarlierStarts(int64_t end_start, bool may_count);
   // What workers have of an earlier driver: of these blocks, those that are in no log, and in no
-  // batch as far as the books know. This run's starts are from `end_start` on.
-  Blocks TakeOver(const Blocks& held, int64_t end_start);
-  // By start, up to which block batches have had those that are in no log.
-  std::map<int64_t, int64_t> AssignedOnWorkers() const;
+  // batch as far as the books know.
+  Blocks TakeOver(const Blocks& held) const;
+  TakenOverStarts StartsOnWorkers() const;
   // The directories that ReadEarlier has seen.
   const std::set<std::string>& earlier_directories() const { return earlier_directories_; }
 
@@ -96,7 +83,7 @@ class ReceivedLog {
   void Expect(const Blocks& blocks);
 
   // `batches` are those that are still known. Forgets starts that are done with.
-  void Save(const Batches& batches, proto::ReceivedLog& to);
+  void Save(const Batches& batches, proto::ReceiverBooks& to);
   static void SaveBlock(const ReceivedBlock& block, proto::InputBlock& to);
   std::vector<NeededLog> Needed(const Batches& batches) const;
 
@@ -118,9 +105,14 @@ class ReceivedLog {
   // Adds, of starts that are to be read, what is missing in front of one that is there: of each
   // hole its last.
   absl::Status AddHoles(FileSystem& fs, Segments& named) const;
+  absl::Status RestoreUnheard(const proto::ReceiverBooks& saved);
   // No batch will need more of it than the books know.
   bool IsDone(int64_t start, int64_t done_below) const;
   std::string DirectoryOf(int64_t run, int64_t start) const;
+  // Those that are not listed.
+  void KnowUnheard(int64_t begin, int64_t end);
+  // The books of the start; null: it is done.
+  Start* Hear(int64_t start);
   void KnowStartsUpTo(int64_t start);
   void ForgetOldStarts(const std::set<int64_t>& read);
   absl::Status ReadRun(FileSystem& fs, int64_t stream_id, int64_t run, int64_t done_below,
@@ -130,10 +122,11 @@ class ReceivedLog {
   std::string name_;  // Of the stream's directory.
   int64_t first_start_ = 0;
   std::map<int64_t, Start> starts_;
-  int64_t end_start_ = 0;  // Those below that are not in `starts_` are done.
+  StartRanges unheard_;    // Of earlier drivers.
+  int64_t end_start_ = 0;  // Those below that are in neither are done.
   std::set<std::string> earlier_directories_;
 };
 
 }  // namespace millrace::internal
 
-#endif  // MILLRACE_CLIENT_DSTREAM_RECEIVED_LOG_H_
+#endif  // MILLRACE_CLIENT_DSTREAM_RECEIVER_BOOKS_H_
