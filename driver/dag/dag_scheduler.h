@@ -156,6 +156,7 @@ class DagScheduler final : public StageOwner {
   void RecomputeLost(Stage& stage, int index);
   void BreakCircles(const Stage& stage);
   void StopSharing();
+  bool UpdatesLost(const Stage& stage) const;
   bool ReadsLost(const Stage& stage, const std::vector<int64_t>& lost_shuffles) const;
 
   WorkerRegistry& workers_;

@@ -152,7 +152,9 @@ void DagScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
         std::any_of(stage->accepted.begin(), stage->accepted.end(),
                     [&](const auto& accepted) { return accepted.attempt.worker_id == worker_id; });
     const bool waits = tasks_.WaitsFor(*stage, worker_id);
-    if (!ran_there && !accepted_there && !waits && !ReadsLost(*stage, lost_shuffles)) continue;
+    const bool is_affected = ran_there || accepted_there || waits || UpdatesLost(*stage) ||
+                             ReadsLost(*stage, lost_shuffles);
+    if (!is_affected) continue;
     for (const Job* const job : stage->jobs) affected[job->id] |= ran_there;
   }
   for (const auto& [id, ran_there] : affected) {
@@ -175,6 +177,13 @@ void DagScheduler::WorkerLost(int64_t worker_id, const std::string& reason) {
     Detach(job);
     waiting_jobs_.push_back(id);
   }
+}
+
+// It began while the state was whole. What was lost of it since is made again before it begins once
+// more, be it that its own tasks still waited for what they read.
+bool DagScheduler::UpdatesLost(const Stage& stage) const {
+  return stage.kind == StageKind::kState && stage.state_begun && !stage.is_repair &&
+         data_.states.IsLost(stage.rdd->state->state_id);
 }
 
 bool DagScheduler::ReadsLost(const Stage& stage, const std::vector<int64_t>& lost_shuffles) const {

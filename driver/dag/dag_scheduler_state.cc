@@ -86,6 +86,7 @@ bool DagScheduler::MayUpdateState(const StageRef& stage) {
 absl::StatusOr<DagScheduler::Turn> DagScheduler::TurnOf(const Stage& stage) const {
   const StateUpdate& update = *stage.rdd->state;
   if (stage.is_repair) {
+    if (!data_.states.IsKnown(update.state_id)) return Turn::kWasMade;  // Nobody needs it now.
     return data_.states.IsBusy(update.state_id) ? Turn::kMustWait : Turn::kMayBegin;
   }
   if (data_.states.IsLost(update.state_id)) {

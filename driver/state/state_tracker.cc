@@ -64,7 +64,8 @@ StateTracker::Partition& StateTracker::PartitionOf(State& state, int partition) 
 }
 
 void StateTracker::Place(int64_t state_id, int partition, int64_t worker_id) {
-  PartitionOf(states_[state_id], partition).worker = worker_id;
+  const auto found = states_.find(state_id);
+  if (found != states_.end()) PartitionOf(found->second, partition).worker = worker_id;
 }
 
 void StateTracker::Updated(int64_t state_id, int partition, int64_t worker_id,

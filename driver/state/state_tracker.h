@@ -23,6 +23,8 @@ class StateTracker {
   static constexpr int64_t kNever = -1;
   static constexpr int64_t kUnplaced = -1;
 
+  // An update was begun, and it was not dropped since.
+  bool IsKnown(int64_t state_id) const { return states_.contains(state_id); }
   bool IsBusy(int64_t state_id) const;
   void Begin(int64_t state_id);
   // Committed: every partition now is as of `batch_time_ms`. Else all are as they were before.
@@ -36,6 +38,7 @@ class StateTracker {
   absl::Status FirstFailure(int64_t state_id) const;
 
   int64_t WorkerOf(int64_t state_id, int partition) const;
+  // Of an update that was begun, for a state that was not dropped since.
   void Place(int64_t state_id, int partition, int64_t worker_id);
   // The partition there is as of that update now. A state that was dropped stays so.
   void Updated(int64_t state_id, int partition, int64_t worker_id, int64_t batch_time_ms);

@@ -130,6 +130,7 @@ TEST_F(WorkerScalerTest, TheOneThatCostsTheLeastGoes) {
   JoinAll();
   with_receiver_ = {5};
   data_.blocks.Add({.stream_id = 0, .sequence = 1}, 4);
+  data_.states.Begin(7);
   data_.states.Place(7, 0, 3);
   data_.states.Place(7, 1, 2);
   data_.cached.Track(9);

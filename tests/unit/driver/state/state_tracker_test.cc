@@ -27,6 +27,7 @@ TEST(StateTrackerTest, AnUpdateThatWasGivenUpLeavesTheOneBefore) {
 
 TEST(StateTrackerTest, PartitionsStayWhereTheyArePut) {
   StateTracker states;
+  states.Begin(7);
   states.Place(7, 2, 5);
   EXPECT_EQ(states.WorkerOf(7, 2), 5);
   EXPECT_EQ(states.WorkerOf(7, 0), StateTracker::kUnplaced);
@@ -35,15 +36,25 @@ TEST(StateTrackerTest, PartitionsStayWhereTheyArePut) {
 
 TEST(StateTrackerTest, StateIsLostWithItsWorkerOnceItHoldsSomething) {
   StateTracker states;
+  states.Begin(7);
   states.Place(7, 0, 5);
-  states.Place(8, 0, 5);
   states.Begin(8);
+  states.Place(8, 0, 5);
   states.Updated(8, 0, 5, 1000);
   states.End(8, true, 1000);
   states.ForgetWorker(5);
   EXPECT_FALSE(states.IsLost(7)) << "it was never updated";
   EXPECT_EQ(states.WorkerOf(7, 0), StateTracker::kUnplaced);
   EXPECT_TRUE(states.IsLost(8));
+}
+
+TEST(StateTrackerTest, NothingIsPlacedOfAStateThatWasDropped) {
+  StateTracker states;
+  states.Begin(7);
+  EXPECT_TRUE(states.Drop(7));
+  EXPECT_FALSE(states.IsKnown(7));
+  states.Place(7, 0, 5);
+  EXPECT_TRUE(states.empty());
 }
 
 TEST(StateTrackerTest, WhatEndsAfterItsStateWasDroppedChangesNothing) {
