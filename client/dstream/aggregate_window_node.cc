@@ -79,7 +79,7 @@ absl::StatusOr<RddRef> AggregateWindowNode::NewSuffix(int64_t start) {
 
 absl::StatusOr<RddRef> AggregateWindowNode::Pane(int64_t index) {
   DStreamNode& parent = *parents().front();
-  if (pane_ == parent.slide()) return parent.GetOrCompute(TimeOf(index + 1));
+  if (pane_ == parent.slide()) return DataSetAt(parent, TimeOf(index + 1));
   if (const auto known = panes_.find(index); known != panes_.end()) return known->second.rdd;
   auto data_sets = DataSetsBetween(parent, TimeOf(index), TimeOf(index + 1));
   if (!data_sets.ok()) return data_sets.status();

@@ -84,7 +84,7 @@ absl::Status GraphCheckpoint::Open(const std::map<const DStreamNode*, std::strin
 }
 
 void GraphCheckpoint::BeginAfter(Time zero_time) {
-  for (auto& [id, state] : states_) state.time = zero_time;
+  for (auto& [id, state] : states_) SetSaved(state, {zero_time, {}});
   const absl::Status status = store_.TakeOver();
   LOG_IF(ERROR, !status.ok()) << "the checkpoint directory: " << status;
 }
@@ -121,7 +121,7 @@ StateSnapshotSpec GraphCheckpoint::SpecOf(const StateSnapshot& snapshot) {
 // While one that has all keys is under way, what changed since the last one that counts goes on
 // top of either.
 bool GraphCheckpoint::MustBeWhole(const std::string& id, const SavedState& state) const {
-  const std::vector<SavedChain::Link>& links = state.chain.links;
+  const std::vector<SavedChain::Link>& links = state.last.chain.links;
   if (links.empty() || state.is_of_earlier_driver) return true;
   int64_t delta_bytes = 0;
   for (size_t i = 1; i < links.size(); ++i) delta_bytes += links[i].bytes;
@@ -141,8 +141,8 @@ std::optional<StateSnapshot> GraphCheckpoint::Begin(const std::string& id, const
   snapshot.id = id;
   snapshot.time = time;
   if (!MustBeWhole(id, state)) {
-    snapshot.since_ms = state.time.ms();
-    snapshot.base_partitions = state.chain.num_partitions;
+    snapshot.since_ms = state.last.time.ms();
+    snapshot.base_partitions = state.last.chain.num_partitions;
   }
   snapshot.output = std::make_unique<AtomicOutput>(
       fs_, JoinPath(store_.state_directory(), StateDirectory(id, time)),
@@ -182,7 +182,7 @@ GraphCheckpoint::Snapshots GraphCheckpoint::SaveAll() {
   Snapshots snapshots;
   for (const auto& [id, state] : states_) {
     StateNode& node = *state.node;
-    if (!node.has_state() || node.last_time() <= state.time) continue;
+    if (!node.has_state() || node.last_time() <= state.last.time) continue;
     std::optional<StateSnapshot> snapshot = Begin(id, state, node.last_time());
     if (!snapshot) return {};
     snapshots.push_back(*std::move(snapshot));
@@ -230,14 +230,59 @@ void GraphCheckpoint::Saved(const Snapshots& snapshots) {
                                                    : JoinPath(BaseName(store_.state_directory()),
                                                               BaseName(snapshot.output->path()));
     if (!path.empty()) published_.push_back(path);
-    if (snapshot.time <= state.time) continue;
-    state.time = snapshot.time;
+    if (snapshot.time <= state.last.time) continue;
+    state.last.time = snapshot.time;
     if (path.empty()) continue;
-    if (snapshot.since_ms < 0) state.chain.links.clear();
+    SavedChain& chain = state.last.chain;
+    if (snapshot.since_ms < 0) chain.links.clear();
     state.is_of_earlier_driver = false;
-    state.chain.num_partitions = snapshot.num_partitions;
-    state.chain.links.push_back({path, snapshot.time.ms(), snapshot.bytes});
-    state.node->Saved(snapshot.time, Located(state.chain));
+    chain.num_partitions = snapshot.num_partitions;
+    chain.links.push_back({path, snapshot.time.ms(), snapshot.bytes});
+  }
+}
+
+void GraphCheckpoint::SetSaved(SavedState& state, SavedAt saved) {
+  state.base = state.next = saved;
+  state.last = std::move(saved);
+}
+
+void GraphCheckpoint::MoveBase(SavedState& state, Time behind) {
+  if (state.base.time == state.last.time) return;
+  const Time base_before = state.base.time;
+  if (state.last.time <= behind) {
+    state.base = state.next = state.last;
+  } else if (state.next.time <= behind) {
+    state.base = std::exchange(state.next, state.last);
+  } else if (state.next.time == base_before) {
+    state.next = state.last;
+  }
+  const bool is_to_be_read = state.base.time != base_before && !state.base.chain.links.empty();
+  if (is_to_be_read) state.node->Saved(state.base.time, Located(state.base.chain));
+}
+
+// Of each stream, behind which time a batch to come, or an update that is made again, may ask for
+// data sets: those that look at a stream stand behind it.
+void GraphCheckpoint::MoveBases() {
+  std::map<const DStreamNode*, Time> behind;
+  const auto ask = [&behind](const DStreamNode* stream, Time time) {
+    const auto [asked, is_first] = behind.try_emplace(stream, time);
+    asked->second = std::min(asked->second, time);
+  };
+  const auto& nodes = graph_.nodes();
+  for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
+    const DStreamNode& node = **it;
+    if (!graph_.IsNeeded(node)) continue;
+    ask(&node, graph_.completed_time());
+    Time& of_node = behind.at(&node);
+    const auto state = states_.find(ids_.at(&node));
+    if (state != states_.end() && state->second.node == &node) {
+      state->second.is_replayable = graph_.IsReplayable(node);
+      MoveBase(state->second, of_node);
+      of_node = std::min(of_node, state->second.base.time);
+    }
+    const Time first = of_node.Floor(node.slide(), graph_.zero_time()) + node.slide();
+    const Time looks_behind = std::min(of_node, first - node.look_back());
+    for (const DStreamNode* parent : node.parents()) ask(parent, looks_behind);
   }
 }
 
@@ -248,14 +293,15 @@ SavedChain GraphCheckpoint::Located(SavedChain chain) const {
 
 Time GraphCheckpoint::oldest_saved() const {
   Time oldest = graph_.last_batch_time();
-  for (const auto& [id, state] : states_) oldest = std::min(oldest, state.time);
+  for (const auto& [id, state] : states_) oldest = std::min(oldest, state.base.time);
   return oldest;
 }
 
 Time GraphCheckpoint::RepairableFrom(Time batch_time) const {
   Time from = batch_time;
   for (const auto& [id, state] : states_) {
-    from = std::min(from, std::max(state.time, batch_time - kIntervalsKept * state.interval));
+    const milliseconds kept = kIntervalsKept * state.interval + state.node->remember();
+    from = std::min(from, std::max(state.base.time, batch_time - kept));
   }
   return from;
 }
@@ -264,6 +310,7 @@ Time GraphCheckpoint::RepairableFrom(Time batch_time) const {
 // Writing.
 
 GraphCheckpoint::Built GraphCheckpoint::Build() {
+  MoveBases();
   Built built{++built_, {}, {}, std::exchange(published_, {})};
   proto::Checkpoint& checkpoint = built.checkpoint;
   checkpoint.set_app_name(graph_.context()->conf.GetString(keys::kAppName).value_or(""));
@@ -292,16 +339,29 @@ GraphCheckpoint::Built GraphCheckpoint::Build() {
     saved.set_id(id);
     saved.set_label(state.node->label());
     saved.set_schema(state.node->format().schema);
-    saved.set_time_ms(state.time.ms());
-    saved.set_num_partitions(state.chain.num_partitions);
-    for (const SavedChain::Link& link : state.chain.links) {
-      proto::SavedState& to = *saved.add_saved();
-      to.set_path(link.path);
-      to.set_time_ms(link.time_ms);
-      to.set_bytes(link.bytes);
-    }
+    Name(state, saved);
   }
   return built;
+}
+
+void GraphCheckpoint::Name(const SavedState& state, proto::StateCheckpoint& to) {
+  // The next driver gains nothing by going back to what it cannot make again.
+  const SavedAt& from = state.is_replayable ? state.base : state.last;
+  to.set_time_ms(from.time.ms());
+  to.set_num_partitions(from.chain.num_partitions);
+  std::set<std::string> named;
+  for (const SavedChain::Link& link : from.chain.links) {
+    proto::SavedState& saved = *to.add_saved();
+    saved.set_path(link.path);
+    saved.set_time_ms(link.time_ms);
+    saved.set_bytes(link.bytes);
+    named.insert(link.path);
+  }
+  for (const SavedAt* const kept : {&state.base, &state.next, &state.last}) {
+    for (const SavedChain::Link& link : kept->chain.links) {
+      if (named.insert(link.path).second) to.add_kept(link.path);
+    }
+  }
 }
 
 bool GraphCheckpoint::IsDueSoon() const {
@@ -333,6 +393,7 @@ void GraphCheckpoint::DropOvertaken(const Built& written) {
   std::set<std::string> named;
   for (const proto::StateCheckpoint& state : written.checkpoint.states()) {
     for (const proto::SavedState& saved : state.saved()) named.insert(saved.path());
+    named.insert(state.kept().begin(), state.kept().end());
   }
   for (auto state = unnamed_.begin(); state != unnamed_.end();) {
     const auto& [path, number] = *state;
@@ -445,20 +506,19 @@ absl::Status GraphCheckpoint::FindStates(const proto::Checkpoint& checkpoint, Ch
 
 void GraphCheckpoint::RestoreStates(const proto::Checkpoint& checkpoint, const Chains& found) {
   for (auto& [id, state] : states_) {
-    state.time = Time(checkpoint.completed_time_ms());
-    state.node->BeginAfter(state.time);
+    SetSaved(state, {Time(checkpoint.completed_time_ms()), {}});
+    state.node->BeginAfter(state.last.time);
   }
   for (const proto::StateCheckpoint& saved : checkpoint.states()) {
     const auto chain = found.find(saved.id());
     if (chain == found.end()) continue;
     SavedState& state = states_.at(saved.id());
-    state.time = Time(saved.time_ms());
-    state.chain = chain->second;
+    SetSaved(state, {Time(saved.time_ms()), chain->second});
     state.is_of_earlier_driver = true;
-    if (state.chain.links.empty()) {
-      state.node->BeginAfter(state.time);
+    if (state.last.chain.links.empty()) {
+      state.node->BeginAfter(state.last.time);
     } else {
-      state.node->Restore(state.time, Located(state.chain));
+      state.node->Restore(state.last.time, Located(state.last.chain));
     }
   }
 }

@@ -55,6 +55,10 @@ struct StateSnapshot {
 // the whole was, so that over time less is written for the whole than for the changes; when there
 // are kDeltasMax directories; and when a driver has gone on from a checkpoint.
 //
+// A later batch may look back at data sets that were made of a state, as windows do. The next
+// driver makes those once more, and this one does where a worker is lost with them. So what either
+// goes on from is not what was saved of a state last, but what was saved before the oldest of them.
+//
 // A checkpoint that cannot be written is logged. A batch that it was to be written for is not made;
 // else the batches go on.
 //
@@ -97,7 +101,7 @@ class GraphCheckpoint {
   bool Publish(Snapshots& snapshots);
   // They are the states to go on from.
   void Saved(const Snapshots& snapshots);
-  // The oldest batch that a state was saved of: those behind it may have to be made again.
+  // The oldest batch that a state is gone on from: those behind it may have to be made again.
   Time oldest_saved() const;
 
   // Lost partitions of states are made of what was saved and of batches behind this one.
@@ -110,7 +114,7 @@ class GraphCheckpoint {
     // States that are in their places since the one before, below the checkpoint directory.
     std::vector<std::string> published;
   };
-  // As of now.
+  // As of now. Behind it states may be gone on from later.
   Built Build();
   // Without the lock. One that was built before what is written already is left out. An error is
   // logged.
@@ -124,17 +128,31 @@ class GraphCheckpoint {
   Time written_completed_time() const { return Time(written_completed_ms_.load()); }
 
  private:
+  // A state as of the update of `time`.
+  struct SavedAt {
+    Time time{0};      // The zero time: nothing was saved yet.
+    SavedChain chain;  // Paths are below the checkpoint directory.
+  };
   struct SavedState {
     StateNode* node = nullptr;
     std::chrono::milliseconds interval{0};
-    std::set<std::string> ancestors;    // Ids of states that it is made of.
-    Time time{0};                       // Of what was saved last; the zero time: nothing yet.
-    SavedChain chain;                   // Paths are below the checkpoint directory.
-    bool is_of_earlier_driver = false;  // The chain is.
+    std::set<std::string> ancestors;  // Ids of states that it is made of.
+    // Rising, and the same where no batch looks back: what to go on from, what to go on from then,
+    // and what was saved last.
+    SavedAt base;
+    SavedAt next;
+    SavedAt last;
+    bool is_of_earlier_driver = false;  // The last chain is.
+    bool is_replayable = true;          // By the next driver.
   };
   // Saved states by their ids.
   using Chains = std::map<std::string, SavedChain>;
 
+  // Goes on from what was saved last before all that a batch to come looks back at.
+  void MoveBases();
+  void MoveBase(SavedState& state, Time behind);
+  static void SetSaved(SavedState& state, SavedAt saved);
+  static void Name(const SavedState& state, proto::StateCheckpoint& to);
   bool IsDue(const SavedState& state, Time time) const;
   bool MustBeWhole(const std::string& id, const SavedState& state) const;
   bool IsComplete(StateSnapshot& snapshot);

@@ -29,6 +29,10 @@ std::optional<milliseconds> StateNode::default_checkpoint_interval() const {
 }
 
 absl::StatusOr<RddRef> StateNode::Compute(Time time) {
+  if (begins_after_ && time <= *begins_after_) {
+    return absl::OutOfRangeError(absl::StrCat(label(), ": the data set at ", ToString(time),
+                                              " was made before what its state goes on from"));
+  }
   if (reached_ && *reached_ >= time) {
     return absl::FailedPreconditionError(
         absl::StrCat(label(), ": the data set at ", ToString(time), " is not remembered any more, ",
@@ -91,6 +95,7 @@ void StateNode::Restart() {
   state_id_ = -1;
   last_update_ = nullptr;
   reached_.reset();
+  begins_after_.reset();
 }
 
 RddRef StateNode::Read(const SavedChain& saved) const {

@@ -34,7 +34,7 @@ class StateNode : public DStreamNode {
   // The state begins with what was saved of the update of `time`, by an earlier driver.
   virtual void Restore(Time time, const SavedChain& saved) = 0;
   // The state begins with nothing, behind the batch of `time`.
-  void BeginAfter(Time time) { reached_ = time; }
+  void BeginAfter(Time time) { reached_ = begins_after_ = time; }
   bool HasReached(Time time) const { return reached_ && time <= *reached_; }
   // Batches before `time` for which nobody has asked are never made.
   void SkipUntil(Time time);
@@ -76,9 +76,10 @@ class StateNode : public DStreamNode {
   StateFormat format_;
   int64_t state_id_ = -1;
   Lease lease_;
-  StateUpdateRef last_update_;   // That was made; null before the first one.
-  std::optional<Time> reached_;  // Up to where updates were asked for.
-  int num_partitions_ = 0;       // Of the last update.
+  StateUpdateRef last_update_;        // That was made; null before the first one.
+  std::optional<Time> reached_;       // Up to where updates were asked for.
+  std::optional<Time> begins_after_;  // Nothing that was made before is there.
+  int num_partitions_ = 0;            // Of the last update.
 };
 
 // State that is updated by the records of each batch.

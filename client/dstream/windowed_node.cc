@@ -35,10 +35,16 @@ absl::StatusOr<RddRef> WindowedNode::Compute(Time time) {
   return unite_(*std::move(data_sets));
 }
 
+absl::StatusOr<RddRef> DataSetAt(DStreamNode& stream, Time time) {
+  absl::StatusOr<RddRef> data_set = stream.GetOrCompute(time);
+  if (absl::IsOutOfRange(data_set.status())) return RddRef();
+  return data_set;
+}
+
 absl::StatusOr<std::vector<RddRef>> DataSetsBetween(DStreamNode& stream, Time after, Time until) {
   std::vector<RddRef> data_sets;
   for (const Time time : (after + stream.slide()).To(until, stream.slide())) {
-    absl::StatusOr<RddRef> data_set = stream.GetOrCompute(time);
+    absl::StatusOr<RddRef> data_set = DataSetAt(stream, time);
     if (!data_set.ok()) return data_set.status();
     if (*data_set != nullptr) data_sets.push_back(*std::move(data_set));
   }

@@ -32,6 +32,9 @@ class WindowedNode final : public DStreamNode {
   const Unite unite_;
 };
 
+// For a window: null, too, if an earlier driver made it of state that it cannot be made of again.
+// As with what was received, the window then has what there is.
+absl::StatusOr<RddRef> DataSetAt(DStreamNode& stream, Time time);
 // The data sets of `stream` in (after, until], oldest first.
 absl::StatusOr<std::vector<RddRef>> DataSetsBetween(DStreamNode& stream, Time after, Time until);
 

@@ -30,6 +30,7 @@ std::set<std::string> StatePaths(const proto::Checkpoint& checkpoint) {
   for (const proto::StateCheckpoint& state : checkpoint.states()) {
     if (!state.path().empty()) paths.insert(state.path());
     for (const proto::SavedState& saved : state.saved()) paths.insert(saved.path());
+    paths.insert(state.kept().begin(), state.kept().end());
   }
   return paths;
 }

@@ -261,6 +261,70 @@ Lines ExpectedMapState(const Shape& shape, const std::vector<Time>& batches) {
   return lines;
 }
 
+DStream<Record> RunningSums(StreamingContext& ssc, const Shape& shape) {
+  auto spec = StateSpec([](std::string key, std::optional<int64_t> value, State<int64_t>& state) {
+                state.Update(state.GetOption().value_or(0) + *value);
+                return Record(std::move(key), state.Get());
+              }).NumPartitions(shape.reduce_partitions);
+  return shape.InputOf(0)
+      .In(ssc)
+      .ReduceByKey(std::plus<>(), shape.map_partitions)
+      .MapWithState(spec)
+      .Checkpoint(shape.checkpoint_interval());
+}
+
+// Windows look back at what was made of a state that has moved on.
+DStream<std::string> WindowOfState(StreamingContext& ssc, const Shape& shape,
+                                   const Counter& /*counter*/) {
+  return RunningSums(ssc, shape).Map(Fn<&LineOf>).Window(kWindowBatches * shape.batch_interval);
+}
+
+// By batch.
+std::vector<std::vector<Record>> ExpectedRunningSums(const Shape& shape,
+                                                     const std::vector<Time>& batches) {
+  Sums sums;
+  std::vector<std::vector<Record>> of_batches;
+  for (const Time time : batches) {
+    Sums of_batch;
+    for (const auto& [key, value] : shape.InputOf(0).At(time)) of_batch[key] += value;
+    std::vector<Record>& records = of_batches.emplace_back();
+    for (const auto& [key, sum] : of_batch) records.emplace_back(key, sums[key] += sum);
+  }
+  return of_batches;
+}
+
+Lines ExpectedWindowOfState(const Shape& shape, const std::vector<Time>& batches) {
+  Lines lines;
+  const std::vector<std::vector<Record>> of_batches = ExpectedRunningSums(shape, batches);
+  const size_t length = LastWindow(batches).size();
+  for (const std::vector<Record>& of_batch : std::span(of_batches).last(length)) {
+    for (const Record& record : of_batch) lines.push_back(LineOf(record));
+  }
+  return lines;
+}
+
+// A state that is made of another one, and of what that one was longer ago.
+DStream<std::string> SlidingSumOfState(StreamingContext& ssc, const Shape& shape,
+                                       const Counter& /*counter*/) {
+  return RunningSums(ssc, shape)
+      .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), kWindowBatches * shape.batch_interval,
+                            shape.batch_interval, shape.reduce_partitions,
+                            [](const Record& sum) { return sum.second != 0; })
+      .Checkpoint(2 * shape.checkpoint_interval())
+      .Map(Fn<&LineOf>);
+}
+
+Lines ExpectedSlidingSumOfState(const Shape& shape, const std::vector<Time>& batches) {
+  Sums sums;
+  const std::vector<std::vector<Record>> of_batches = ExpectedRunningSums(shape, batches);
+  const size_t length = LastWindow(batches).size();
+  for (const std::vector<Record>& of_batch : std::span(of_batches).last(length)) {
+    for (const auto& [key, value] : of_batch) sums[key] += value;
+  }
+  std::erase_if(sums, [](const auto& sum) { return sum.second == 0; });
+  return LinesOf(sums);
+}
+
 DStream<std::string> SlidingSum(StreamingContext& ssc, const Shape& shape,
                                 const Counter& /*counter*/) {
   return shape.InputOf(0)
@@ -314,6 +378,16 @@ const std::vector<Program>& Programs() {
        .keeps_state = true,
        .declare = SlidingSum,
        .expected = ExpectedSlidingSum},
+      {.name = "window_of_state",
+       .accumulates = true,
+       .keeps_state = true,
+       .declare = WindowOfState,
+       .expected = ExpectedWindowOfState},
+      {.name = "sliding_sum_of_state",
+       .accumulates = true,
+       .keeps_state = true,
+       .declare = SlidingSumOfState,
+       .expected = ExpectedSlidingSumOfState},
   };
   return programs;
 }

@@ -530,10 +530,21 @@ class Run {
            absl::StrContains(status.message(), "; to go on without it, set ");
   }
 
+  static bool IsOfMissedUpdate(const absl::Status& error) {
+    return absl::StrContains(error.message(), "and the update cannot be made twice");
+  }
+
+  bool HasFailedOtherwise() const {
+    return std::any_of(collected_->errors.begin(), collected_->errors.end(),
+                       [](const auto& failed) { return !IsOfMissedUpdate(failed.second); });
+  }
+
   bool MayFail(const absl::Status& error) const {
     const absl::string_view message = error.message();
     if (IsOfSpoiledFile(error)) return true;
     if (IsMissingUpdate(error) && HasFailedForSpoiledFile()) return true;
+    // A window looks back at an update that failed, and the state has gone on without it.
+    if (IsOfMissedUpdate(error) && HasFailedOtherwise()) return true;
     // Windows with an inverse that were waiting for an update that failed cannot do without it.
     const bool misses_update = IsMissingUpdate(error);
     // State is updated where it is, be it on a worker on which tasks fail. Anything else runs
