@@ -33,6 +33,14 @@ constexpr int64_t kDeltaShare = 5;
 constexpr int64_t kWholeShare = 4;
 // For so many checkpoint intervals the batches that made a state are kept if it cannot be saved.
 constexpr int kIntervalsKept = 10;
+// So many batches are made again for what windows look back at: seconds of work, or minutes.
+constexpr int kMadeAgainMax = 10'000;
+
+// Of a stream without state: its data sets need not be made again, they are read.
+bool AreAllSaved(const DStreamNode& stream) {
+  return stream.user_set_checkpoint_interval() && stream.format().write != nullptr &&
+         *stream.checkpoint_interval() == stream.slide();
+}
 
 std::string StateDirectory(const std::string& id, Time time) {
   return absl::StrCat(absl::Hex(XXH3_64bits(id.data(), id.size()), absl::kZeroPad16), "-",
@@ -268,6 +276,7 @@ void GraphCheckpoint::MoveBases() {
     const auto [asked, is_first] = behind.try_emplace(stream, time);
     asked->second = std::min(asked->second, time);
   };
+  const Time too_long_ago = graph_.completed_time() - kMadeAgainMax * graph_.batch_interval();
   const auto& nodes = graph_.nodes();
   for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
     const DStreamNode& node = **it;
@@ -277,8 +286,10 @@ void GraphCheckpoint::MoveBases() {
     const auto state = states_.find(ids_.at(&node));
     if (state != states_.end() && state->second.node == &node) {
       state->second.is_replayable = graph_.IsReplayable(node);
-      MoveBase(state->second, of_node);
+      MoveBase(state->second, std::max(of_node, too_long_ago));
       of_node = std::min(of_node, state->second.base.time);
+    } else if (AreAllSaved(node)) {
+      of_node = graph_.completed_time();
     }
     const Time first = of_node.Floor(node.slide(), graph_.zero_time()) + node.slide();
     const Time looks_behind = std::min(of_node, first - node.look_back());
@@ -470,7 +481,7 @@ absl::Status GraphCheckpoint::FindStates(const proto::Checkpoint& checkpoint, Ch
   std::vector<std::string> problems;
   bool is_damaged = false;
   for (const proto::StateCheckpoint& saved : checkpoint.states()) {
-    const bool is_nothing = saved.path().empty() && saved.saved().empty();
+    const bool is_nothing = saved.path().empty() && saved.saved().empty() && saved.kept().empty();
     const auto state = states_.find(saved.id());
     if (state == states_.end()) {
       if (is_nothing) continue;

@@ -113,6 +113,15 @@ auto MappedUntilTheyTimeOut(StreamHarness& h, int partitions = 3) {
       .Timeout(6s);
 }
 
+auto RunningSums() {
+  return StateSpec([](std::string key, std::optional<int64_t> value, State<int64_t>& state) {
+    state.Update(state.GetOption().value_or(0) + *value);
+    return Pair(std::move(key), state.Get());
+  });
+}
+
+int64_t Negated(int64_t x) { return -x; }
+
 Seen Sorted(const StreamOutput<std::string>& output) {
   Seen seen;
   for (size_t i = 0; i < output.times().size(); ++i) {
@@ -253,6 +262,29 @@ std::vector<NamedProgram> Programs() {
                return Pair(std::move(key), state.Get());
              }));
          return TextOf(h, largest.Checkpoint(4s));
+       }},
+      // Windows look back at what states were.
+      {"WindowsOfState",
+       [](StreamHarness& h) {
+         auto sums = h.Input(Words()).MapWithState(RunningSums()).Checkpoint(2s);
+         return TextOf(h, sums.Window(6s, 3s).Union(sums.MapValues(Fn<&Negated>).Window(4s, 3s)));
+       }},
+      {"WindowWithInverseOfState",
+       [](StreamHarness& h) {
+         auto sums = h.Input(Words()).MapWithState(RunningSums()).Checkpoint(3s);
+         auto in_window = sums.ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 4s, 1s);
+         return TextOf(h, in_window.Checkpoint(2s));
+       }},
+      {"WindowOfAWindowOfState",
+       [](StreamHarness& h) {
+         auto sums = h.Input(Words()).UpdateStateByKey<int64_t>(Fn<&Sum>).Checkpoint(4s);
+         return TextOf(h, sums.Window(2s).ReduceByKeyAndWindow(
+                              [](int64_t a, int64_t b) { return std::max(a, b); }, 8s, 1s));
+       }},
+      {"WindowOfSavedDataSetsOfState",
+       [](StreamHarness& h) {
+         auto sums = h.Input(Words()).MapWithState(RunningSums()).Checkpoint(5s);
+         return TextOf(h, sums.MapValues(Fn<&Negated>).Checkpoint(1s).Window(4s));
        }},
       {"BroadcastsAndStaticDataSets",
        [](StreamHarness& h) {
