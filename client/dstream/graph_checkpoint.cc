@@ -13,6 +13,7 @@
 #include "client/dstream/stream_graph.h"
 #include "client/rdd/save.h"
 #include "common/base/annotate_status.h"
+#include "common/base/mistake.h"
 #include "common/base/status_macros.h"
 #include "common/config/keys.h"
 #include "common/fs/path.h"
@@ -286,7 +287,9 @@ void GraphCheckpoint::MoveBases() {
     const auto state = states_.find(ids_.at(&node));
     if (state != states_.end() && state->second.node == &node) {
       state->second.is_replayable = graph_.IsReplayable(node);
-      MoveBase(state->second, std::max(of_node, too_long_ago));
+      MoveBase(state->second, IsMade(Mistake::kStateSavedTooEarly)
+                                  ? state->second.last.time
+                                  : std::max(of_node, too_long_ago));
       of_node = std::min(of_node, state->second.base.time);
     } else if (AreAllSaved(node)) {
       of_node = graph_.completed_time();
