@@ -234,49 +234,15 @@ Lines ExpectedUpdateState(const Shape& shape, const std::vector<Time>& batches) 
   return LinesOf(sums);
 }
 
-DStream<std::string> MapState(StreamingContext& ssc, const Shape& shape, const Counter& counter) {
+template <class Stream>
+auto RunningSums(const Stream& records, const Shape& shape) {
   auto spec = StateSpec([](std::string key, std::optional<int64_t> value, State<int64_t>& state) {
                 state.Update(state.GetOption().value_or(0) + *value);
                 return Record(std::move(key), state.Get());
               }).NumPartitions(shape.reduce_partitions);
-  return Counted(shape.InputOf(0).In(ssc), counter)
-      .ReduceByKey(std::plus<>(), shape.map_partitions)
-      .MapWithState(spec)
-      .Checkpoint(shape.checkpoint_interval())
-      .Map(Fn<&LineOf>);
-}
-
-Lines ExpectedMapState(const Shape& shape, const std::vector<Time>& batches) {
-  Sums sums;
-  Lines lines;
-  for (const Time time : batches) {
-    Sums of_batch;
-    for (const auto& [key, value] : shape.InputOf(0).At(time)) of_batch[key] += value;
-    lines.clear();
-    for (const auto& [key, sum] : of_batch) {
-      sums[key] += sum;
-      lines.push_back(LineOf({key, sums[key]}));
-    }
-  }
-  return lines;
-}
-
-DStream<Record> RunningSums(StreamingContext& ssc, const Shape& shape) {
-  auto spec = StateSpec([](std::string key, std::optional<int64_t> value, State<int64_t>& state) {
-                state.Update(state.GetOption().value_or(0) + *value);
-                return Record(std::move(key), state.Get());
-              }).NumPartitions(shape.reduce_partitions);
-  return shape.InputOf(0)
-      .In(ssc)
-      .ReduceByKey(std::plus<>(), shape.map_partitions)
+  return records.ReduceByKey(std::plus<>(), shape.map_partitions)
       .MapWithState(spec)
       .Checkpoint(shape.checkpoint_interval());
-}
-
-// Windows look back at what was made of a state that has moved on.
-DStream<std::string> WindowOfState(StreamingContext& ssc, const Shape& shape,
-                                   const Counter& /*counter*/) {
-  return RunningSums(ssc, shape).Map(Fn<&LineOf>).Window(kWindowBatches * shape.batch_interval);
 }
 
 // By batch.
@@ -293,6 +259,26 @@ std::vector<std::vector<Record>> ExpectedRunningSums(const Shape& shape,
   return of_batches;
 }
 
+DStream<std::string> MapState(StreamingContext& ssc, const Shape& shape, const Counter& counter) {
+  return RunningSums(Counted(shape.InputOf(0).In(ssc), counter), shape).Map(Fn<&LineOf>);
+}
+
+Lines ExpectedMapState(const Shape& shape, const std::vector<Time>& batches) {
+  Lines lines;
+  const std::vector<std::vector<Record>> of_batches = ExpectedRunningSums(shape, batches);
+  if (of_batches.empty()) return lines;
+  for (const Record& record : of_batches.back()) lines.push_back(LineOf(record));
+  return lines;
+}
+
+// Windows look back at what was made of a state that has moved on.
+DStream<std::string> WindowOfState(StreamingContext& ssc, const Shape& shape,
+                                   const Counter& /*counter*/) {
+  return RunningSums(shape.InputOf(0).In(ssc), shape)
+      .Map(Fn<&LineOf>)
+      .Window(kWindowBatches * shape.batch_interval);
+}
+
 Lines ExpectedWindowOfState(const Shape& shape, const std::vector<Time>& batches) {
   Lines lines;
   const std::vector<std::vector<Record>> of_batches = ExpectedRunningSums(shape, batches);
@@ -306,7 +292,7 @@ Lines ExpectedWindowOfState(const Shape& shape, const std::vector<Time>& batches
 // A state that is made of another one, and of what that one was longer ago.
 DStream<std::string> SlidingSumOfState(StreamingContext& ssc, const Shape& shape,
                                        const Counter& /*counter*/) {
-  return RunningSums(ssc, shape)
+  return RunningSums(shape.InputOf(0).In(ssc), shape)
       .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), kWindowBatches * shape.batch_interval,
                             shape.batch_interval, shape.reduce_partitions,
                             [](const Record& sum) { return sum.second != 0; })
