@@ -10,6 +10,7 @@
 #include "client/rdd/lineage.h"
 #include "client/rdd/state.h"
 #include "driver/service/driver_handle.h"
+#include "glog/logging.h"
 
 namespace millrace::internal {
 namespace {
@@ -30,6 +31,9 @@ std::optional<milliseconds> StateNode::default_checkpoint_interval() const {
 
 absl::StatusOr<RddRef> StateNode::Compute(Time time) {
   if (begins_after_ && time <= *begins_after_) {
+    LOG_IF(WARNING, !std::exchange(has_told_of_gap_, true))
+        << label() << ": windows lack what was made of it up to " << ToString(*begins_after_)
+        << ", which an earlier driver had and nobody can make again";
     return absl::OutOfRangeError(absl::StrCat(label(), ": the data set at ", ToString(time),
                                               " was made before what its state goes on from"));
   }

@@ -79,6 +79,7 @@ class StateNode : public DStreamNode {
   StateUpdateRef last_update_;        // That was made; null before the first one.
   std::optional<Time> reached_;       // Up to where updates were asked for.
   std::optional<Time> begins_after_;  // Nothing that was made before is there.
+  bool has_told_of_gap_ = false;      // That something looks back at that.
   int num_partitions_ = 0;            // Of the last update.
 };
 
