@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/log/segment_reader.h"
 #include "common/log/segment_writer.h"
 #include "gmock/gmock.h"
@@ -27,7 +28,7 @@ class BlockLogTest : public ::testing::Test {
     block.mutable_id()->set_stream_id(3);
     block.mutable_id()->set_sequence(sequence);
     block.set_record_count(sequence * 10);
-    block.set_metadata("offset " + std::to_string(sequence));
+    block.set_metadata(absl::StrCat("offset ", sequence));
     return block;
   }
   static LogPayload Record(int64_t sequence, const std::vector<std::string>& pieces) {

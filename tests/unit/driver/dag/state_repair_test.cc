@@ -134,6 +134,30 @@ TEST_F(StateRepairTest, ALossWhileItIsRepairedIsRepairedToo) {
   EXPECT_TRUE(job->status().ok()) << job->status();
 }
 
+// Its tasks for those partitions are held back here: what they read gathers on another worker, and
+// is not there yet. So nothing of the update runs on the lost worker, and nothing waits for it.
+TEST_F(StateRepairTest, AnUpdateThatHasBegunBeginsAgainWhenItsStateIsLost) {
+  core_.WorkerLost(2, "not here yet");
+  const RddRef kept = Persisted(Values("kept", kPartitions));
+  Collect(kept);
+  SucceedAll();
+  AddWorker(3, 8);
+  MakeUpdates(1000, 1000);
+
+  const RddRef update = Update(2000);
+  update->dependencies = {ShuffleOf(kept, kPartitions)};
+  const RddRef reader = Narrow("reader", kept);
+  reader->dependencies.push_back(update->dependencies[0]);
+  const auto read = Collect(reader);
+  const auto job = Collect(update);
+  for (const LaunchedTask& task : workers_.launched()) ASSERT_EQ(task.worker_id, 1);
+  core_.WorkerLost(3, "gone");
+  EXPECT_THAT(SucceedAllSteps(), Contains("update 1000 behind -1: 1 3"));
+  ASSERT_TRUE(read->done());
+  ASSERT_TRUE(job->done());
+  EXPECT_TRUE(job->status().ok()) << job->status();
+}
+
 TEST_F(StateRepairTest, ARepairThatFailsIsTheErrorOfWhatWaitedAndIsTriedAgain) {
   MakeUpdates(1000, 1000);
   core_.WorkerLost(2, "gone");
