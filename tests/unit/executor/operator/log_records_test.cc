@@ -73,7 +73,7 @@ TEST_F(LogRecordsTest, BeginsAtThePlaceThatTheDriverKnows) {
 TEST_F(LogRecordsTest, ManyRecordsWithAndWithoutViews) {
   Records records;
   for (int i = 0; i < 60'000; ++i) records.push_back("record number " + std::to_string(i));
-  records.push_back(std::string(700'000, 'x'));
+  records.emplace_back(700'000, 'x');
   Append(records);
   const auto size = static_cast<int64_t>(records.size());
   for (const bool keeps_views : {false, true}) {
