@@ -40,7 +40,6 @@ DriverOptions MakeDriverOptions(const ClusterRuntime::Options& options, WorkerSu
 ClusterRuntime::ClusterRuntime(Options options, std::unique_ptr<WorkerLauncher> launcher,
                                FileSystem& fs)
     : options_(std::move(options)),
-      fs_(fs),
       env_(EnvOptions(options_), fs),
       transport_(env_),
       launcher_(std::move(launcher)),
@@ -93,10 +92,6 @@ void ClusterRuntime::Stop() {
   env_.Stop();
   driver_.EnvStopped();
   transport_.Stop();
-  if (!options_.work_dir.empty()) {
-    const absl::Status removed = fs_.DeleteRecursively(options_.work_dir);
-    if (!removed.ok()) LOG(WARNING) << removed;
-  }
 }
 
 }  // namespace millrace::internal

@@ -44,8 +44,6 @@ class ClusterRuntime final : public Runtime,
     int64_t driver_epoch = 1;
     // Another driver of the application may come after this one, and find its workers.
     bool may_be_replaced = false;
-    // Removed when the runtime stops; empty: none.
-    std::string work_dir;
   };
 
   // Returns when all workers are there, or after a minute with those that are. Unavailable: one of
@@ -73,7 +71,6 @@ class ClusterRuntime final : public Runtime,
   }
 
   const Options options_;
-  FileSystem& fs_;
   // The env outlives what follows: its threads end with Stop, before anything goes.
   RealEnv env_;
   GrpcDriverTransport transport_;

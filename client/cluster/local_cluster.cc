@@ -2,16 +2,15 @@
 
 #include <fcntl.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "client/cluster/local_work_dir.h"
 #include "client/cluster/local_worker_launcher.h"
 #include "client/local/program_flags.h"
 #include "common/base/status_macros.h"
@@ -44,18 +43,6 @@ absl::Status WriteSecret(const std::string& path) {
   return ErrnoStatus(path);
 }
 
-// A directory of this application alone, and its id. A process that was killed may have left the
-// directory of a process of the same number.
-absl::Status MakeWorkDir(const std::string& local_dir, ClusterRuntime::Options& options) {
-  static std::atomic<int> last{0};
-  do {
-    options.spec.application_id = absl::StrCat("local-cluster-", getpid(), "-", last.fetch_add(1));
-    options.work_dir = JoinPath(local_dir, absl::StrCat("millrace-", options.spec.application_id));
-    if (mkdir(options.work_dir.c_str(), S_IRWXU) == 0) return absl::OkStatus();
-  } while (errno == EEXIST);
-  return ErrnoStatus(options.work_dir);
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Runtime>> StartLocalCluster(const LocalClusterMaster& master,
@@ -68,19 +55,19 @@ absl::StatusOr<std::shared_ptr<Runtime>> StartLocalCluster(const LocalClusterMas
         "millrace.master: local-cluster[...] starts this program again for each worker, so its "
         "main() must begin with millrace::Init(&argc, &argv)");
   }
-  RETURN_IF_ERROR(fs.CreateDirs(local_dir));
-  RETURN_IF_ERROR(MakeWorkDir(local_dir, options));
+  ASSIGN_OR_RETURN(std::unique_ptr<LocalWorkDir> work_dir, LocalWorkDir::Make(local_dir, fs));
+  options.spec.application_id = work_dir->id();
   options.workers_max = master.workers;
   ASSIGN_OR_RETURN(options.workers, WorkersAtFirst(conf, master.workers, master.workers));
   options.spec.cores = master.cores_per_worker;
   options.spec.memory_mb = master.memory_mb_per_worker;
-  options.spec.auth_secret_file = JoinPath(options.work_dir, "secret");
+  options.spec.auth_secret_file = JoinPath(work_dir->path(), "secret");
   RETURN_IF_ERROR(WriteSecret(options.spec.auth_secret_file));
   RpcSecurityOptions security;
   security.auth_secret_file = options.spec.auth_secret_file;
   ASSIGN_OR_RETURN(options.security, RpcSecurity::Load(security, options.metrics.get()));
   auto launcher = std::make_unique<LocalWorkerLauncher>(
-      LocalWorkerLauncher::Options{.argv = WorkerArguments(conf), .work_dir = options.work_dir});
+      LocalWorkerLauncher::Options{.argv = WorkerArguments(conf), .work_dir = std::move(work_dir)});
   return ClusterRuntime::Start(std::move(options), std::move(launcher), fs);
 }
 

@@ -70,7 +70,8 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-LocalWorkerLauncher::LocalWorkerLauncher(Options options) : options_(std::move(options)) {}
+LocalWorkerLauncher::LocalWorkerLauncher(Options options)
+    : argv_(std::move(options.argv)), work_dir_(std::move(options.work_dir)) {}
 
 LocalWorkerLauncher::~LocalWorkerLauncher() {
   Stop();
@@ -101,6 +102,7 @@ void LocalWorkerLauncher::Stop() {
   if (!thread_.joinable()) return;
   Order([](Orders& orders) { orders.stop = true; });
   thread_.join();
+  work_dir_.reset();
 }
 
 void LocalWorkerLauncher::Order(absl::FunctionRef<void(Orders&)> add) {
@@ -152,7 +154,7 @@ void LocalWorkerLauncher::StartChild(int64_t worker_id) {
 absl::Status LocalWorkerLauncher::Fork(int64_t worker_id, Child& child) {
   const std::vector<std::string> environment_texts = EnvironmentOf(worker_id);
   const std::vector<char*> environment = Pointers(environment_texts);
-  const std::vector<char*> argv = Pointers(options_.argv);
+  const std::vector<char*> argv = Pointers(argv_);
   const pid_t parent = getpid();
   // No signal handler of ours runs in the child.
   sigset_t all;
@@ -184,7 +186,7 @@ std::vector<std::string> LocalWorkerLauncher::EnvironmentOf(int64_t worker_id) c
       {"MILLRACE_WORKER_CORES", absl::StrCat(spec_.cores)},
       {"MILLRACE_WORKER_MEMORY_MB", absl::StrCat(spec_.memory_mb)},
       {"MILLRACE_WORKER_HOST", "127.0.0.1"},
-      {"MILLRACE_WORK_DIR", JoinPath(options_.work_dir, absl::StrCat("worker-", worker_id))},
+      {"MILLRACE_WORK_DIR", JoinPath(work_dir_->path(), absl::StrCat("worker-", worker_id))},
       {"MILLRACE_AUTH_SECRET_FILE", spec_.auth_secret_file},
   };
   for (const auto& [name, value] : ours) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
+#include "client/cluster/local_work_dir.h"
 #include "client/cluster/worker_launcher.h"
 
 namespace millrace::internal {
@@ -26,7 +28,8 @@ class LocalWorkerLauncher final : public WorkerLauncher {
  public:
   struct Options {
     std::vector<std::string> argv;  // Of this process, as it was started.
-    std::string work_dir;           // Each worker gets a directory of its own in it.
+    // Each worker gets a directory of its own in it. Gone when all have ended.
+    std::unique_ptr<LocalWorkDir> work_dir;
   };
 
   explicit LocalWorkerLauncher(Options options);
@@ -60,7 +63,8 @@ class LocalWorkerLauncher final : public WorkerLauncher {
   void ReapEnded();
   void EndAll();
 
-  const Options options_;
+  const std::vector<std::string> argv_;
+  std::unique_ptr<LocalWorkDir> work_dir_;
   WorkerSpec spec_;
   Listener* listener_ = nullptr;
   int wake_fd_ = -1;

@@ -44,7 +44,9 @@ TEST(ReceiverLogTest, KilledWithAllItsWorkersNothingThatWasSafeIsLostOrCountedTw
   const TempDir directory;
   const LoggedRecords records(directory.path());
   std::mt19937 random(20240517);
-  const Command command = records.ProgramWith({Setting("master=local-cluster[2,1,256]")});
+  const std::string local_dir = directory.path() + "/local";
+  const Command command = records.ProgramWith(
+      {Setting("master=local-cluster[2,1,256]"), Setting("local.dir=" + local_dir)});
   for (int run = 0; run < 6; ++run) {
     Process program(command);
     AwaitBatches(program, static_cast<int>(random() % 8) + (run % 3 == 0 ? 0 : 1));
@@ -61,6 +63,7 @@ TEST(ReceiverLogTest, KilledWithAllItsWorkersNothingThatWasSafeIsLostOrCountedTw
   program.Signal(SIGTERM);
   EXPECT_EQ(program.AwaitExit(), 0) << program.Describe();
   records.Check();
+  EXPECT_TRUE(stdfs::is_empty(local_dir)) << "what the killed ones have left is still there";
 }
 
 TEST(ReceiverLogTest, WorkersAreKilledWhileTheProgramRuns) {
