@@ -139,6 +139,7 @@ class DagScheduler final : public StageOwner {
 
   // State (dag_scheduler_state.cc).
   enum class Turn : uint8_t { kMayBegin, kMustWait, kWasMade };
+  bool IsMadeAndKept(const RddNode& rdd) const;
   StageRef StateStageOf(const RddRef& rdd, const Job& job);
   bool MayUpdateState(const StageRef& stage);
   absl::StatusOr<Turn> TurnOf(const Stage& stage) const;

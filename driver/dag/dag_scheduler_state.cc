@@ -50,11 +50,17 @@ RddRef StepOf(const Stage& stage) {
 
 }  // namespace
 
+// Attempts that were given up may have left all partitions of the output between them: it counts
+// for nothing as long as the state is as it was before the update.
+bool DagScheduler::IsMadeAndKept(const RddNode& rdd) const {
+  return rdd.state->is_committed->load() && data_.cached.IsComplete(rdd.rdd_id, rdd.num_partitions);
+}
+
 // Null: the update was made and its output is kept.
 DagScheduler::StageRef DagScheduler::StateStageOf(const RddRef& rdd, const Job& job) {
   const auto known = state_stages_.find(rdd->rdd_id);
   if (known != state_stages_.end()) return known->second->Ref();
-  if (data_.cached.IsComplete(rdd->rdd_id, rdd->num_partitions)) return nullptr;
+  if (IsMadeAndKept(*rdd)) return nullptr;
   std::vector<int> all(static_cast<size_t>(rdd->num_partitions));
   std::iota(all.begin(), all.end(), 0);
   StageRef stage = NewStage(StageKind::kState, rdd, std::move(all), job);
@@ -96,9 +102,7 @@ absl::StatusOr<DagScheduler::Turn> DagScheduler::TurnOf(const Stage& stage) cons
   }
   const int64_t committed = data_.states.LastCommitted(update.state_id);
   if (committed >= update.batch_time_ms) {
-    if (data_.cached.IsComplete(stage.rdd->rdd_id, stage.rdd->num_partitions)) {
-      return Turn::kWasMade;
-    }
+    if (IsMadeAndKept(*stage.rdd)) return Turn::kWasMade;
     return absl::DataLossError(
         absl::StrCat(stage.rdd->op->label, ": what the update of batch ", update.batch_time_ms,
                      " ms put out is no longer kept, and the update cannot be made twice"));

@@ -52,6 +52,13 @@ class StateRepairTest : public DriverFixture {
     return Stateful("load", Values("saved", 1), kPartitions, state_id_, time_ms, -1);
   }
 
+  // -1: it does not update a state.
+  static int64_t BatchTimeOf(const LaunchedTask& task) {
+    for (const proto::Binding& binding : task.request.bindings()) {
+      if (binding.has_state()) return binding.state().batch_time_ms();
+    }
+    return -1;
+  }
   // Answers everything. What was done to the state: "update 2000 behind 1000: 1 3".
   std::vector<std::string> SucceedAllSteps() {
     std::vector<std::string> steps;
@@ -154,6 +161,42 @@ TEST_F(StateRepairTest, AnUpdateThatHasBegunBeginsAgainWhenItsStateIsLost) {
   core_.WorkerLost(3, "gone");
   EXPECT_THAT(SucceedAllSteps(), Contains("update 1000 behind -1: 1 3"));
   ASSERT_TRUE(read->done());
+  ASSERT_TRUE(job->done());
+  EXPECT_TRUE(job->status().ok()) << job->status();
+}
+
+// Two attempts at an update that were given up, the first one's answer late: the books then have
+// all partitions of its output, and none of the state.
+TEST_F(StateRepairTest, WhatGivenUpAttemptsHavePutOutIsNoUpdate) {
+  const auto update = [this](int64_t time_ms, int64_t previous_ms) {
+    return Stateful("update", Values("values", 1), 2, state_id_, time_ms, previous_ms);
+  };
+  Collect(update(1000, -1));
+  SucceedAll();
+  AddWorker(3, 8);
+  AddWorker(4, 8);
+  const auto job = Collect(Shuffled("sum", update(2000, 1000), 4));
+  const LaunchedTask late = workers_.Take("update");
+  ASSERT_EQ(late.worker_id, 1);
+  core_.WorkerLost(2, "gone");
+  Tell(Success(late));
+  // The repair, and then half of the update; worker 4 has nothing of it, but a task of the job.
+  std::vector<LaunchedTask> unanswered;
+  while (!workers_.launched().empty()) {
+    LaunchedTask task = workers_.Take();
+    const bool is_repair = task.root() == "update" && BatchTimeOf(task) == 1000;
+    const bool is_first = task.root() == "collect" || task.request.partition() == 0;
+    if (is_repair || !is_first || task.root() == "write") {
+      Tell(Success(task));
+    } else {
+      unanswered.push_back(std::move(task));
+    }
+  }
+  core_.WorkerLost(4, "gone too");
+  for (const LaunchedTask& task : unanswered) {
+    Tell(AnswerOf(task, proto::TaskStatus::CANCELLED));
+  }
+  EXPECT_THAT(SucceedAllSteps(), ElementsAre("update 2000 behind 1000: 0 1"));
   ASSERT_TRUE(job->done());
   EXPECT_TRUE(job->status().ok()) << job->status();
 }
