@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -22,34 +21,27 @@ namespace {
 constexpr const char* kPrefix = "millrace-";
 constexpr const char* kIdPrefix = "local-cluster-";
 
-absl::Status ErrnoStatus(const std::string& what) {
-  return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(errno)));
-}
-
-// Below 0: it is no directory that this user may open.
-int OpenDirectory(const std::string& path) {
-  return open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+// Not valid: it is no directory that this user may open.
+Descriptor OpenDirectory(const std::string& path) {
+  return Descriptor(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
 // Whether the open directory is still the one of that name.
-bool IsAt(int fd, const std::string& path) {
+bool IsAt(const Descriptor& directory, const std::string& path) {
   struct stat open_one {};
   struct stat named {};
-  return fstat(fd, &open_one) == 0 && lstat(path.c_str(), &named) == 0 &&
+  return fstat(directory.get(), &open_one) == 0 && lstat(path.c_str(), &named) == 0 &&
          open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
 }
 
 // Of this user's directories, the ones that no living process has locked.
 void RemoveLeftOver(const std::string& path, FileSystem& fs) {
-  const int fd = OpenDirectory(path);
-  if (fd < 0) return;
+  const Descriptor lock = OpenDirectory(path);
   struct stat info {};
-  const bool is_ours = fstat(fd, &info) == 0 && info.st_uid == geteuid();
-  if (is_ours && flock(fd, LOCK_EX | LOCK_NB) == 0 && IsAt(fd, path)) {
-    const absl::Status removed = fs.DeleteRecursively(path);
-    if (!removed.ok()) LOG(WARNING) << "left by a process that was killed: " << removed;
-  }
-  close(fd);
+  if (!lock.valid() || fstat(lock.get(), &info) != 0 || info.st_uid != geteuid()) return;
+  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0 || !IsAt(lock, path)) return;
+  const absl::Status removed = fs.DeleteRecursively(path);
+  if (!removed.ok()) LOG(WARNING) << "left by a process that was killed: " << removed;
 }
 
 void RemoveLeftOvers(const std::string& local_dir, FileSystem& fs) {
@@ -74,30 +66,28 @@ absl::StatusOr<std::unique_ptr<LocalWorkDir>> LocalWorkDir::Make(const std::stri
     std::string path = JoinPath(local_dir, absl::StrCat(kPrefix, id));
     if (mkdir(path.c_str(), S_IRWXU) != 0) {
       if (errno == EEXIST) continue;
-      return ErrnoStatus(path);
+      return ErrnoStatus("make", path);
     }
-    const int fd = OpenDirectory(path);
-    if (fd < 0 && errno != ENOENT) return ErrnoStatus(path);
-    while (fd >= 0 && flock(fd, LOCK_EX) != 0 && errno == EINTR) {
+    Descriptor lock = OpenDirectory(path);
+    if (!lock.valid() && errno != ENOENT) return ErrnoStatus("open", path);
+    while (lock.valid() && flock(lock.get(), LOCK_EX) != 0 && errno == EINTR) {
     }
     // Until it was locked it looked like one that is left over. Where locks are not to be had,
     // nobody gets one to remove it.
-    if (fd >= 0 && IsAt(fd, path)) {
+    if (lock.valid() && IsAt(lock, path)) {
       return std::unique_ptr<LocalWorkDir>(
-          new LocalWorkDir(std::move(id), std::move(path), fd, fs));
+          new LocalWorkDir(std::move(id), std::move(path), std::move(lock), fs));
     }
-    if (fd >= 0) close(fd);
   }
 }
 
-LocalWorkDir::LocalWorkDir(std::string id, std::string path, int lock_fd, FileSystem& fs)
-    : id_(std::move(id)), path_(std::move(path)), lock_fd_(lock_fd), fs_(fs) {}
+LocalWorkDir::LocalWorkDir(std::string id, std::string path, Descriptor lock, FileSystem& fs)
+    : id_(std::move(id)), path_(std::move(path)), lock_(std::move(lock)), fs_(fs) {}
 
 // Locked until it is gone.
 LocalWorkDir::~LocalWorkDir() {
   const absl::Status removed = fs_.DeleteRecursively(path_);
   if (!removed.ok()) LOG(WARNING) << removed;
-  close(lock_fd_);
 }
 
 }  // namespace millrace::internal

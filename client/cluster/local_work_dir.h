@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/fs/file_system.h"
+#include "common/fs/posix_file.h"
 
 namespace millrace::internal {
 
@@ -30,11 +31,11 @@ class LocalWorkDir {
   const std::string& id() const { return id_; }
 
  private:
-  LocalWorkDir(std::string id, std::string path, int lock_fd, FileSystem& fs);
+  LocalWorkDir(std::string id, std::string path, Descriptor lock, FileSystem& fs);
 
   const std::string id_;
   const std::string path_;
-  const int lock_fd_;
+  const Descriptor lock_;
   FileSystem& fs_;
 };
 
