@@ -42,15 +42,14 @@ void ReceivedBlockTracker::RestoreBatch(Time batch_time, const BatchBlocks& bloc
     stream->second = stream_blocks;
     for (const ReceivedBlock& block : stream_blocks) {
       known_.insert(Key(stream_id, block.id.sequence));
-      int64_t& latest = latest_[Key(stream_id, block.id.sequence >> kStartBits)];
-      latest = std::max(latest, block.id.sequence);
+      RestoreAllocated(stream_id, block.id.sequence >> kStartBits, block.id.sequence);
     }
   }
 }
 
 void ReceivedBlockTracker::RestoreAllocated(int64_t stream_id, int64_t start, int64_t sequence) {
-  int64_t& latest = latest_[Key(stream_id, start)];
-  latest = std::max(latest, sequence);
+  const auto [latest, is_first] = latest_.try_emplace(Key(stream_id, start), sequence);
+  latest->second = std::max(latest->second, sequence);
 }
 
 const BatchBlocks& ReceivedBlockTracker::AllocateBlocksToBatch(Time batch_time) {

@@ -35,7 +35,7 @@ class ReceivedBlockTracker {
   // An earlier driver has given these blocks to the batch. Before all others, in time order.
   void RestoreBatch(Time batch_time, const BatchBlocks& blocks);
 
-  // Batches have had the blocks of a start up to this one.
+  // Batches have had the blocks of a start up to this one; -1: none yet.
   void RestoreAllocated(int64_t stream_id, int64_t start, int64_t sequence);
 
   // Gives every unallocated block to the batch, in the order of their reports. Asking again for an

@@ -67,6 +67,15 @@ TEST_F(ReceivedBlockTrackerTest, ARestoredBatchHasWhatItHadAndNoneOfItIsCountedA
   EXPECT_THAT(Sequences(tracker_.AllocateBlocksToBatch(Time(3000)).at(0)), ElementsAre(3));
 }
 
+// As of a start whose first batch could not be noted.
+TEST_F(ReceivedBlockTrackerTest, OfAStartThatIsInNoBatchTheFirstBlockIsNewToo) {
+  tracker_.RestoreAllocated(0, 0, -1);
+  tracker_.RestoreAllocated(1, 0, 1);
+  EXPECT_TRUE(tracker_.AddBlock(Block(0, 0)));
+  EXPECT_FALSE(tracker_.AddBlock(Block(1, 1)));
+  EXPECT_TRUE(tracker_.AddBlock(Block(1, 2)));
+}
+
 TEST_F(ReceivedBlockTrackerTest, RefusesBlocksOfUnknownStreams) {
   EXPECT_FALSE(tracker_.AddBlock(Block(7, 1)));
   EXPECT_FALSE(tracker_.has_unallocated_blocks());
