@@ -333,6 +333,11 @@ GraphCheckpoint::Built GraphCheckpoint::Build() {
   checkpoint.set_zero_time_ms(graph_.zero_time().ms());
   checkpoint.set_last_time_ms(graph_.last_made_time().ms());
   checkpoint.set_completed_time_ms(graph_.completed_time().ms());
+  for (const auto& [before, after] : graph_.left_out()) {
+    proto::LeftOutBatches& saved = *checkpoint.add_left_out();
+    saved.set_after_ms(after.ms());
+    saved.set_before_ms(before.ms());
+  }
   for (const InputNode* input : graph_.needed_inputs()) {
     proto::InputCheckpoint& saved = *checkpoint.add_inputs();
     saved.set_id(ids_.at(input));

@@ -59,7 +59,7 @@ struct StateSnapshot {
 // driver makes those once more, and this one does where a worker is lost with them. So what either
 // goes on from is not what was saved of a state last, but what was saved before the oldest of them.
 //
-// A checkpoint that cannot be written is logged. A batch that it was to be written for is not made;
+// A checkpoint that cannot be written is logged. A batch that it was to be written for is left out;
 // else the batches go on.
 //
 // Threads: methods under the graph's lock, but for those that say otherwise, which may wait for the

@@ -47,6 +47,7 @@ absl::StatusOr<RddRef> StateNode::Compute(Time time) {
   const Time first = reached_.value_or(graph().zero_time()) + slide();
   for (const Time missed : first.Until(time, slide())) GetOrCompute(missed).IgnoreError();
   reached_ = time;
+  BeforeUpdate(time);
   const auto update = NextUpdate(time);
   absl::StatusOr<RddRef> updated = Update(time, update);
   const bool is_made = updated.ok() && *updated != nullptr;
@@ -216,7 +217,10 @@ void WindowStateNode::Restore(Time time, const SavedChain& saved) {
 
 void WindowStateNode::ForgetBefore(Time batch_time) {
   StateNode::ForgetBefore(batch_time);
-  if (!IsLastUpdateLost(batch_time)) return;
+  if (IsLastUpdateLost(batch_time)) CombineAnew();
+}
+
+void WindowStateNode::CombineAnew() {
   StartAnew();
   never_came_.clear();
 }
@@ -224,32 +228,44 @@ void WindowStateNode::ForgetBefore(Time batch_time) {
 //   before - length      time - length     before          time
 //      |------ leaving ------|----- stays -----|--- coming ---|
 // A slide longer than the window leaves gaps: what stands in one neither comes nor leaves.
-absl::StatusOr<RddRef> WindowStateNode::Update(Time time, const StateUpdateRef& update) {
-  if (saved_ != nullptr && time == saved_time_) {
-    absl::StatusOr<RddRef> restored = update_(update, {}, {std::exchange(saved_, nullptr)});
-    if (restored.ok()) MarkUpdated(update);
-    return restored;
-  }
+void WindowStateNode::BeforeUpdate(Time time) {
+  leaving_ = std::vector<RddRef>();
+  if (!has_state()) return;
+  const Time before = last_time();
   const Time window_start = time - length_;
-  const Time before = has_state() ? last_time() : window_start;
-  std::vector<RddRef> leaving;
-  if (has_state()) {
-    auto left = Leaving(before - length_, std::min(before, window_start));
-    if (!left.ok()) return left.status();
-    leaving = *std::move(left);
+  leaving_ = Leaving(before - length_, std::min(before, window_start));
+  // Behind an update that is still to come one that builds on nothing would be wrong.
+  if (leaving_.ok() || !is_last_update_committed()) return;
+  LOG(WARNING) << label() << ": its window is combined anew in batch " << ToString(time)
+               << ", for what leaves it is not there any more: " << leaving_.status().message();
+  leaving_ = std::vector<RddRef>();
+  CombineAnew();
+}
+
+absl::StatusOr<RddRef> WindowStateNode::Update(Time time, const StateUpdateRef& update) {
+  const absl::StatusOr<std::vector<RddRef>> leaving = std::move(leaving_);
+  if (!leaving.ok()) return leaving.status();
+  const Time window_start = time - length_;
+  absl::StatusOr<RddRef> updated;
+  if (saved_ != nullptr && time == saved_time_) {
+    updated = update_(update, {}, {std::exchange(saved_, nullptr)});
+  } else {
+    const Time before = has_state() ? last_time() : window_start;
+    const auto coming = Coming(std::max(before, window_start), time);
+    if (!coming.ok()) return coming.status();
+    updated = update_(update, *leaving, *coming);
   }
-  auto coming = Coming(std::max(before, window_start), time);
-  if (!coming.ok()) return coming.status();
-  absl::StatusOr<RddRef> updated = update_(update, leaving, *coming);
-  if (updated.ok()) MarkUpdated(update);
+  if (!updated.ok()) return updated;
+  never_came_.erase(never_came_.begin(), never_came_.upper_bound(window_start));
+  MarkUpdated(update);
   return updated;
 }
 
-absl::StatusOr<std::vector<RddRef>> WindowStateNode::Leaving(Time after, Time until) {
+absl::StatusOr<std::vector<RddRef>> WindowStateNode::Leaving(Time after, Time until) const {
   std::vector<RddRef> leaving;
   DStreamNode& parent = *parents().front();
   for (const Time time : (after + parent.slide()).To(until, parent.slide())) {
-    if (never_came_.erase(time) > 0) continue;
+    if (never_came_.contains(time)) continue;
     const absl::StatusOr<RddRef> data_set = parent.GetOrCompute(time);
     if (!data_set.ok()) return data_set.status();
     if (*data_set != nullptr) leaving.push_back(*data_set);
@@ -263,6 +279,7 @@ absl::StatusOr<std::vector<RddRef>> WindowStateNode::Coming(Time after, Time unt
   for (const Time time : (after + parent.slide()).To(until, parent.slide())) {
     const absl::StatusOr<RddRef> data_set = parent.GetOrCompute(time);
     if (data_set.ok()) {
+      never_came_.erase(time);  // Another update may have tried, and come to nothing itself.
       if (*data_set != nullptr) coming.push_back(*data_set);
     } else if (time > until - slide()) {
       return data_set.status();

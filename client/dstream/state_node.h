@@ -53,12 +53,16 @@ class StateNode : public DStreamNode {
  protected:
   // What the program gave to begin with is not needed again.
   virtual void OnSaved() {}
+  // Whether the next update, that of `time`, builds on the last one is settled behind this.
+  virtual void BeforeUpdate(Time /*time*/) {}
   // The update that leads to `time`, and its result. `update` builds on last_time().
   virtual absl::StatusOr<RddRef> Update(Time time, const StateUpdateRef& update) = 0;
   // The state is as of `update` from here on.
   void MarkUpdated(const StateUpdateRef& update) { last_update_ = update; }
   // The next update starts from nothing.
   void StartAnew() { last_update_ = nullptr; }
+  // One that is not may yet be, as long as its batch is not over.
+  bool is_last_update_committed() const { return last_update_->is_committed->load(); }
   // The last update's batch is over, and the update was not committed.
   bool IsLastUpdateLost(Time batch_time) const;
   // Whether an update of this stream is wrong without the one before it.
@@ -112,7 +116,8 @@ class RecordStateNode final : public StateNode {
 };
 
 // The combined values of a window, kept up to date by what leaves it and what comes. What failed to
-// come must not leave, so after an update that failed the window is combined anew.
+// come must not leave, so after an update that failed the window is combined anew; and so it is
+// where what leaves it is not there any more.
 class WindowStateNode final : public StateNode {
  public:
   WindowStateNode(StreamGraph& graph, const Operation& operation, DStreamNode& parent,
@@ -127,13 +132,16 @@ class WindowStateNode final : public StateNode {
 
  private:
   bool needs_previous() const override { return true; }
+  void BeforeUpdate(Time time) override;
   absl::StatusOr<RddRef> Update(Time time, const StateUpdateRef& update) override;
+  void CombineAnew();
   // The parent's data sets in (after, until] that are in the window, and those that are not yet.
-  absl::StatusOr<std::vector<RddRef>> Leaving(Time after, Time until);
+  absl::StatusOr<std::vector<RddRef>> Leaving(Time after, Time until) const;
   absl::StatusOr<std::vector<RddRef>> Coming(Time after, Time until);
 
   const std::chrono::milliseconds length_;
   const UpdateWindow update_;
+  absl::StatusOr<std::vector<RddRef>> leaving_{std::vector<RddRef>()};  // With the next update.
   // Data sets within the window that could not be made in time: they do not leave it either.
   std::set<Time> never_came_;
   RddRef saved_;  // The window of `saved_time_`, until it is the state again.

@@ -287,7 +287,7 @@ absl::StatusOr<std::vector<RddRef>> StreamGraph::Slice(DStreamNode& node, Time f
 void StreamGraph::BeginAfter(Time zero_time) {
   const std::lock_guard lock(lock_);
   if (resumed_) return;
-  zero_time_ = zero_time;
+  zero_time_ = last_asked_time_ = zero_time;
   if (checkpoint_ != nullptr) checkpoint_->BeginAfter(zero_time);
 }
 
@@ -301,10 +301,14 @@ Time StreamGraph::ForgettableInputs(milliseconds remember) const {
          remember;
 }
 
+void StreamGraph::LeaveOut(Time after, Time before) {
+  left_out_[before] = after;
+  for (DStreamNode* const node : must_run_) static_cast<StateNode*>(node)->SkipUntil(before);
+}
+
 void StreamGraph::BeginBatch(Time batch_time, const BatchBlocks& blocks) {
   if (last_batch_time_ && batch_time - *last_batch_time_ > batch_interval_) {
-    left_out_[batch_time] = *last_batch_time_;
-    for (DStreamNode* const node : must_run_) static_cast<StateNode*>(node)->SkipUntil(batch_time);
+    LeaveOut(*last_batch_time_, batch_time);
   }
   last_batch_time_ = batch_time;
   unfinished_.insert(batch_time);
@@ -356,7 +360,7 @@ absl::StatusOr<GeneratedBatch> StreamGraph::GenerateJobs(Time batch_time,
 }
 
 // The next driver must know what the batch had, for somebody may have seen what was made of it.
-// Where that cannot be noted, the batch is not made and the next one has what its inputs had for
+// Where that cannot be noted, the batch is left out and the next one has what its inputs had for
 // it.
 absl::Status StreamGraph::ChooseInputs(Time batch_time, const BatchBlocks& blocks) {
   std::optional<GraphCheckpoint::Built> checkpoint;
@@ -381,6 +385,8 @@ absl::Status StreamGraph::ChooseInputs(Time batch_time, const BatchBlocks& block
   if (status.ok() || IsMade(Mistake::kUnnotedBatchMade)) return absl::OkStatus();
   const std::lock_guard lock(lock_);
   for (InputNode* input : needed_inputs_) input->PutOff(batch_time);
+  left_out_.erase(left_out_.upper_bound(last_asked_time_), left_out_.end());
+  LeaveOut(last_asked_time_, batch_time + batch_interval_);
   return AnnotateStatus(status, "its checkpoint, so the next batch has its input");
 }
 
@@ -393,6 +399,7 @@ void StreamGraph::StartsEnded(const ReceiverStarts& starts) {
 }
 
 GeneratedBatch StreamGraph::MakeBatch(Time batch_time) {
+  last_asked_time_ = batch_time;
   const LocalPropertiesScope properties(*local_properties_);
   const JobScope scope(batch_time.ms(), -1, absl::StrCat("batch ", ToString(batch_time)),
                        left_outputs_.get());
@@ -507,6 +514,7 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
   {
     const std::lock_guard lock(lock_);
     if (!cut_short) unfinished_.erase(batch_time);
+    needed_behind = std::min(needed_behind, last_asked_time_);
     context_->accumulators->EndBatches(completed_time().ms());
     if (checkpoint_ != nullptr) {
       // A state that has been through a batch is not saved before the batch has: the next driver
@@ -514,12 +522,13 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
       const bool is_over = !cut_short || IsMade(Mistake::kStateSavedTooEarly);
       if (is_over) snapshots = checkpoint_->TakeSnapshots(batch_time);
       if (context_->driver->repairs_states()) {
-        needed_behind = checkpoint_->RepairableFrom(batch_time);
+        needed_behind = checkpoint_->RepairableFrom(needed_behind);
       }
     }
-    for (const auto& node : nodes_) node->ForgetBefore(batch_time);
+    for (const auto& node : nodes_) node->ForgetBefore(std::min(batch_time, last_asked_time_));
     for (const InputNode* input : inputs_) remember = std::max(remember, input->remember());
-    left_out_.erase(left_out_.begin(), left_out_.upper_bound(needed_behind - remember));
+    const Time looked_at = std::min(needed_behind - remember, ForgettableInputs(remember));
+    left_out_.erase(left_out_.begin(), left_out_.upper_bound(looked_at));
   }
   if (checkpoint_ == nullptr) return needed_behind - remember;
   Save(std::move(snapshots));

@@ -131,6 +131,8 @@ class StreamGraph final : public BatchGraph {
   bool IsReplayable(const DStreamNode& node) const;
   // An output draws on it.
   bool IsNeeded(const DStreamNode& node) const { return node.remember().count() > 0; }
+  // Of batches that were left out, the one behind them and the one before.
+  const std::map<Time, Time>& left_out() const { return left_out_; }
   // Null: there is no checkpoint directory.
   GraphCheckpoint* checkpoint() const { return checkpoint_.get(); }
   // Null: the same.
@@ -155,6 +157,7 @@ class StreamGraph final : public BatchGraph {
   // they stand in the graph.
   std::map<const DStreamNode*, std::string> StreamIds() const;
   absl::Status CheckTimes(const proto::Checkpoint& checkpoint) const;
+  absl::Status RestoreLeftOut(const proto::Checkpoint& checkpoint);
   absl::StatusOr<ResumePoint> GoOnFrom(const proto::Checkpoint& latest);
   // Begins the batch. What its inputs have chosen for it is saved behind this; an error: it cannot
   // be, and must be.
@@ -182,6 +185,8 @@ class StreamGraph final : public BatchGraph {
                                  int64_t first_start);
   void BeginBatch(Time batch_time, const BatchBlocks& blocks);
   bool IsLeftOut(Time time) const;
+  // Batches between the two are.
+  void LeaveOut(Time after, Time before);
   std::optional<BatchJob> MakeJob(int output_op_id, Time batch_time);
   // For streams that must run and that no output has asked for, as in the gaps of a window.
   void AddJobsOfUnasked(Time batch_time, std::vector<BatchJob>& jobs);
@@ -207,14 +212,17 @@ class StreamGraph final : public BatchGraph {
   std::string checkpoint_directory_;
   std::optional<Time> zero_time_;  // One interval before the first batch.
   std::optional<Time> last_batch_time_;
+  // Of the last batch that was put to the streams. Those behind it could not be noted; the next one
+  // looks back from here.
+  Time last_asked_time_{0};
   std::set<Time> unfinished_;           // Batches that were made and have not ended.
   std::optional<ResumePoint> resumed_;  // From where this run goes on.
   bool must_catch_up_ = false;          // State is older than that.
   absl::Status recovery_failure_;       // And why it cannot catch up.
   // By the drivers before, which batches that run again have begun. Null: this run has not resumed.
   std::shared_ptr<LeftOutputs> left_outputs_;
-  // Of batches that were left out, the one behind them and the one before. No stream has a data set
-  // there.
+  // No stream has a data set there. The next driver must know, for what had not come into a window
+  // must not leave it.
   std::map<Time, Time> left_out_;
   Time last_input_{0};  // The latest batch that may have had any, of what came behind a checkpoint.
   std::unique_ptr<GraphCheckpoint> checkpoint_;

@@ -200,6 +200,72 @@ TEST_F(StateTest, InitialStateOutlivesAFirstBatchThatFailed) {
   EXPECT_EQ(mapped.batches(), updated.batches());
 }
 
+// Fails whatever is asked for while it is told to.
+class WindowBehindFailuresTest : public StateTest {
+ protected:
+  template <class K, class V>
+  DStream<std::pair<K, V>> Failing(const DStream<std::pair<K, V>>& stream) {
+    return stream.Transform(
+        [this](const RDD<std::pair<K, V>>& rdd) -> absl::StatusOr<RDD<std::pair<K, V>>> {
+          if (does_fail_) return absl::UnavailableError("not now");
+          return rdd;
+        });
+  }
+  // Of the last three batches.
+  testing::StreamOutput<Pair> WindowOf(const DStream<Pair>& stream) {
+    return h_.Output(stream.ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 3s, 1s, 1,
+                                                 [](const Pair& sum) { return sum.second != 0; }));
+  }
+  void RunFailing(int batches) {
+    does_fail_ = true;
+    for (int i = 0; i < batches; ++i) {
+      EXPECT_THAT(std::string(h_.RunBatches(1).message()), HasSubstr("not now"));
+    }
+    does_fail_ = false;
+  }
+
+ private:
+  bool does_fail_ = false;
+};
+
+TEST_F(WindowBehindFailuresTest, WhatCameLateLeavesInItsTurn) {
+  auto out = WindowOf(Failing(h_.Input<Pair>(
+      {{{"a", 1}}, {{"a", 10}}, {{"a", 100}}, {{"a", 1000}}, {{"a", 10000}}, {}, {}, {}})));
+  ASSERT_TRUE(h_.RunBatches(1).ok());
+  RunFailing(2);
+  const absl::Status status = h_.RunBatches(5);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(out.batches(),
+            (Pairs{{{"a", 1}}, {{"a", 1110}}, {{"a", 11100}}, {{"a", 11000}}, {{"a", 10000}}, {}}));
+}
+
+TEST_F(WindowBehindFailuresTest, WindowsOfStateThatLackedMoreThanIsRememberedGoOn) {
+  std::vector<std::vector<Pair>> in(12);
+  in[0] = in[9] = {{"a", 1}};
+  auto out = WindowOf(Failing(h_.Input<Pair>(in).MapWithState(StateSpec(Fn<&Count>))));
+  ASSERT_TRUE(h_.RunBatches(1).ok());
+  RunFailing(8);
+  const absl::Status status = h_.RunBatches(3);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(out.batches(), (Pairs{{{"a", 1}}, {{"a", 2}}, {{"a", 2}}, {{"a", 2}}}));
+}
+
+TEST_F(WindowBehindFailuresTest, AWindowIsCombinedAnewIfWhatLeavesItIsNotRememberedAnyMore) {
+  const std::vector<std::vector<Pair>> in(17, {{"a", 1}});
+  auto counts = Failing(h_.Input<Pair>(in).MapWithState(StateSpec(Fn<&Count>)));
+  auto out = h_.Output(counts.ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 9s, 1s, 1));
+  ASSERT_TRUE(h_.RunBatches(10).ok());
+  RunFailing(4);
+  const absl::Status status = h_.RunBatches(3);
+  ASSERT_TRUE(status.ok()) << status;
+  ASSERT_EQ(out.batches().size(), 13u);
+  EXPECT_EQ((Pairs{out.batches().end() - 4, out.batches().end()}),
+            (Pairs{{{"a", 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10}},
+                   {{"a", 7 + 8 + 9 + 10 + 11 + 12 + 13 + 14 + 15}},
+                   {{"a", 8 + 9 + 10 + 11 + 12 + 13 + 14 + 15 + 16}},
+                   {{"a", 9 + 10 + 11 + 12 + 13 + 14 + 15 + 16 + 17}}}));
+}
+
 TEST(StateWithoutDirectoryTest, IsAnError) {
   testing::StreamHarness h(1s);
   h.Output(h.Input<Pair>({}).UpdateStateByKey<int64_t>(Fn<&Sum>));

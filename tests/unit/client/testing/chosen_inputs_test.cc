@@ -135,6 +135,60 @@ TEST_P(ChosenInputsTest, ABatchThatCannotBeNotedFailsAndTheNextOneHasItsInput) {
   EXPECT_EQ(out.batches().back(), (Lines{"d"}));
 }
 
+// Batches that are not made ask for nothing, for longer than streams remember; the next one has to
+// take the window through all of them.
+TEST_P(ChosenInputsTest, WindowsOfStateGoOnBehindBatchesThatCannotBeNoted) {
+  using Count = std::pair<std::string, int64_t>;
+  auto counts = Open().Map([](std::string_view line) { return Count(line.substr(0, 1), 1); });
+  auto so_far = counts.MapWithState(
+      StateSpec([](std::string key, std::optional<int64_t> one, State<int64_t>& state) {
+        state.Update(state.GetOption().value_or(0) + *one);
+        return Count(std::move(key), state.Get());
+      }));
+  auto out = h_.Output(so_far.ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 3s, 1s, 1));
+  Add("a1", 500);
+  ASSERT_TRUE(h_.RunBatches(1).ok());
+  Add("a2", 1500);
+  ASSERT_TRUE(h_.RunBatches(1).ok());
+  {
+    const BlockedCheckpoints blocked(directory_.path());
+    for (int batch = 3; batch <= 12; ++batch) EXPECT_FALSE(h_.RunBatches(1).ok());
+  }
+  Add("a3", 12'500);
+  const absl::Status status = h_.RunBatches(4);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(out.batches(),
+            (std::vector<std::vector<Count>>{
+                {{"a", 1}}, {{"a", 3}}, {{"a", 3}}, {{"a", 3}}, {{"a", 3}}, {{"a", 0}}}));
+}
+
+// Batches that were left out had nothing of a stream that always has something, and so the next
+// driver must not take it out of a window that it has gone on with.
+TEST_P(ChosenInputsTest, WhatWasLeftOutLeavesNoWindowOfTheNextDriver) {
+  using Count = std::pair<std::string, int64_t>;
+  auto counts = Open().Map([](std::string_view line) { return Count(line.substr(0, 1), 1); });
+  const std::vector<Count> always{{"c", 1}};
+  auto constant = h_.context().ConstantStream(h_.context().context().Parallelize(always));
+  auto out = h_.Output(counts.Union(constant)
+                           .ReduceByKeyAndWindow(std::plus<>(), std::minus<>(), 4s, 1s, 1)
+                           .Checkpoint(1s));
+  ASSERT_TRUE(h_.RunBatches(2).ok());
+  {
+    const BlockedCheckpoints blocked(directory_.path());
+    for (int batch = 3; batch <= 4; ++batch) EXPECT_FALSE(h_.RunBatches(1).ok());
+  }
+  ASSERT_TRUE(h_.RunBatches(2).ok());
+  ASSERT_TRUE(h_.RestartDriver().ok());
+  const absl::Status status = h_.RunBatches(4);
+  ASSERT_TRUE(status.ok()) << status;
+  std::vector<int64_t> seen;
+  for (const std::vector<Count>& batch : out.batches()) {
+    ASSERT_EQ(batch.size(), 1u);
+    seen.push_back(batch.front().second);
+  }
+  EXPECT_EQ(seen, (std::vector<int64_t>{1, 2, 2, 2, 3, 4, 4, 4}));
+}
+
 // No batch is left that was made, and none has what is put off.
 TEST_P(ChosenInputsTest, ADriverThatCouldNoteNothingForLongLeavesHowFarItCame) {
   auto out = h_.Output(Open());
@@ -171,7 +225,7 @@ TEST_P(ChosenInputsTest, WhatWasPutOffForLongIsInABatchOfTheNextDriver) {
 }
 
 // A batch that was never made takes nothing when it is made once more, for a later one has all.
-TEST_P(ChosenInputsTest, ABatchThatCouldNotBeNotedIsEmptyWhenItIsMadeOnceMore) {
+TEST_P(ChosenInputsTest, ABatchThatCouldNotBeNotedHasNothingWhenItIsMadeOnceMore) {
   auto lines = Open();
   auto out = h_.Output(lines);
   internal::StreamGraph& graph = *h_.context().graph();
@@ -186,14 +240,15 @@ TEST_P(ChosenInputsTest, ABatchThatCouldNotBeNotedIsEmptyWhenItIsMadeOnceMore) {
   Add("b", 900);
   graph.Restart();
   ASSERT_TRUE(graph.Recover().ok());
-  std::vector<Lines> seen;
+  std::vector<std::vector<Lines>> seen;
   for (int64_t time = 1000; time <= 3000; time += 1000) {
     ASSERT_TRUE(graph.GenerateJobs(Time(time), {}).ok());
     const auto slice = lines.Slice(Time(time), Time(time));
-    ASSERT_TRUE(slice.ok() && slice->size() == 1) << slice.status();
-    seen.push_back(*slice->front().Collect());
+    ASSERT_TRUE(slice.ok()) << slice.status();
+    std::vector<Lines>& of_batch = seen.emplace_back();
+    for (const auto& rdd : *slice) of_batch.push_back(*rdd.Collect());
   }
-  EXPECT_EQ(seen, (std::vector<Lines>{{}, {"a"}, {"b"}}));
+  EXPECT_EQ(seen, (std::vector<std::vector<Lines>>{{}, {{"a"}}, {{"b"}}}));
 }
 
 // Files are passed over that somebody has tidied away; what is missing from a log is not.
