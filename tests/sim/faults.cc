@@ -8,6 +8,7 @@
 namespace millrace::sim {
 namespace {
 
+constexpr int64_t kCrashTogetherMicrosMax = 100'000;
 constexpr int64_t kPartitionMicrosMax = 15'000'000;
 constexpr int64_t kSlowMicrosMax = 4'000'000;
 constexpr int64_t kSlowNetworkDelayMicrosMax = 400'000;
@@ -79,19 +80,13 @@ NodeId Faults::PickNode() {
 void Faults::Make(Fault fault) {
   World& world = cluster_.world;
   switch (fault) {
-    case Fault::kCrash: {
-      const int64_t id = PickWorker();
-      if (id == 0) return;
-      ++lost_worker_count_;
-      const std::string reason = "it was killed by signal 11 (Segmentation fault)";
-      if (runtime_->workers().Find(id)->files().has_changed_any() && world.OneIn(2)) {
-        const int64_t changes = world.Between(0, kChangesMax);
-        Log(absl::StrCat("worker ", id, " crashes behind ", changes, " changes of files"));
-        return runtime_->workers().CrashBetweenFiles(id, changes, reason);
-      }
-      Log(absl::StrCat("worker ", id, " crashes"));
-      return runtime_->workers().Crash(id, reason);
-    }
+    case Fault::kCrash:
+      return Crash();
+    case Fault::kCrashTogether:
+      Crash();
+      world.After(world.Between(1, kCrashTogetherMicrosMax), node_, EventKind::kFault,
+                  [this] { Crash(); });
+      return;
     case Fault::kBreakConnection: {
       const int64_t id = PickWorker();
       if (id == 0) return;
@@ -148,6 +143,21 @@ void Faults::Make(Fault fault) {
     case Fault::kFailingTasks:
       return FailTasks();
   }
+}
+
+void Faults::Crash() {
+  World& world = cluster_.world;
+  const int64_t id = PickWorker();
+  if (id == 0) return;
+  ++lost_worker_count_;
+  const std::string reason = "it was killed by signal 11 (Segmentation fault)";
+  if (runtime_->workers().Find(id)->files().has_changed_any() && world.OneIn(2)) {
+    const int64_t changes = world.Between(0, kChangesMax);
+    Log(absl::StrCat("worker ", id, " crashes behind ", changes, " changes of files"));
+    return runtime_->workers().CrashBetweenFiles(id, changes, reason);
+  }
+  Log(absl::StrCat("worker ", id, " crashes"));
+  runtime_->workers().Crash(id, reason);
 }
 
 void Faults::Block(NodeId from, NodeId to) {

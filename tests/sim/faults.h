@@ -15,6 +15,7 @@ namespace millrace::sim {
 
 enum class Fault : uint8_t {
   kCrash,            // A worker process is gone.
+  kCrashTogether,    // Two workers are, the second while what the first one took is being mended.
   kBreakConnection,  // Between a worker and the driver.
   kBreakPeers,       // Between two workers: the answers under way are lost.
   kLoseAnswer,       // Of a worker to another one, which had done what it was asked for.
@@ -69,6 +70,7 @@ class Faults {
   // One of those that live; 0: there is none.
   int64_t PickWorker();
   NodeId PickNode();
+  void Crash();
   void Block(NodeId from, NodeId to);
   void CutOff();
   void SlowDown();

@@ -68,6 +68,7 @@ const std::vector<Scenario>& Scenarios() {
   static const std::vector<Scenario>& scenarios = *new std::vector<Scenario>{
       {"calm", {}},
       {"crashes", {Fault::kCrash, Fault::kCrash, Fault::kBreakConnection}},
+      {"crashes_together", {Fault::kCrashTogether, Fault::kBreakConnection}},
       {"partitions",
        {Fault::kPartition, Fault::kPartition, Fault::kBreakPeers, Fault::kLoseAnswer}},
       {"slow", {Fault::kSlowNetwork, Fault::kSlowProcess, Fault::kClockJump, Fault::kBreakPeers}},
@@ -82,7 +83,7 @@ const std::vector<Scenario>& Scenarios() {
        DriverEnd::kReplaced},
       {"driver_crashes", {}, DriverEnd::kCrashes},
       {"driver_and_others_crash",
-       {Fault::kCrash, Fault::kBreakConnection, Fault::kSlowProcess},
+       {Fault::kCrash, Fault::kCrashTogether, Fault::kBreakConnection, Fault::kSlowProcess},
        DriverEnd::kCrashes},
       {"overload_and_driver_crashes",
        {Fault::kOverload, Fault::kOverload, Fault::kCrash},
@@ -103,10 +104,10 @@ const std::vector<Scenario>& Scenarios() {
        DriverEnd::kCrashes,
        /*spoils_file=*/true},
       {"everything",
-       {Fault::kCrash, Fault::kCutOff, Fault::kBreakConnection, Fault::kBreakPeers,
-        Fault::kLoseAnswer, Fault::kOverload, Fault::kPartition, Fault::kSlowNetwork,
-        Fault::kSlowProcess, Fault::kClockJump, Fault::kFailingTasks, Fault::kFullDisk,
-        Fault::kFailingDisk, Fault::kSlowDisk}},
+       {Fault::kCrash, Fault::kCrashTogether, Fault::kCutOff, Fault::kBreakConnection,
+        Fault::kBreakPeers, Fault::kLoseAnswer, Fault::kOverload, Fault::kPartition,
+        Fault::kSlowNetwork, Fault::kSlowProcess, Fault::kClockJump, Fault::kFailingTasks,
+        Fault::kFullDisk, Fault::kFailingDisk, Fault::kSlowDisk}},
   };
   return scenarios;
 }
