@@ -4,12 +4,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "client/cluster/local_work_dir.h"
 #include "client/cluster/local_worker_launcher.h"
 #include "client/local/program_flags.h"
@@ -17,6 +14,7 @@
 #include "common/config/demand.h"
 #include "common/fs/file_system.h"
 #include "common/fs/path.h"
+#include "common/fs/posix_file.h"
 #include "common/rpc/rpc_security.h"
 
 namespace millrace::internal {
@@ -24,23 +22,18 @@ namespace {
 
 constexpr size_t kSecretBytes = 32;
 
-absl::Status ErrnoStatus(const std::string& what) {
-  return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(errno)));
-}
-
 // Readable by this user alone, like the directory.
 absl::Status WriteSecret(const std::string& path) {
   std::string secret(kSecretBytes, '\0');
   if (getrandom(secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size())) {
-    return ErrnoStatus("getrandom");
+    return ErrnoStatus("make a secret for", path);
   }
   secret = absl::BytesToHexString(secret);
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (fd < 0) return ErrnoStatus(path);
-  const ssize_t written = write(fd, secret.data(), secret.size());
-  const bool is_closed = close(fd) == 0;
-  if (written == static_cast<ssize_t>(secret.size()) && is_closed) return absl::OkStatus();
-  return ErrnoStatus(path);
+  Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (!file.valid()) return ErrnoStatus("open for writing", path);
+  const ssize_t written = write(file.get(), secret.data(), secret.size());
+  const bool is_whole = written == static_cast<ssize_t>(secret.size());
+  return is_whole && file.Close() == 0 ? absl::OkStatus() : ErrnoStatus("write", path);
 }
 
 }  // namespace

@@ -157,7 +157,6 @@ class StreamGraph final : public BatchGraph {
   // they stand in the graph.
   std::map<const DStreamNode*, std::string> StreamIds() const;
   absl::Status CheckTimes(const proto::Checkpoint& checkpoint) const;
-  absl::Status RestoreLeftOut(const proto::Checkpoint& checkpoint);
   absl::StatusOr<ResumePoint> GoOnFrom(const proto::Checkpoint& latest);
   // Begins the batch. What its inputs have chosen for it is saved behind this; an error: it cannot
   // be, and must be.

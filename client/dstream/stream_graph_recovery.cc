@@ -121,24 +121,16 @@ absl::Status StreamGraph::CheckTimes(const proto::Checkpoint& checkpoint) const 
                      batch_interval_.count(),
                      " ms: go on with the same interval, or begin anew in another directory"));
   }
-  if (checkpoint.completed_time_ms() < checkpoint.zero_time_ms() ||
-      checkpoint.last_time_ms() < checkpoint.completed_time_ms()) {
+  bool can_be = checkpoint.zero_time_ms() <= checkpoint.completed_time_ms() &&
+                checkpoint.completed_time_ms() <= checkpoint.last_time_ms();
+  int64_t last_ms = checkpoint.zero_time_ms();
+  for (const proto::LeftOutBatches& left_out : checkpoint.left_out()) {
+    can_be &= left_out.after_ms() < left_out.before_ms() && last_ms < left_out.before_ms();
+    last_ms = left_out.before_ms();
+  }
+  if (!can_be) {
     return absl::DataLossError(absl::StrCat("the checkpoint in '", checkpoint_directory_,
                                             "' has times that contradict each other"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status StreamGraph::RestoreLeftOut(const proto::Checkpoint& checkpoint) {
-  for (const proto::LeftOutBatches& saved : checkpoint.left_out()) {
-    const bool is_rising = left_out_.empty() || saved.before_ms() > left_out_.rbegin()->first.ms();
-    if (saved.before_ms() <= saved.after_ms() || !is_rising) {
-      left_out_.clear();
-      return absl::DataLossError(absl::StrCat("the checkpoint in '", checkpoint_directory_,
-                                              "' has batches between ", saved.after_ms(), " and ",
-                                              saved.before_ms(), " ms left out, which cannot be"));
-    }
-    left_out_[Time(saved.before_ms())] = Time(saved.after_ms());
   }
   return absl::OkStatus();
 }
@@ -150,8 +142,10 @@ absl::StatusOr<ResumePoint> StreamGraph::GoOnFrom(const proto::Checkpoint& lates
   ASSIGN_OR_RETURN(const proto::Checkpoint newest, checkpoint_->TakeOver(latest, may_lose_state));
   RETURN_IF_ERROR(CheckTimes(newest));
   const ResumePoint from{Time(newest.completed_time_ms()), Time(newest.last_time_ms())};
-  RETURN_IF_ERROR(RestoreLeftOut(newest));
   zero_time_ = Time(newest.zero_time_ms());
+  for (const proto::LeftOutBatches& saved : newest.left_out()) {
+    left_out_[Time(saved.before_ms())] = Time(saved.after_ms());
+  }
   last_batch_time_ = from.last_time;
   RETURN_IF_ERROR(checkpoint_->Recover(newest, may_lose_state));
   last_batch_time_ = last_asked_time_ = from.completed_time;

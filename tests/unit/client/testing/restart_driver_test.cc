@@ -925,6 +925,23 @@ TEST_F(SavedStateTest, ACheckpointOfAnotherReleaseIsAnErrorAndNothingIsOverwritt
   EXPECT_EQ(*rest, WholeFrom(4, 5));
 }
 
+TEST_F(SavedStateTest, ACheckpointThatContradictsItselfIsAnErrorAndNothingIsOverwritten) {
+  ASSERT_TRUE(Run(3).ok());
+  proto::Checkpoint ends_early = Latest();
+  ends_early.set_last_time_ms(ends_early.completed_time_ms() - 1);
+  proto::Checkpoint leaves_out_nothing = Latest();
+  leaves_out_nothing.add_left_out()->set_after_ms(2000);
+  for (const proto::Checkpoint& checkpoint : {ends_early, leaves_out_nothing}) {
+    internal::CheckpointStore store(fs_, dir_.path());
+    ASSERT_TRUE(store.Open().ok() && store.TakeOver().ok() && store.Write(checkpoint).ok());
+    const auto before = Files();
+    const absl::Status status = Run(1).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(status.message(), HasSubstr("has times that contradict each other"));
+    EXPECT_EQ(Files(), before);
+  }
+}
+
 TEST_F(SavedStateTest, TheCheckpointOfAnotherProgramIsAnErrorAndNothingIsOverwritten) {
   ASSERT_TRUE(Run(3).ok());
   const auto before = Files();
