@@ -357,7 +357,7 @@ template <class S>
 bool SameState(const S& a, const S& b, Encoder& scratch) {
   if constexpr (std::has_unique_object_representations_v<S> || std::is_same_v<S, double> ||
                 std::is_same_v<S, float>) {
-    return std::memcmp(&a, &b, sizeof(S)) == 0;
+    return std::memcmp(&a, &b, sizeof(S)) == 0;  // NOLINT(bugprone-suspicious-memory-comparison)
   } else {
     scratch.Clear();
     Encode(scratch, a);

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/dstream/stream_graph.h"
 #include "client/local/streaming_core.h"
 #include "common/fs/atomic_output.h"
@@ -80,7 +81,7 @@ StreamOutput<std::string> TextOf(StreamHarness& h, const Stream& stream) {
 RDD<Pair> ManyKeys(StreamHarness& h) {
   std::vector<Pair> keys;
   for (int64_t i = 0; i < 300; ++i) keys.emplace_back("steady" + std::to_string(i), i);
-  return h.context().context().Parallelize(std::move(keys));
+  return h.context().context().Parallelize(keys);
 }
 
 // Sums; a key whose values are few and even goes.
@@ -1086,7 +1087,7 @@ TEST_F(SavedStateTest, ACheckpointOfVersion1IsGoneOnFrom) {
     ASSERT_TRUE(fs_.CreateDirs(dir_.path() + "/" + old).ok());
     for (int part = 0; part < kParts; ++part) {
       const std::string name = "/" + PartFileName(part);
-      Overwrite(dir_.path() + "/" + old + name,
+      Overwrite(absl::StrCat(dir_.path(), "/", old, name),
                 AsObjectFile(DirectoryOf(state.saved(0)) + name, has_times));
     }
     std::filesystem::remove_all(DirectoryOf(state.saved(0)));
@@ -1128,12 +1129,11 @@ TEST_F(SavedStateTest, WhatIsWrittenIsAtMostThriceWhatChanged) {
     }
   }
   StreamHarness h(1s, {.checkpoint_dir = dir_.path()});
-  const auto output =
-      h.Output(h.Input(Batches<Pair>(std::move(batches)))
-                   .UpdateStateByKey<int64_t>(Fn<&Sum>, 1,
-                                              h.context().context().Parallelize(std::move(initial)))
-                   .Checkpoint(1s)
-                   .Count());
+  const auto output = h.Output(
+      h.Input(Batches<Pair>(std::move(batches)))
+          .UpdateStateByKey<int64_t>(Fn<&Sum>, 1, h.context().context().Parallelize(initial))
+          .Checkpoint(1s)
+          .Count());
   std::map<int64_t, int64_t> written;  // By batch.
   int whole = 0;
   for (int batch = 1; batch <= kRuns; ++batch) {
