@@ -247,11 +247,12 @@ void ShuffleStore::Drop(int64_t shuffle_id) {
 void ShuffleStore::DropBelow(int64_t shuffle_id) {
   absl::MutexLock lock(&mutex_);
   dropped_below_ = std::max(dropped_below_, shuffle_id);
-  absl::erase_if(shuffles_, [&](auto& shuffle) {
-    if (std::abs(shuffle.first) >= shuffle_id) return false;
-    Release(shuffle.second);
-    return true;
-  });
+  for (auto shuffle = shuffles_.begin(); shuffle != shuffles_.end();) {
+    const auto it = shuffle++;
+    if (std::abs(it->first) >= shuffle_id) continue;
+    Release(it->second);
+    shuffles_.erase(it);
+  }
   std::erase_if(ready_,
                 [&](const ReduceKey& key) { return std::abs(key.shuffle_id) < shuffle_id; });
 }
