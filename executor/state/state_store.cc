@@ -107,15 +107,19 @@ bool StateStore::Holds(int64_t task_id) const {
   return held_by_task_.contains(task_id);
 }
 
-void StateStore::Drop(int64_t state_id) { DropRange(state_id, state_id + 1); }
+void StateStore::Drop(int64_t state_id) {
+  DropIf([state_id](int64_t id) { return id == state_id; });
+}
 
-void StateStore::DropBelow(int64_t state_id) { DropRange(0, state_id); }
+void StateStore::DropBelow(int64_t state_id) {
+  DropIf([state_id](int64_t id) { return id < state_id; });
+}
 
-void StateStore::DropRange(int64_t first_id, int64_t end_id) {
+void StateStore::DropIf(absl::FunctionRef<bool(int64_t)> is_dropped) {
   absl::MutexLock lock(&mutex_);
   for (auto it = entries_.begin(); it != entries_.end();) {
     const auto entry = it++;
-    if (entry->first.state_id < first_id || entry->first.state_id >= end_id) continue;
+    if (!is_dropped(entry->first.state_id)) continue;
     if (entry->second.holder_task_id != kNone) {
       entry->second.drop_when_free = true;
     } else {

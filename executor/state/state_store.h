@@ -92,7 +92,7 @@ class StateStore {
   absl::Status Check(const StateUpdateRequest& request, const Entry* entry) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Judge(int64_t task_id, bool commit);
-  void DropRange(int64_t first_id, int64_t end_id);
+  void DropIf(absl::FunctionRef<bool(int64_t)> is_dropped);
   void Release(const StateKey& key, bool commit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -128,6 +129,15 @@ TEST_F(StateStoreTest, ADropWaitsForTheHolder) {
   store_.Drop(4);
   EXPECT_EQ(store_.partition_count(), 1u);
   store_.Drop(5);
+  EXPECT_EQ(store_.partition_count(), 0u);
+}
+
+TEST_F(StateStoreTest, TheStateWithTheLastNumberIsDroppedToo) {
+  const StateKey last{std::numeric_limits<int64_t>::max(), 0};
+  ASSERT_TRUE(store_.Acquire({.key = last, .task_id = 1, .batch_time_ms = 1}, Make).ok());
+  store_.Commit(1);
+  EXPECT_EQ(store_.partition_count(), 1u);
+  store_.Drop(last.state_id);
   EXPECT_EQ(store_.partition_count(), 0u);
 }
 
