@@ -84,13 +84,22 @@ class Harness : WorkerTransport, PeerConnections {
     if (!ParseStep(step, message) || message.has_shutdown()) return false;
     if (message.has_register_plan()) ExpandPlan(*message.mutable_register_plan());
     const bool is_heard = message.driver_epoch() >= epoch_;
-    if (is_heard) epoch_ = message.driver_epoch();
+    if (is_heard) HearEpoch(message.driver_epoch());
     for (const proto::TaskRequest& task : message.launch_tasks().tasks()) {
       if (is_heard && !answered_.contains(task.task_id())) launched_.insert(task.task_id());
     }
     node_.Handle(std::move(message));
     env_.RunUntilIdle();
     return true;
+  }
+
+  // The tasks of the driver before end without a word.
+  void HearEpoch(int64_t epoch) {
+    if (epoch_ != 0 && epoch != epoch_) {
+      answered_.merge(launched_);
+      launched_.clear();
+    }
+    epoch_ = epoch;
   }
 
   bool TakePeer(const ScriptStep& step) {
