@@ -385,6 +385,7 @@ absl::Status StreamGraph::ChooseInputs(Time batch_time, const BatchBlocks& block
   if (status.ok() || IsMade(Mistake::kUnnotedBatchMade)) return absl::OkStatus();
   const std::lock_guard lock(lock_);
   for (InputNode* input : needed_inputs_) input->PutOff(batch_time);
+  // One entry, however many in a row cannot be noted.
   left_out_.erase(left_out_.upper_bound(last_asked_time_), left_out_.end());
   LeaveOut(last_asked_time_, batch_time + batch_interval_);
   return AnnotateStatus(status, "its checkpoint, so the next batch has its input");
@@ -514,7 +515,8 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
   {
     const std::lock_guard lock(lock_);
     if (!cut_short) unfinished_.erase(batch_time);
-    needed_behind = std::min(needed_behind, last_asked_time_);
+    const Time asked = std::min(batch_time, last_asked_time_);
+    needed_behind = asked;
     context_->accumulators->EndBatches(completed_time().ms());
     if (checkpoint_ != nullptr) {
       // A state that has been through a batch is not saved before the batch has: the next driver
@@ -522,10 +524,10 @@ Time StreamGraph::ClearCompleted(Time batch_time, bool cut_short) {
       const bool is_over = !cut_short || IsMade(Mistake::kStateSavedTooEarly);
       if (is_over) snapshots = checkpoint_->TakeSnapshots(batch_time);
       if (context_->driver->repairs_states()) {
-        needed_behind = checkpoint_->RepairableFrom(needed_behind);
+        needed_behind = checkpoint_->RepairableFrom(asked);
       }
     }
-    for (const auto& node : nodes_) node->ForgetBefore(std::min(batch_time, last_asked_time_));
+    for (const auto& node : nodes_) node->ForgetBefore(asked);
     for (const InputNode* input : inputs_) remember = std::max(remember, input->remember());
     const Time looked_at = std::min(needed_behind - remember, ForgettableInputs(remember));
     left_out_.erase(left_out_.begin(), left_out_.upper_bound(looked_at));
